@@ -1,0 +1,87 @@
+/* activation.h - the heart: activation functions, exact everywhere.
+ *
+ * One row of catalog.c describes a function for people and machines; the kernels evaluate it and
+ * its derivatives in double lanes, so a float32 result is within 1 ULP of the mathematics for every
+ * float32 input, on every instruction set with the same bits, vector body and tail alike.
+ *
+ * An ax_act is a row bound to parameter values: small, copied by value, needs no freeing.
+ * Element-wise functions work on stretches of numbers; vector functions (softmax...) on rows along
+ * an axis. NaN in gives NaN out. All functions are thread-safe and never fail: what can go wrong is
+ * caught when an ax_act is made. */
+#ifndef AX_ACTIVATION_ACTIVATION_H
+#define AX_ACTIVATION_ACTIVATION_H
+
+#include <cjson/cJSON.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+#define AX_ACT_PARAMS 4
+
+typedef enum ax_act_kind {
+    AX_ACT_ELEMENT, /* y[i] depends on x[i]             */
+    AX_ACT_VECTOR   /* a row along an axis as a whole   */
+} ax_act_kind;
+
+typedef struct ax_act_param {
+    const char *name; /* "alpha"; NULL ends the list                   */
+    double def, min, max;
+    int learnable;
+    const char *doc;
+} ax_act_param;
+
+typedef struct ax_act_row {
+    const char *name;
+    const char *aliases[4]; /* NULL-terminated */
+    const char *family;     /* "rectifier", "sigmoidal", "gated", "normalising"... */
+    ax_act_kind kind;
+    const char *formula;    /* the truth, as text        */
+    const char *derivative; /* as text                   */
+    const char *range;      /* "[0, inf)"                */
+    const char *onnx;       /* operator and first opset, "" when there is none */
+    const char *doc;        /* one line of advice        */
+    ax_act_param params[AX_ACT_PARAMS];
+    /* internal: which kernel evaluates it */
+    int kernel;
+} ax_act_row;
+
+typedef struct ax_act {
+    const ax_act_row *row;
+    double param[AX_ACT_PARAMS];
+} ax_act;
+
+/* The catalogue, in display order. */
+const ax_act_row *ax_act_catalog(int *count);
+/* By name or alias; NULL when unknown. */
+const ax_act_row *ax_act_find(const char *name);
+
+/* The row with its default parameters. AX_ENOTFOUND with the nearest name as hint. */
+int ax_act_by_name(const char *name, ax_act *out, ax_err *err);
+/* Set a parameter by name, within its bounds. */
+int ax_act_set(ax_act *a, const char *param, double value, ax_err *err);
+/* "relu" or {"name":"elu","alpha":0.5}. Unknown fields and out-of-bounds values are errors. */
+int ax_act_from_json(const cJSON *json, ax_act *out, ax_err *err);
+/* The reverse: a string when all parameters are the defaults. The caller owns the result. */
+cJSON *ax_act_to_json(const ax_act *a);
+
+/* ---- element-wise (row->kind == AX_ACT_ELEMENT); x == y is allowed ---- */
+void ax_act_forward(const ax_act *a, const float *x, float *y, size_t n);
+void ax_act_derivative(const ax_act *a, const float *x, float *dydx, size_t n);
+/* dx = dy * f'(x), the product made in double and rounded once; dx may be dy */
+void ax_act_backward(const ax_act *a, const float *x, const float *dy, float *dx, size_t n);
+/* same signature as ax_epilogue.act; ctx is an ax_act */
+void ax_act_epilogue(const void *ctx, const float *x, float *y, size_t n);
+
+/* ---- vector; the row of length len has its elements `inner` apart; outer*inner rows ---- */
+void ax_act_rows(const ax_act *a, const float *x, float *y, int64_t outer, int64_t len,
+                 int64_t inner);
+/* dx from y = f(x) and dy (vjp); dx may be dy */
+void ax_act_rows_backward(const ax_act *a, const float *y, const float *dy, float *dx,
+                          int64_t outer, int64_t len, int64_t inner);
+
+/* Gain for initializers: 1/sqrt(E f(Z)^2), Z ~ N(0,1), by quadrature broken at the kinks;
+ * 1 for vector functions. */
+double ax_act_gain(const ax_act *a);
+
+#endif

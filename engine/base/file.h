@@ -1,0 +1,41 @@
+/* file.h - bytes on disk: mapped for reading, replaced atomically for writing.
+ *
+ * A reader sees a file that cannot change size under its checks (a private read-only map); a writer
+ * writes a temporary file beside the target, fsyncs it, renames it over the target and fsyncs the
+ * directory, so a crash leaves either the old file or the new one. */
+#ifndef AX_BASE_FILE_H
+#define AX_BASE_FILE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+typedef struct ax_map {
+    const uint8_t *data; /* NULL for an empty file */
+    size_t size;
+} ax_map;
+
+/* Map a regular file read-only. Directories, devices and pipes are refused by name. */
+int ax_map_open(ax_map *m, const char *path, ax_err *err);
+void ax_map_close(ax_map *m);
+
+/* Read a whole file of at most `limit` bytes into malloc'ed memory with a 0 behind it;
+ * the caller frees. path "-" reads standard input. NULL on failure. */
+char *ax_file_read(const char *path, size_t limit, size_t *size, ax_err *err);
+
+typedef struct ax_outfile {
+    int fd;
+    char *path, *temp; /* the target, and the file that becomes it */
+    int failed;        /* a write failed; commit will say so       */
+    ax_err why;
+} ax_outfile;
+
+int ax_outfile_open(ax_outfile *f, const char *path, ax_err *err);
+/* Writes may fail silently here; ax_outfile_commit reports the first failure. */
+void ax_outfile_write(ax_outfile *f, const void *data, size_t size);
+/* fsync, rename, fsync the directory. On failure the target is untouched and the temp removed. */
+int ax_outfile_commit(ax_outfile *f, ax_err *err);
+void ax_outfile_abort(ax_outfile *f); /* remove the temp; fine after a commit too */
+
+#endif

@@ -1,0 +1,38 @@
+/* json.h - strict JSON for control messages: our own check, then cJSON's tree.
+ *
+ * cJSON is lenient (numbers like 01, NaN, trailing commas in places) and tells errors through a
+ * global. So the text is first checked against RFC 8259 here - grammar, UTF-8, depth, duplicate
+ * keys, size - with line and column in the error; only then is the tree built. Big number arrays do
+ * not come this way: the server's wire reader has its own path. Thread-safe. */
+#ifndef AX_BASE_JSON_H
+#define AX_BASE_JSON_H
+
+#include <cjson/cJSON.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+#define AX_JSON_DEPTH 64
+
+/* Check text[0..len) for one JSON value and nothing behind it but white space. */
+int ax_json_check(const char *text, size_t len, ax_err *err);
+
+/* Check and build; the caller frees with cJSON_Delete. NULL on failure. */
+cJSON *ax_json_parse(const char *text, size_t len, ax_err *err);
+
+/* Fields of an object, typed. `key` absent: the default, and 0. Wrong type or outside [lo,hi]:
+ * -1 with err->at = key. Integers must be integral. *out is untouched on failure. */
+int ax_json_int(const cJSON *o, const char *key, int64_t def, int64_t lo, int64_t hi, int64_t *out,
+                ax_err *err);
+int ax_json_num(const cJSON *o, const char *key, double def, double lo, double hi, double *out,
+                ax_err *err);
+int ax_json_bool(const cJSON *o, const char *key, int def, int *out, ax_err *err);
+/* Borrowed from the tree; def may be NULL. */
+int ax_json_str(const cJSON *o, const char *key, const char *def, const char **out, ax_err *err);
+
+/* Every key of object o must be one of known[0..n); else AX_EINVAL naming the key, with the nearest
+ * known one as hint. */
+int ax_json_known(const cJSON *o, const char *const *known, int n, ax_err *err);
+
+#endif

@@ -1,0 +1,27 @@
+/* pool.h - the only threads of the engine.
+ *
+ * A job is "call fn for i = 0..n-1"; the caller works too and returns when all are done. Who runs
+ * which i is not fixed, so fn must make result i a function of i alone: then the bits do not depend
+ * on the number of threads. Several callers may run jobs at once; idle workers help whichever job
+ * is oldest. A job started from inside a job runs inline. Workers spin briefly, then sleep. */
+#ifndef AX_BASE_POOL_H
+#define AX_BASE_POOL_H
+
+#include "base/err.h"
+
+typedef struct ax_pool ax_pool;
+
+/* A pool in which a job may use up to `threads` threads, the caller included (so threads-1 are
+ * started). threads <= 0: one per core that this process may use. NULL on failure. */
+ax_pool *ax_pool_new(int threads, ax_err *err);
+void ax_pool_free(ax_pool *p); /* no job may be running; NULL is fine */
+
+/* Threads a job may use, the caller included; 1 for NULL. */
+int ax_pool_size(const ax_pool *p);
+
+/* Run fn(ctx, i, worker) for i in [0,n). `worker` is in [0, ax_pool_size) and no two calls of the
+ * same job run at once with the same worker: index per-worker scratch with it.
+ * p NULL: everything runs here, worker 0. Thread-safe. */
+void ax_pool_run(ax_pool *p, int n, void (*fn)(void *ctx, int i, int worker), void *ctx);
+
+#endif
