@@ -1,0 +1,69 @@
+/* tensor.c - shapes and element types; see tensor.h. */
+#include "math/tensor.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    size_t size;
+} dtypes[AX_DTYPES] = {
+    [AX_F32] = {"float32", 4}, [AX_I64] = {"int64", 8}, [AX_I32] = {"int32", 4},
+    [AX_U8] = {"uint8", 1},    [AX_BOOL] = {"bool", 1}, [AX_F64] = {"float64", 8},
+};
+
+size_t ax_dtype_size(ax_dtype t)
+{
+    return dtypes[t].size;
+}
+
+const char *ax_dtype_name(ax_dtype t)
+{
+    return dtypes[t].name;
+}
+
+int ax_dtype_find(const char *name)
+{
+    for (int i = 0; i < AX_DTYPES; i++)
+        if (!strcmp(dtypes[i].name, name))
+            return i;
+    return -1;
+}
+
+int64_t ax_shape_count(const ax_shape *s)
+{
+    int64_t n = 1;
+    for (int i = 0; i < s->rank; i++)
+        n *= s->dim[i];
+    return n;
+}
+
+int64_t ax_shape_count_checked(const ax_shape *s, size_t size, ax_err *err)
+{
+    int64_t n = (int64_t)size;
+    char text[160];
+    for (int i = 0; i < s->rank; i++) {
+        if (s->dim[i] < 0)
+            return ax_fail(err, AX_ESHAPE, "shape %s has the negative dimension %lld",
+                           ax_shape_str(s, text, sizeof text), (long long)s->dim[i]);
+        if (__builtin_mul_overflow(n, s->dim[i], &n) || n > (int64_t)1 << 46)
+            return ax_fail(err, AX_ELIMIT, "shape %s is too large: more than 64 TiB",
+                           ax_shape_str(s, text, sizeof text));
+    }
+    return n / (int64_t)size;
+}
+
+int ax_shape_equal(const ax_shape *a, const ax_shape *b)
+{
+    return a->rank == b->rank && !memcmp(a->dim, b->dim, (size_t)a->rank * sizeof a->dim[0]);
+}
+
+const char *ax_shape_str(const ax_shape *s, char *buf, size_t size)
+{
+    size_t at = (size_t)snprintf(buf, size, "(");
+    for (int i = 0; i < s->rank && at < size; i++)
+        at += (size_t)snprintf(buf + at, size - at, i ? ", %lld" : "%lld", (long long)s->dim[i]);
+    if (at < size)
+        snprintf(buf + at, size - at, ")");
+    return buf;
+}
