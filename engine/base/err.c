@@ -31,7 +31,9 @@ int ax_err_in(ax_err *err, const char *fmt, ...)
     size_t n = strlen(head);
     const char *dot = tail[0] && tail[0] != '[' ? "." : "";
     memcpy(err->at, head, n + 1);
-    snprintf(err->at + n, sizeof err->at - n, "%s%s", dot, tail);
+    int room = (int)(sizeof err->at - n - strlen(dot)) - 1;
+    if (room > 0)
+        snprintf(err->at + n, sizeof err->at - n, "%s%.*s", dot, room, tail);
     return -1;
 }
 

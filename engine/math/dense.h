@@ -4,6 +4,8 @@
 #ifndef AX_MATH_DENSE_H
 #define AX_MATH_DENSE_H
 
+#include <stdint.h>
+
 #include "base/pool.h"
 #include "math/epilogue.h"
 

@@ -1,0 +1,147 @@
+/* axon.h - THE public header of the engine: models, sessions, training, activations.
+ *
+ *     ax_err err;
+ *     ax_model *m = ax_model_open("models/fashion-mlp.safetensors", &err);
+ *     ax_session *s = ax_session_open(m, &(ax_session_options){0}, &err);
+ *     ax_session_resize(s, 2, &err);                      // a batch of two
+ *     memcpy(ax_session_input(s, 0), pixels, 2 * 784 * sizeof(float));
+ *     ax_session_run(s);                                  // cannot fail, does not allocate
+ *     const float *y = ax_session_output(s, 0);           // (2, 10)
+ *     ax_session_close(s);
+ *     ax_model_release(m);
+ *
+ * A model is immutable once open and may be shared by any number of threads; a session is the
+ * private scratch of one run at a time. A sample's answer has the same bits whatever the batch size,
+ * the batch mates and the number of threads. */
+#ifndef AX_AXON_H
+#define AX_AXON_H
+
+#include "activation/activation.h"
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/pool.h"
+#include "base/rng.h"
+#include "io/image.h"
+#include "io/npy.h"
+#include "math/cpu.h"
+#include "math/tensor.h"
+
+#define AX_VERSION "0.1.0"
+
+/* ---- models ---------------------------------------------------------------------------------- */
+
+typedef struct ax_model ax_model;
+
+typedef struct ax_port {
+    const char *name;
+    ax_dtype dtype;
+    ax_shape shape; /* of one sample: without the batch dimension */
+} ax_port;
+
+typedef struct ax_layer_info {
+    const char *name, *type;   /* "stem", "conv2d"                             */
+    const char *activation;    /* as text, "" when there is none               */
+    ax_shape shape;            /* of the output of one sample                  */
+    int64_t params, flops;     /* trainable and fixed numbers; flops per sample */
+} ax_layer_info;
+
+typedef struct ax_model_info {
+    const char *name, *path, *format; /* format: "safetensors"                  */
+    const ax_port *inputs, *outputs;
+    int n_inputs, n_outputs;
+    const ax_layer_info *layers;
+    int n_layers;
+    const char *const *labels; /* NULL when the model has none                 */
+    int n_labels;
+    int classifies;            /* the (only) output is a probability: ends in softmax (2) or
+                                  sigmoid (1); 0 otherwise                      */
+    int64_t params, flops;     /* totals; flops of one sample                  */
+    int64_t file_bytes;
+    const char *hash;          /* of the file's bytes, 16 hex digits           */
+    const char *spec;          /* the model spec as JSON text                  */
+    const char *training;      /* training summary as JSON text, or NULL       */
+} ax_model_info;
+
+/* Open a model file (told by its content) and freeze it; the self-test it carries is run.
+ * The caller owns one reference; drop it with ax_model_release().
+ * NULL on failure, with the file, the layer and the reason in err. Thread-safe. */
+ax_model *ax_model_open(const char *path, ax_err *err);
+ax_model *ax_model_acquire(ax_model *m);
+void ax_model_release(ax_model *m); /* NULL is fine; frees with the last reference */
+const ax_model_info *ax_model_get_info(const ax_model *m); /* lives as long as the model */
+
+/* ---- sessions -------------------------------------------------------------------------------- */
+
+typedef struct ax_session ax_session;
+
+typedef struct ax_session_options {
+    ax_pool *pool;              /* threads for one run; NULL: the caller's thread alone     */
+    const char *const *outputs; /* output or layer names, NULL: the model's outputs         */
+    int n_outputs;
+} ax_session_options;
+
+/* A session keeps a reference to m. Unknown output name: AX_ENOTFOUND with the nearest as hint. */
+ax_session *ax_session_open(ax_model *m, const ax_session_options *o, ax_err *err);
+void ax_session_close(ax_session *s);
+
+/* Make ready for runs of `batch` samples: plan (cached), memory, pointers. Inputs and outputs
+ * written before are lost. AX_ELIMIT when the plan would need more than the memory bound. */
+int ax_session_resize(ax_session *s, int64_t batch, ax_err *err);
+
+/* Valid until the next resize. Row-major (batch, ...port shape), in the port's dtype. */
+int ax_session_inputs(const ax_session *s);
+int ax_session_outputs(const ax_session *s);
+void *ax_session_input(ax_session *s, int i);
+const void *ax_session_output(const ax_session *s, int i);
+const ax_port *ax_session_output_port(const ax_session *s, int i);
+
+/* Compute. Cannot fail. One thread at a time per session. */
+void ax_session_run(ax_session *s);
+
+/* The plan as text for people: steps, kernels, layouts, memory. Into the arena. */
+const char *ax_session_plan_text(const ax_session *s, ax_arena *a);
+
+/* ---- training -------------------------------------------------------------------------------- */
+
+typedef struct ax_train_progress {
+    int epoch, epochs;          /* from 1                                                    */
+    int64_t step, steps;        /* in all                                                    */
+    int epoch_done;             /* the val_ numbers and the checkpoint are of this epoch     */
+    double loss, accuracy;      /* running means of this epoch; accuracy NaN where it has no meaning */
+    double val_loss, val_accuracy; /* NaN without validation data                            */
+    double learning_rate, samples_per_second, seconds, eta_seconds;
+} ax_train_progress;
+
+typedef struct ax_train_options {
+    const char *spec;           /* the training spec as JSON text (docs/model-format.md)     */
+    size_t spec_len;
+    const char *out;            /* model file to write                                       */
+    const char *checkpoint_dir; /* NULL: none                                                */
+    int resume;                 /* go on from the newest checkpoint, if there is one         */
+    const char *data_dir;       /* where named data sets live; NULL: Debian's places         */
+    int threads;                /* 0: all cores                                              */
+    /* Called on the training thread, about ten times a second and after each epoch. A non-zero
+     * answer stops after writing a checkpoint: AX_ECANCELED. May be NULL. */
+    int (*progress)(void *ctx, const ax_train_progress *p);
+    void *ctx;
+} ax_train_options;
+
+typedef struct ax_train_result {
+    int epochs;
+    int64_t steps;
+    double loss, accuracy, val_loss, val_accuracy, test_loss, test_accuracy; /* NaN: not measured */
+    double seconds;
+    int64_t samples; /* training samples seen */
+} ax_train_result;
+
+/* Train and write the model. Everything that can be checked is checked before the first step.
+ * 0, or -1 with the place in the spec (err->at) or the epoch and step of a loss that is not finite.
+ * Same spec, same seed: same bits, on any number of threads, resumed or not. */
+int ax_train(const ax_train_options *o, ax_train_result *result, ax_err *err);
+
+/* The checks alone, without training. */
+int ax_train_check(const ax_train_options *o, ax_err *err);
+
+#endif
