@@ -9,6 +9,7 @@
 #include "activation/activation.h"
 #include "graph/graph.h"
 #include "math/epilogue.h"
+#include "math/kernels.h"
 
 /* ---- dense.c: y (...,n) = act(x (...,k) . (w (n,k) * scale (n))^T + b (n) + residual) ---- */
 typedef struct ax_fused_attr {
@@ -47,7 +48,7 @@ typedef struct ax_pool2d_attr {
     int count_pad; /* the average divides by the whole window, padding included */
 } ax_pool2d_attr;
 extern const ax_op ax_op_pool2d;      /* x                            */
-extern const ax_op ax_op_pool2d_grad; /* x, y, dy -> dx (same attr)   */
+extern const ax_op ax_op_pool2d_grad; /* x, dy -> dx (same attr)      */
 
 /* ---- shape.c ---- */
 typedef struct ax_reshape_attr {
@@ -97,6 +98,9 @@ extern const ax_op ax_op_activation;      /* x                                  
 extern const ax_op ax_op_activation_grad; /* x (element-wise) or y (vector; relu), dy -> dx */
 extern const ax_op ax_op_prelu;           /* x, slope (C) or (1)                            */
 extern const ax_op ax_op_prelu_grad;      /* x, slope, dy -> dx, dslope                     */
+
+/* (n, c, pixels) of a tensor of rank >= 2 whose channels are axis 1. */
+ax_maps ax_maps_of(const ax_shape *s, ax_layout l);
 
 /* What the fused ops of this folder share: the activation as an epilogue (act.row NULL: none), and
  * an element-wise activation over a pool. */
