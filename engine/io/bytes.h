@@ -1,10 +1,13 @@
-/* bytes.h - what every reader of hostile bytes needs: numbers out of unaligned bytes, a UTF-8 check,
- * and a form of foreign text that is safe to put into an error message. Thread-safe. */
+/* bytes.h - what every reader of hostile bytes needs: numbers out of unaligned bytes, a check of
+ * UTF-8, and a form of foreign text that is safe to put into an error message. Thread-safe. */
 #ifndef AX_IO_BYTES_H
 #define AX_IO_BYTES_H
 
 #include <stddef.h>
 #include <stdint.h>
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__,
+               "safetensors and npy data are little-endian and are used as they are");
 
 static inline uint16_t ax_le16(const uint8_t *p)
 {

@@ -27,9 +27,9 @@ typedef struct ax_csv_column {
     int32_t *code;
     const char **values;
     int32_t n_values;
-    int64_t missing;            /* how many fields are missing                               */
-    int64_t first_missing_line; /* the line of the file (from 1) of the first of them, 0: none */
-    int64_t first_text_line;    /* where the first field that is not a number stands, 0: none */
+    int64_t missing;            /* how many fields are missing                           */
+    int64_t first_missing_line; /* line of the file (from 1) of the first of them; 0: none */
+    int64_t first_text_line;    /* line of the first field that is not a number; 0: none */
 } ax_csv_column;
 
 typedef struct ax_csv {

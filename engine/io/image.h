@@ -9,8 +9,8 @@
 
 #include "base/err.h"
 
-#define AX_IMAGE_SIDE_MAX 16384           /* pixels                                      */
-#define AX_IMAGE_PIXELS_MAX (64 << 20)    /* width * height, of the source and of the result */
+#define AX_IMAGE_SIDE_MAX 16384        /* pixels                                          */
+#define AX_IMAGE_PIXELS_MAX (64 << 20) /* width * height, of the source and of the result */
 
 /* Decode a picture (PNG or JPEG, told by content) to out (channels, h, w), values 0..255.
  * channels 1: grey (Rec. 601 luma of a colour picture); 3: red, green, blue. Any PNG colour type,

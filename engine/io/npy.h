@@ -1,7 +1,7 @@
 /* npy.h - NumPy's array files: .npy (one array) and .npz (a zip of them).
  *
- * float32, float64, int64, int32, uint8 and bool, little-endian. Big-endian, float16, structured or
- * object arrays are AX_EUNSUPPORTED, with the line of Python that converts them as hint; pickles are
+ * float32, float64, int64, int32, uint8 and bool, little-endian. Big-endian, float16, structured
+ * or object arrays are AX_EUNSUPPORTED, with the Python that converts them as hint; pickles are
  * never run. Thread-safe. */
 #ifndef AX_IO_NPY_H
 #define AX_IO_NPY_H

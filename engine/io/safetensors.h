@@ -34,8 +34,8 @@ typedef struct ax_st_meta {
 } ax_st_meta;
 
 /* Map and check a file. The caller closes it; all borrows below live until then.
- * NULL on failure: AX_EPARSE, AX_ECORRUPT, AX_ELIMIT, or what the system said; the message names the
- * tensor at fault (not the path: the caller knows it). */
+ * NULL on failure: AX_EPARSE, AX_ECORRUPT, AX_ELIMIT, or what the system said; the message names
+ * the tensor at fault (not the path: the caller knows it). */
 ax_safetensors *ax_safetensors_open(const char *path, ax_err *err);
 /* The same over bytes[0..n), which must outlive it. */
 ax_safetensors *ax_safetensors_parse(const uint8_t *bytes, size_t n, ax_err *err);
