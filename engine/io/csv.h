@@ -16,7 +16,7 @@
 #include "base/err.h"
 
 #define AX_CSV_COLUMNS_MAX 65536
-#define AX_CSV_FIELD_MAX 65536 /* bytes of one field */
+#define AX_CSV_FIELD_MAX   65536 /* bytes of one field */
 
 typedef struct ax_csv_column {
     const char *name;
@@ -41,8 +41,9 @@ typedef struct ax_csv {
 
 /* Read text[0..n). At most `limit` bytes of memory are used for the table (0: 2 GiB).
  * The caller frees it with ax_csv_free(). -1 on failure, with the line (from 1) and the column by
- * number and name in the message: AX_EPARSE for what breaks the grammar or a row of the wrong width,
- * AX_EINVAL for an empty table or column name or a name that is there twice, AX_ELIMIT for bounds. */
+ * number and name in the message: AX_EPARSE for what breaks the grammar or a row of the wrong
+ * width, AX_EINVAL for an empty table or column name or a name that is there twice, AX_ELIMIT for
+ * bounds. */
 int ax_csv_read(ax_csv *t, const char *text, size_t n, size_t limit, ax_err *err);
 void ax_csv_free(ax_csv *t);
 

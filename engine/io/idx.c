@@ -24,6 +24,7 @@ typedef struct source {
 
 static int source_init(source *s, const uint8_t *bytes, size_t n, ax_err *err)
 {
+    bytes = n ? bytes : (const uint8_t *)""; /* an empty map has no address */
     *s = (source){.at = bytes, .end = bytes + n};
     s->packed = n >= 2 && bytes[0] == 0x1F && bytes[1] == 0x8B;
     if (s->packed && inflateInit2(&s->z, 15 + 16) != Z_OK)
