@@ -122,6 +122,10 @@ typedef struct ax_train_options {
     int resume;                 /* go on from the newest checkpoint, if there is one         */
     const char *data_dir;       /* where named data sets live; NULL: Debian's places         */
     int threads;                /* 0: all cores                                              */
+    int allow_paths;            /* the spec's "dataset" may name files                       */
+    /* "model":"name": write the path of that model's file into path[0..size). 0 when found.
+     * NULL: no model can be trained further. */
+    int (*find_model)(void *ctx, const char *name, char *path, size_t size);
     /* Called on the training thread, about ten times a second and after each epoch. A non-zero
      * answer stops after writing a checkpoint: AX_ECANCELED. May be NULL. */
     int (*progress)(void *ctx, const ax_train_progress *p);

@@ -24,7 +24,7 @@ static int build_net(ax_model *m, ax_err *err)
     if (!text)
         return ax_fail(err, AX_ECORRUPT, "there is no axond.spec in the file's metadata: it holds tensors, but no model");
     cJSON *spec = ax_json_parse(text, strlen(text), err);
-    int bad = !spec || ax_net_build(&m->net, spec, 0, 1, 0, err);
+    int bad = !spec || ax_net_build(&m->net, spec, NULL, 1, err);
     cJSON_Delete(spec);
     return bad ? -1 : 0;
 }

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/rng.h"
 #include "io/net_build.h"
 
 enum { MAX_UNITS = 1 << 24, MAX_WINDOW = 4096 };
@@ -354,12 +355,14 @@ static int build_permute(ax_builder *b, const cJSON *spec, const ax_val *in, int
 static int build_dropout(ax_builder *b, const cJSON *spec, const ax_val *in, int n_in, ax_val *out)
 {
     (void)n_in;
-    ax_dropout_attr a = {.seed = b->seed, .stream = ax_rng_name(b->layer)};
+    ax_dropout_attr a = {.stream = ax_rng_name(b->layer)};
     if (ax_json_num(spec, "rate", 0.5, 0, 0.999, &a.rate, b->err))
         return -1;
     *out = in[0];
-    if (b->training && a.rate > 0)
-        *out = node(b, &ax_op_dropout, &a, (ax_val[]){in[0], b->net->step}, 2);
+    if (!b->training || a.rate == 0)
+        return 0;
+    a.seed = b->training->seed;
+    *out = node(b, &ax_op_dropout, &a, (ax_val[]){in[0], b->net->step}, 2);
     return *out < 0 ? -1 : 0;
 }
 
@@ -383,10 +386,11 @@ static int build_batch_norm(ax_builder *b, const cJSON *spec, const ax_val *in, 
         (v[3] = ax_build_param(b, "moving_mean", &c, 0, constant(0))) < 0 ||
         (v[4] = ax_build_param(b, "moving_variance", &c, 0, constant(1))) < 0)
         return -1;
-    *out = b->training ? node(b, &ax_op_batch_norm_train, &a, v, 3) : node(b, &ax_op_batch_norm, &a, v, 5);
+    int learns = b->training && !b->frozen; /* a frozen one keeps its statistics too */
+    *out = learns ? node(b, &ax_op_batch_norm_train, &a, v, 3) : node(b, &ax_op_batch_norm, &a, v, 5);
     if (*out < 0)
         return -1;
-    return b->training && (ax_build_running(b, v[3], *out + 1, momentum) ||
+    return learns && (ax_build_running(b, v[3], *out + 1, momentum) ||
                            ax_build_running(b, v[4], *out + 2, momentum))
                ? -1
                : 0;

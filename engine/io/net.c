@@ -26,7 +26,7 @@ ax_val ax_build_param(ax_builder *b, const char *suffix, const ax_shape *s, int 
     char name[160];
     ax_net *n = b->net;
     snprintf(name, sizeof name, "%s/%s", b->layer, suffix);
-    how.param = ax_graph_param(b->g, name, s, trainable, b->err);
+    how.param = ax_graph_param(b->g, name, s, trainable && !b->frozen, b->err);
     how.initializer = ax_arena_strdup(&b->g->arena, how.initializer);
     if (how.param < 0)
         return AX_NONE;
@@ -284,6 +284,17 @@ static int check_fields(ax_builder *b, const ax_layer_row *row, const cJSON *spe
     return ax_json_known(spec, known, n, b->err);
 }
 
+static int named_in(const cJSON *list, const char *name)
+{
+    const cJSON *e;
+    cJSON_ArrayForEach(e, list)
+    {
+        if (cJSON_IsString(e) && !strcmp(e->valuestring, name))
+            return 1;
+    }
+    return 0;
+}
+
 /* Fill in "name" where it is missing: type and a number. */
 static int name_layer(ax_builder *b, cJSON *spec, const char *type)
 {
@@ -307,6 +318,7 @@ static int name_layer(ax_builder *b, cJSON *spec, const char *type)
         return ax_err_in(b->err, "name");
     }
     b->layer = ax_arena_strdup(&b->g->arena, name);
+    b->frozen = b->training && named_in(b->training->freeze, name);
     return b->layer ? 0 : no_memory(b);
 }
 
@@ -480,6 +492,26 @@ static int build_labels(ax_builder *b, const cJSON *spec)
     return 0;
 }
 
+/* Every name in "freeze" must be a layer's. */
+static int check_freeze(ax_builder *b)
+{
+    const cJSON *e, *list = b->training ? b->training->freeze : NULL;
+    int i = 0;
+    cJSON_ArrayForEach(e, list)
+    {
+        int found = 0;
+        for (int k = 0; cJSON_IsString(e) && k < b->net->n_layers; k++)
+            found |= !strcmp(b->net->layers[k].name, e->valuestring);
+        if (!found) {
+            ax_fail(b->err, AX_ENOTFOUND, "there is no layer called '%.100s' to freeze",
+                    cJSON_IsString(e) ? e->valuestring : "(not a string)");
+            return ax_err_in(b->err, "freeze[%d]", i);
+        }
+        i++;
+    }
+    return 0;
+}
+
 static int reserve(ax_builder *b, int layers)
 {
     ax_net *n = b->net;
@@ -527,7 +559,7 @@ static int build(ax_builder *b, cJSON *spec, int64_t batch)
         if (build_layer(b, l, batch, &last))
             return ax_err_in(b->err, "layers[%d]", b->net->n_layers);
     }
-    if (build_outputs(b, spec, last) || build_labels(b, spec))
+    if (build_outputs(b, spec, last) || build_labels(b, spec) || check_freeze(b))
         return -1;
     char *text = cJSON_PrintUnformatted(spec);
     b->net->spec = text ? ax_arena_strdup(&b->g->arena, text) : NULL;
@@ -535,11 +567,11 @@ static int build(ax_builder *b, cJSON *spec, int64_t batch)
     return b->net->spec ? 0 : no_memory(b);
 }
 
-int ax_net_build(ax_net *n, const cJSON *spec, int training, int64_t batch, uint64_t seed, ax_err *err)
+int ax_net_build(ax_net *n, const cJSON *spec, const ax_net_training *training, int64_t batch, ax_err *err)
 {
     *n = (ax_net){.step = AX_NONE};
     ax_graph_init(&n->graph);
-    ax_builder b = {.net = n, .g = &n->graph, .training = training, .seed = seed, .err = err};
+    ax_builder b = {.net = n, .g = &n->graph, .training = training, .err = err};
     cJSON *copy = cJSON_Duplicate(spec, 1);
     int bad = copy ? build(&b, copy, batch) : no_memory(&b);
     cJSON_Delete(copy);

@@ -52,8 +52,13 @@ typedef struct ax_net {
 
 /* spec: the parsed JSON, borrowed for the call. The shapes in the graph are those of a batch of
  * `batch` samples (1 is fine for inference). -1 with the place in err->at ("layers[2].filters");
- * n is then empty. seed: for dropout. */
-int ax_net_build(ax_net *n, const cJSON *spec, int training, int64_t batch, uint64_t seed, ax_err *err);
+ * n is then empty. training NULL: for inference. */
+typedef struct ax_net_training {
+    uint64_t seed;       /* for dropout                                                       */
+    const cJSON *freeze; /* names of layers whose parameters stay as they are; NULL: none     */
+} ax_net_training;
+
+int ax_net_build(ax_net *n, const cJSON *spec, const ax_net_training *training, int64_t batch, ax_err *err);
 void ax_net_fini(ax_net *n);
 
 /* The layer types there are, for messages and documents: name and one line each. */

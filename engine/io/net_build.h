@@ -7,8 +7,8 @@
 typedef struct ax_builder {
     ax_net *net;
     ax_graph *g;
-    int training;
-    uint64_t seed;
+    const ax_net_training *training; /* NULL: for inference           */
+    int frozen;                      /* the layer being built is frozen */
     ax_val first[16];  /* each input's value after normalisation */
     const char *layer; /* the name of the one being built */
     ax_act act;        /* its activation; row NULL: none  */

@@ -40,9 +40,26 @@ static void bn_choose(const ax_site *s, ax_choice *c)
     c->inplace = 1;
 }
 
+/* With fixed statistics (a frozen layer) dx = dy * gamma / sqrt(var + epsilon): the op itself, with
+ * nothing to subtract or add. */
+static int bn_grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_val *din, ax_err *err)
+{
+    const ax_shape *s = &g->val[n->in[1]].desc.shape;
+    float *zeros = AX_ARRAY(&g->arena, float, s->dim[0]);
+    ax_val zero = zeros ? ax_graph_const(g, AX_F32, s, zeros, err) : ax_fail(err, AX_ENOMEM, "no memory for the gradient");
+    ax_val in[] = {dout[0], n->in[1], zero, zero, n->in[4]};
+    for (int i = 1; i < 5; i++)
+        if (ax_needs_grad(g, n->in[i]))
+            return ax_fail(err, AX_EUNSUPPORTED, "batch_norm with running statistics does not learn");
+    if (zero < 0)
+        return -1;
+    din[0] = ax_graph_node(g, &ax_op_batch_norm, n->name, n->attr, in, 5, err);
+    return din[0] < 0 ? -1 : 0;
+}
+
 const ax_op ax_op_batch_norm = {
     .name = "batch_norm", .min_in = 5, .max_in = 5, .n_out = 1, .attr_size = sizeof(ax_norm_attr),
-    .infer = bn_infer, .run = bn_run, .choose = bn_choose,
+    .infer = bn_infer, .run = bn_run, .choose = bn_choose, .grad = bn_grad,
 };
 
 /* ---- training ---- */
