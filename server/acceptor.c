@@ -1,7 +1,7 @@
 /* acceptor.c - one thread that accepts and deals sockets out, each to the loop with the fewest.
  *
- * libmicrohttpd's own pool lets the thread that wakes first take every connection; dealing keeps all
- * cores busy. Out of file descriptors or connections, clients get a 503 rather than silence. */
+ * libmicrohttpd's own pool lets the thread that wakes first take every connection; dealing keeps
+ * all cores busy. Out of file descriptors or connections, clients get a 503 rather than silence. */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
@@ -38,7 +38,8 @@ static int split(const char *listen, char *host, size_t size, const char **port,
     errno = 0;
     long p = strtol(*port, &end, 10);
     if (!**port || *end || p < 0 || p > 65535 || n >= size)
-        return ax_fail(err, AX_EINVAL, "--listen: '%s' is not ADDR:PORT with a port from 0 to 65535", listen);
+        return ax_fail(err, AX_EINVAL,
+                       "--listen: '%s' is not ADDR:PORT with a port from 0 to 65535", listen);
     memcpy(host, listen, n);
     host[n] = 0;
     return 0;
@@ -73,13 +74,15 @@ static int listen_on(app *a, ax_err *err)
     }
     freeaddrinfo(list);
     if (fd < 0)
-        return ax_fail(err, AX_EIO, "--listen: cannot listen on %s: %s", a->cfg.listen, strerror(why));
+        return ax_fail(err, AX_EIO, "--listen: cannot listen on %s: %s", a->cfg.listen,
+                       strerror(why));
     struct sockaddr_storage bound;
     socklen_t n = sizeof bound;
     getsockname(fd, (struct sockaddr *)&bound, &n);
     if (!getnameinfo((struct sockaddr *)&bound, n, name, sizeof name, port_text, sizeof port_text,
                      NI_NUMERICHOST | NI_NUMERICSERV))
-        snprintf(a->address, sizeof a->address, strchr(name, ':') ? "[%s]:%s" : "%s:%s", name, port_text);
+        snprintf(a->address, sizeof a->address, strchr(name, ':') ? "[%s]:%s" : "%s:%s", name,
+                 port_text);
     return fd;
 }
 
@@ -147,7 +150,8 @@ static void *run(void *arg)
     acceptor *c = arg;
     metrics_thread();
     for (;;) {
-        struct pollfd fds[2] = {{.fd = c->fd, .events = POLLIN}, {.fd = c->stop_fd, .events = POLLIN}};
+        struct pollfd fds[2] = {{.fd = c->fd, .events = POLLIN},
+                                {.fd = c->stop_fd, .events = POLLIN}};
         if (poll(fds, 2, -1) < 0 && errno != EINTR)
             break;
         if (fds[1].revents)

@@ -17,20 +17,20 @@ struct loop;
 typedef struct app {
     config cfg;
     struct repository *models;
-    struct workers *work;   /* computations and bodies too long for an event loop    */
-    struct workers *admin;  /* one thread: everything that changes the model folder  */
-    struct auth *keys;      /* NULL: open                                            */
-    ax_pool *pool;          /* threads inside one computation                        */
+    struct workers *work;  /* computations and bodies too long for an event loop    */
+    struct workers *admin; /* one thread: everything that changes the model folder  */
+    struct auth *keys;     /* NULL: open                                            */
+    ax_pool *pool;         /* threads inside one computation                        */
     struct loop **loops;
     int n_loops;
-    char address[80];       /* "127.0.0.1:8080", as bound                            */
+    char address[80]; /* "127.0.0.1:8080", as bound                            */
     int64_t started_ns;
-    _Atomic int state;              /* app_state                                     */
+    _Atomic int state; /* app_state                                     */
     _Atomic int connections;
     _Atomic int64_t queued, queued_rows; /* requests and samples waiting or computed */
-    _Atomic int64_t done_rows;      /* samples answered, ever                        */
-    _Atomic int64_t rows_per_second; /* measured over the last seconds               */
-    _Atomic int64_t buffered;       /* bytes of bodies held                          */
+    _Atomic int64_t done_rows;           /* samples answered, ever                        */
+    _Atomic int64_t rows_per_second;     /* measured over the last seconds               */
+    _Atomic int64_t buffered;            /* bytes of bodies held                          */
 } app;
 
 static inline int64_t now_ns(void)

@@ -10,7 +10,8 @@
 #include "metrics.h"
 #include "repository.h"
 
-#define ALIVE_NS INT64_C(1000000) /* who waited longer is asked whether he still wants his answer */
+#define ALIVE_NS INT64_C(1000000) /* who waited longer is asked whether he still wants his answer  \
+                                   */
 
 typedef struct slice { /* rows [from, from + n) of a ticket */
     ticket *t;
@@ -25,7 +26,8 @@ typedef struct batch {
     int64_t rows;
 } batch;
 
-/* ---- sessions --------------------------------------------------------------------------------- */
+/* ---- sessions ---------------------------------------------------------------------------------
+ */
 
 static void close_entry(session_cache *c, struct cached_session *e)
 {
@@ -82,7 +84,8 @@ static struct cached_session *open_session(session_cache *c, ticket *t, ax_pool 
     if (e->session)
         close_entry(c, e);
     ax_err err;
-    ax_session_options o = {.pool = pool, .outputs = t->args->n_outputs ? t->args->outputs : NULL,
+    ax_session_options o = {.pool = pool,
+                            .outputs = t->args->n_outputs ? t->args->outputs : NULL,
                             .n_outputs = t->args->n_outputs};
     char *key = outputs_key(t->args);
     ax_session *s = key ? ax_session_open(t->model->model, &o, &err) : NULL;
@@ -96,8 +99,8 @@ static struct cached_session *open_session(session_cache *c, ticket *t, ax_pool 
         free(key);
         return NULL;
     }
-    *e = (struct cached_session){.model = c->owns ? served_acquire(t->model) : t->model,
-                                 .outputs = key, .session = s};
+    *e = (struct cached_session){
+        .model = c->owns ? served_acquire(t->model) : t->model, .outputs = key, .session = s};
     return e;
 }
 
@@ -135,7 +138,8 @@ int batcher_measure(ax_model *m, int64_t *row_ns, ax_err *err)
         const ax_model_info *info = ax_model_get_info(m);
         for (int i = 0; i < info->n_inputs; i++)
             memset(ax_session_input(s, i), 0,
-                   (size_t)ax_shape_count(&info->inputs[i].shape) * ax_dtype_size(info->inputs[i].dtype));
+                   (size_t)ax_shape_count(&info->inputs[i].shape) *
+                       ax_dtype_size(info->inputs[i].dtype));
         int64_t t = now_ns();
         ax_session_run(s);
         t = now_ns() - t;
@@ -148,7 +152,8 @@ int batcher_measure(ax_model *m, int64_t *row_ns, ax_err *err)
     return r;
 }
 
-/* ---- one batch --------------------------------------------------------------------------------- */
+/* ---- one batch ---------------------------------------------------------------------------------
+ */
 
 static void finish(ticket *t, ticket_state state)
 {
@@ -164,7 +169,8 @@ static void finish(ticket *t, ticket_state state)
 
 static void expired(ticket *t)
 {
-    problem_set(&t->r->why, 504, "deadline_exceeded", "the prediction was not done %lld ms after it came",
+    problem_set(&t->r->why, 504, "deadline_exceeded",
+                "the prediction was not done %lld ms after it came",
                 (long long)((t->deadline - t->r->start) / 1000000));
     metrics_count(METRIC_EXPIRED, 1);
 }
@@ -180,10 +186,11 @@ static int make_outputs(ticket *t, ax_session *s)
         row = (size_t)ax_shape_count(&p->shape) * ax_dtype_size(p->dtype);
         if (__builtin_mul_overflow(row, (size_t)t->args->rows, &bytes) || bytes > BUF_MAX)
             return problem_set(&t->r->why, 422, "limit_exceeded",
-                               "output '%s' of %lld samples is larger than an answer may be", p->name,
-                               (long long)t->args->rows);
+                               "output '%s' of %lld samples is larger than an answer may be",
+                               p->name, (long long)t->args->rows);
         if (!(t->out[o] = ax_arena_raw(&t->r->mem, bytes)))
-            return problem_set(&t->r->why, 503, "out_of_memory", "the answer does not fit into memory");
+            return problem_set(&t->r->why, 503, "out_of_memory",
+                               "the answer does not fit into memory");
     }
     return 0;
 }
@@ -191,11 +198,13 @@ static int make_outputs(ticket *t, ax_session *s)
 static void gather(const batch *b, ax_session *s, const ax_model_info *info)
 {
     for (int i = 0; i < info->n_inputs; i++) {
-        size_t row = (size_t)ax_shape_count(&info->inputs[i].shape) * ax_dtype_size(info->inputs[i].dtype);
+        size_t row =
+            (size_t)ax_shape_count(&info->inputs[i].shape) * ax_dtype_size(info->inputs[i].dtype);
         char *to = ax_session_input(s, i);
         for (int k = 0; k < b->n; k++) {
             const slice *p = &b->part[k];
-            memcpy(to, (const char *)p->t->args->data[i] + (size_t)p->from * row, (size_t)p->n * row);
+            memcpy(to, (const char *)p->t->args->data[i] + (size_t)p->from * row,
+                   (size_t)p->n * row);
             to += (size_t)p->n * row;
         }
     }
@@ -262,7 +271,8 @@ static int same_group(const ticket *a, const ticket *b)
     return 1;
 }
 
-/* ---- the queue, of a runner or a loop ------------------------------------------------------------ */
+/* ---- the queue, of a runner or a loop
+ * ------------------------------------------------------------ */
 
 static void unlink_ticket(ticket **first, ticket **last, ticket *t)
 {
@@ -333,17 +343,19 @@ static void finish_over(ticket *over)
     }
 }
 
-/* ---- on the workers ------------------------------------------------------------------------------ */
+/* ---- on the workers
+ * ------------------------------------------------------------------------------ */
 
-static void run_batch(task *task)
+static void run_batch(task *job)
 {
-    runner *r = (runner *)((char *)task - offsetof(runner, task));
+    runner *r = (runner *)((char *)job - offsetof(runner, task));
     served *m = r->model;
     batch b;
     ticket *over = NULL;
     pthread_mutex_lock(&r->lock);
     app *a = r->first ? r->first->r->app : NULL;
-    if (a && a->cfg.max_delay_us && r->first == r->last && r->first->args->rows < a->cfg.max_batch) {
+    if (a && a->cfg.max_delay_us && r->first == r->last &&
+        r->first->args->rows < a->cfg.max_batch) {
         int64_t rest = r->first->queued + a->cfg.max_delay_us * 1000 - now_ns();
         pthread_mutex_unlock(&r->lock);
         if (rest > 0)
@@ -405,7 +417,8 @@ static int expire_ticket(request *r)
     return 1;
 }
 
-/* ---- both ---------------------------------------------------------------------------------------- */
+/* ---- both
+ * ---------------------------------------------------------------------------------------- */
 
 int batcher_retry_after(const app *a)
 {

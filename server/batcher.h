@@ -16,7 +16,12 @@
 struct served;
 struct app;
 
-typedef enum ticket_state { TICKET_QUEUED, TICKET_RUNNING, TICKET_DONE, TICKET_FAILED } ticket_state;
+typedef enum ticket_state {
+    TICKET_QUEUED,
+    TICKET_RUNNING,
+    TICKET_DONE,
+    TICKET_FAILED
+} ticket_state;
 
 typedef struct ticket {
     struct ticket *prev, *next;
@@ -28,7 +33,7 @@ typedef struct ticket {
     ax_port port[WIRE_OUTPUTS]; /* names live as long as the model                       */
     int n_out;
     int64_t queued, started, finished; /* ns                                             */
-    int64_t deadline;           /* ns                                                    */
+    int64_t deadline;                  /* ns                                                    */
     ticket_state state;
     int in_loop;
     void (*finish)(struct ticket *t); /* called once: DONE, or FAILED with r->why        */
@@ -38,23 +43,23 @@ typedef struct ticket {
 enum { SESSIONS = 8 };
 typedef struct session_cache {
     struct cached_session {
-        struct served *model;   /* a reference, in the caches of the loops               */
-        char *outputs;          /* names, each ended by a newline; "" for the model's own */
+        struct served *model; /* a reference, in the caches of the loops               */
+        char *outputs;        /* names, each ended by a newline; "" for the model's own */
         ax_session *session;
         int64_t batch, used;
     } entry[SESSIONS];
-    int owns;                   /* entries hold a reference to their model               */
+    int owns; /* entries hold a reference to their model               */
     int64_t clock;
 } session_cache;
 
 /* Batches of one model on the workers. */
 typedef struct runner {
-    pthread_mutex_t lock;       /* guards first, last, busy                              */
+    pthread_mutex_t lock; /* guards first, last, busy                              */
     ticket *first, *last;
-    int busy;                   /* submitted or running                                  */
+    int busy; /* submitted or running                                  */
     task task;
     struct served *model;
-    session_cache sessions;     /* belongs to the one worker that runs it                */
+    session_cache sessions; /* belongs to the one worker that runs it                */
 } runner;
 
 void runner_init(runner *r, struct served *model);
@@ -63,12 +68,13 @@ void runner_fini(runner *r);
 /* Queue a ticket of r. 0; or -1 with why when the queue is full. From any thread. */
 int batcher_submit(ticket *t, problem *why);
 
-/* Take back a ticket that is still queued: 1 when it is out of the queue and will not be run. On the
- * thread of its loop. */
+/* Take back a ticket that is still queued: 1 when it is out of the queue and will not be run. On
+ * the thread of its loop. */
 int batcher_cancel(ticket *t);
 
 /* Run what is pending in the calling loop, for about budget_ns; tickets finish on the way. Returns
- * the time (ns) at which the next batch is due, 0 for at once, INT64_MAX when nothing is pending. */
+ * the time (ns) at which the next batch is due, 0 for at once, INT64_MAX when nothing is pending.
+ */
 int64_t batcher_run(struct loop *l, int64_t budget_ns);
 
 /* Once a second on each loop: let go of sessions of models that are no longer served. */

@@ -14,7 +14,7 @@ typedef enum kind { TEXT, INTEGER, CHOICE } kind;
 typedef struct setting {
     const char *name; /* "max-batch": flag --max-batch, AXOND_MAX_BATCH, file key max-batch */
     kind kind;
-    size_t at;        /* offset in config                                                   */
+    size_t at;         /* offset in config                                                   */
     const char *value; /* default as text; NULL: none                                       */
     int64_t lo, hi;
     const char *choices; /* "text|json": the value is its index                             */
@@ -22,7 +22,7 @@ typedef struct setting {
 } setting;
 
 #define AT(field) offsetof(config, field)
-#define GIB ((int64_t)1 << 30)
+#define GIB       ((int64_t)1 << 30)
 
 // clang-format off
 static const setting settings[] = {
@@ -176,8 +176,8 @@ static int read_flags(config *c, int argc, char **argv, char given[], ax_err *er
         int i = find(arg + 2, value ? (size_t)(value - arg - 2) : strlen(arg + 2));
         if (i < 0) {
             char name[64];
-            snprintf(name, sizeof name, "%.*s",
-                     value ? (int)(value - arg - 2) : (int)sizeof name, arg + 2);
+            snprintf(name, sizeof name, "%.*s", value ? (int)(value - arg - 2) : (int)sizeof name,
+                     arg + 2);
             return unknown("axond serve", name, err);
         }
         char from[64];

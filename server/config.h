@@ -11,8 +11,8 @@
 #include "axon.h"
 
 typedef struct config {
-    const char *file;          /* --config                                        */
-    const char *listen;        /* ADDR:PORT                                       */
+    const char *file;   /* --config                                        */
+    const char *listen; /* ADDR:PORT                                       */
     const char *models, *data, *state;
     const char *default_model; /* NULL: the only one                              */
     const char *cors_origin;   /* NULL: none; "*": any                            */
@@ -21,16 +21,17 @@ typedef struct config {
     int64_t max_batch, max_delay_us, max_queue, max_rows;
     int64_t max_body, max_model, max_buffered, max_connections;
     int64_t request_timeout_ms, idle_timeout_s, header_timeout_s, body_timeout_s, drain_timeout_s;
-    int64_t inline_us;         /* runs shorter than this happen in the event loop */
-    int log_json;              /* --log-format: 0 text, 1 json                    */
-    int log_level;             /* log.h                                           */
+    int64_t inline_us; /* runs shorter than this happen in the event loop */
+    int log_json;      /* --log-format: 0 text, 1 json                    */
+    int log_level;     /* log.h                                           */
     int threads_given;
     int models_given;
-    ax_arena mem;              /* owns the strings                                */
+    ax_arena mem; /* owns the strings                                */
 } config;
 
-/* Read argv[1..argc) ("serve" already taken off), the environment and the file. 0; 1 when --help was
- * asked for (nothing else is done); -1 with one line in err that names flag, value and bounds. */
+/* Read argv[1..argc) ("serve" already taken off), the environment and the file. 0; 1 when --help
+ * was asked for (nothing else is done); -1 with one line in err that names flag, value and bounds.
+ */
 int config_load(config *c, int argc, char **argv, ax_err *err);
 void config_free(config *c);
 

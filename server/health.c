@@ -79,9 +79,10 @@ int axond_health(int argc, char **argv)
         fprintf(stderr, "axond health: cannot connect to %s port %s\n", t.host, t.port);
         return 1;
     }
-    int n = snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", t.path, t.host);
+    int n = snprintf(text, sizeof text, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n",
+                     t.path, t.host);
     if (send(fd, text, (size_t)n, MSG_NOSIGNAL) == n)
-        for (ssize_t got = 1; got > 0 && have < sizeof text - 1; have += got > 0 ? (size_t)got : 0)
+        for (ssize_t got = 1; got > 0 && have<sizeof text - 1; have += got> 0 ? (size_t)got : 0)
             got = recv(fd, text + have, sizeof text - 1 - have, 0);
     close(fd);
     text[have] = 0;

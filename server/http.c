@@ -1,11 +1,11 @@
 /* http.c - requests between libmicrohttpd and us; see http.h.
  *
  * Facts of libmicrohttpd 0.9.75 that shape this file. Its epoll loop stalls when exactly 128 events
- * are ready, unless it is never allowed to wait: so it is run with timeout 0 and the waiting is done
- * in loop.c. Suspending is allowed only inside the access handler. A suspended connection neither
- * times out nor notices a disconnect. A request that is complete but neither answered nor suspended
- * is simply asked for again in the next round, which is how batches of the loop itself wait: for
- * free. An answer before the end of the body is possible only before its first byte. */
+ * are ready, unless it is never allowed to wait: so it is run with timeout 0 and the waiting is
+ * done in loop.c. Suspending is allowed only inside the access handler. A suspended connection
+ * neither times out nor notices a disconnect. A request that is complete but neither answered nor
+ * suspended is simply asked for again in the next round, which is how batches of the loop itself
+ * wait: for free. An answer before the end of the body is possible only before its first byte. */
 #include "http.h"
 
 #include <microhttpd.h>
@@ -184,7 +184,8 @@ static enum MHD_Result begin(struct MHD_Connection *connection, loop *l, conn *c
     MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, on_argument, r);
     r->type = body_type(h.type);
     request_set_id(r, h.id);
-    int bad_framing = h.lengths_differ || (h.encoding && (h.has_length || strcasecmp(h.encoding, "chunked")));
+    int bad_framing =
+        h.lengths_differ || (h.encoding && (h.has_length || strcasecmp(h.encoding, "chunked")));
     if (h.encoding)
         r->length = -1;
     else if (!h.has_length)
@@ -197,8 +198,8 @@ static enum MHD_Result begin(struct MHD_Connection *connection, loop *l, conn *c
     } else {
         refused = request_begin(r, method, url, h.key, h.origin);
     }
-    if (refused && !r->close && r->length > 0 && r->length <= SWALLOW) {
-        r->swallow = 1; /* a small body is read, and the connection lives on */
+    if (refused && !r->close && r->length >= 0 && r->length <= SWALLOW) {
+        r->swallow = 1; /* a small body is read first, and the connection lives on */
     } else if (refused) {
         /* Answering now refuses the body; the client may still be sending it. */
         c->linger = r->length != 0;
@@ -306,10 +307,10 @@ http *http_new(loop *l, ax_err *err)
     h->loop = l;
     h->daemon = MHD_start_daemon(
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL,
-        on_request, h, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL, MHD_OPTION_CONNECTION_LIMIT,
-        (unsigned)1 << 24, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_NOTIFY_COMPLETED,
-        on_completed, h, MHD_OPTION_NOTIFY_CONNECTION, on_connection, h,
-        MHD_OPTION_URI_LOG_CALLBACK, on_request_line, h, MHD_OPTION_END);
+        on_request, h, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)1 << 24, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
+        h, MHD_OPTION_URI_LOG_CALLBACK, on_request_line, h, MHD_OPTION_END);
     const union MHD_DaemonInfo *info =
         h->daemon ? MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
     if (!info) {

@@ -1,4 +1,5 @@
-/* http.h - the only door to libmicrohttpd: one daemon per event loop, without a thread of its own. */
+/* http.h - the only door to libmicrohttpd: one daemon per event loop, without a thread of its own.
+ */
 #ifndef SERVER_HTTP_H
 #define SERVER_HTTP_H
 
@@ -10,9 +11,9 @@ http *http_new(loop *l, ax_err *err);
 /* No request may be suspended. Closes all connections. */
 void http_free(http *h);
 
-int http_fd(const http *h);   /* readable when http_run has something to do                  */
-int http_busy(http *h);       /* http_run has something to do although http_fd is quiet      */
-void http_run(http *h);       /* do what can be done without waiting                         */
+int http_fd(const http *h); /* readable when http_run has something to do                  */
+int http_busy(http *h);     /* http_run has something to do although http_fd is quiet      */
+void http_run(http *h);     /* do what can be done without waiting                         */
 
 /* Take over a connected socket; closes it on failure. */
 int http_add(http *h, const mail *m);

@@ -17,8 +17,8 @@
 
 enum { LINGER = 256 }; /* sockets kept open for clients that are still sending */
 
-#define SECOND INT64_C(1000000000)
-#define ROUND_NS INT64_C(2000000) /* batches may hold up the loop this long */
+#define SECOND    INT64_C(1000000000)
+#define ROUND_NS  INT64_C(2000000) /* batches may hold up the loop this long */
 #define LINGER_NS (2 * SECOND)
 
 static _Thread_local loop *current;
@@ -28,7 +28,8 @@ loop *loop_current(void)
     return current;
 }
 
-/* ---- the mailbox ------------------------------------------------------------------------------ */
+/* ---- the mailbox ------------------------------------------------------------------------------
+ */
 
 static void wake_locked(loop *l)
 {
@@ -80,7 +81,8 @@ static void take_mail(loop *l)
     for (mail *next; m; m = next) {
         next = m->next;
         http_add(l->http, m);
-        atomic_fetch_sub(&l->n_conns, 1); /* it counted while it was mail; now the connection does */
+        atomic_fetch_sub(&l->n_conns,
+                         1); /* it counted while it was mail; now the connection does */
         atomic_fetch_sub(&l->app->connections, 1);
         free(m);
     }
@@ -93,7 +95,8 @@ static void take_mail(loop *l)
     }
 }
 
-/* ---- connections ------------------------------------------------------------------------------ */
+/* ---- connections ------------------------------------------------------------------------------
+ */
 
 conn *loop_conn_opened(loop *l, int fd, int refuse)
 {
@@ -120,8 +123,8 @@ void loop_conn_phase(loop *l, conn *c, conn_phase phase)
     c->moved = 0;
 }
 
-/* Closing a socket that has unread bytes resets it, and the reset overtakes the answer on its way to
- * the client. So a client that was refused in the middle of sending keeps its socket, as a
+/* Closing a socket that has unread bytes resets it, and the reset overtakes the answer on its way
+ * to the client. So a client that was refused in the middle of sending keeps its socket, as a
  * duplicate, until it has finished or its time is up. */
 static void linger(loop *l, int fd)
 {
@@ -222,7 +225,8 @@ static void close_idle(loop *l)
     }
 }
 
-/* ---- requests that wait for somebody else ------------------------------------------------------ */
+/* ---- requests that wait for somebody else ------------------------------------------------------
+ */
 
 void loop_wait_for(loop *l, request *r)
 {
@@ -265,7 +269,8 @@ static void expire(loop *l, int64_t now)
     }
 }
 
-/* ---- the loop --------------------------------------------------------------------------------- */
+/* ---- the loop ---------------------------------------------------------------------------------
+ */
 
 static void wait_for_events(loop *l, int64_t until)
 {

@@ -14,26 +14,26 @@
 
 /* What a connection is doing; each phase has its own clock, because the client sets the pace. */
 typedef enum conn_phase {
-    CONN_FRESH,   /* nothing yet: --header-timeout-s              */
-    CONN_IDLE,    /* between requests: --idle-timeout-s           */
-    CONN_HEAD,    /* a request line has come: --header-timeout-s  */
-    CONN_BODY,    /* --body-timeout-s and 1 s per 64 KiB          */
-    CONN_BUSY,    /* ours to act: no clock                        */
-    CONN_ANSWER   /* the client reads: as CONN_BODY               */
+    CONN_FRESH, /* nothing yet: --header-timeout-s              */
+    CONN_IDLE,  /* between requests: --idle-timeout-s           */
+    CONN_HEAD,  /* a request line has come: --header-timeout-s  */
+    CONN_BODY,  /* --body-timeout-s and 1 s per 64 KiB          */
+    CONN_BUSY,  /* ours to act: no clock                        */
+    CONN_ANSWER /* the client reads: as CONN_BODY               */
 } conn_phase;
 
 typedef struct conn {
     struct conn *prev, *next;
     int fd;
     conn_phase phase;
-    int64_t since;      /* start of the phase, ns                               */
-    int64_t moved;      /* bytes of this phase                                  */
-    int refuse;         /* over the limit: answer 503                           */
-    int linger;         /* the client may still be sending: do not reset it     */
+    int64_t since; /* start of the phase, ns                               */
+    int64_t moved; /* bytes of this phase                                  */
+    int refuse;    /* over the limit: answer 503                           */
+    int linger;    /* the client may still be sending: do not reset it     */
     struct request *request;
 } conn;
 
-typedef struct mail {   /* a new socket */
+typedef struct mail { /* a new socket */
     struct mail *next;
     int fd, refuse;
     socklen_t addr_len;
@@ -49,18 +49,18 @@ typedef struct loop {
     _Atomic int n_conns;
     request *waiting, *spare; /* requests of workers; recycled ones                 */
     int n_spare;
-    int64_t next_deadline;    /* of waiting requests                                */
+    int64_t next_deadline; /* of waiting requests                                */
     ticket *pending, *pending_last;
     session_cache sessions;
-    uint64_t seed;            /* of request ids                                     */
-    pthread_mutex_t lock;     /* guards the mailbox: sockets, answered, awake       */
+    uint64_t seed;        /* of request ids                                     */
+    pthread_mutex_t lock; /* guards the mailbox: sockets, answered, awake       */
     mail *sockets;
     request *answered;
-    _Atomic int awake;        /* wake_fd has been written and not yet read          */
-    int *lingering;           /* sockets that wait for their client to finish       */
+    _Atomic int awake; /* wake_fd has been written and not yet read          */
+    int *lingering;    /* sockets that wait for their client to finish       */
     int64_t *linger_since;
     int n_lingering;
-    int64_t drain_until;      /* 0: not draining                                    */
+    int64_t drain_until; /* 0: not draining                                    */
     _Atomic int finished;
 } loop;
 

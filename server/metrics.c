@@ -66,7 +66,8 @@ void metrics_thread(void)
 /* Only this thread writes its shard: no locked instruction is needed. */
 static void bump(_Atomic uint64_t *x, uint64_t n)
 {
-    atomic_store_explicit(x, atomic_load_explicit(x, memory_order_relaxed) + n, memory_order_relaxed);
+    atomic_store_explicit(x, atomic_load_explicit(x, memory_order_relaxed) + n,
+                          memory_order_relaxed);
 }
 
 static shard *here(void)
@@ -96,13 +97,13 @@ void metrics_batch(int64_t rows)
     bump(&s->rows.sum, (uint64_t)rows);
 }
 
-void metrics_request(int route, int status, int64_t ns)
+void metrics_request(int row, int status, int64_t ns)
 {
     shard *s = here();
     int c = 0;
     while (c < CODES - 1 && codes[c] != status)
         c++;
-    bump(&s->request[route < 0 || route >= ROUTES ? ROUTES : route][c], 1);
+    bump(&s->request[row < 0 || row >= ROUTES ? ROUTES : row][c], 1);
     bump(&s->seconds.bucket[bucket_of(seconds_bounds, ns)], 1);
     bump(&s->seconds.count, 1);
     bump(&s->seconds.sum, (uint64_t)ns);
@@ -110,7 +111,8 @@ void metrics_request(int route, int status, int64_t ns)
 
 void metrics_predict(model_stats *m, int64_t rows, int64_t ns, int64_t compute_ns, int failed)
 {
-    atomic_fetch_add_explicit(&m->predict.bucket[bucket_of(seconds_bounds, ns)], 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&m->predict.bucket[bucket_of(seconds_bounds, ns)], 1,
+                              memory_order_relaxed);
     atomic_fetch_add_explicit(&m->predict.count, 1, memory_order_relaxed);
     atomic_fetch_add_explicit(&m->predict.sum, (uint64_t)ns, memory_order_relaxed);
     atomic_fetch_add_explicit(&m->rows, (uint64_t)rows, memory_order_relaxed);
@@ -206,7 +208,8 @@ static void write_models(buf *b)
     pthread_mutex_lock(&models_lock);
     model_stats *first = models;
     pthread_mutex_unlock(&models_lock);
-    head(b, "axond_predict_seconds", "histogram", "Predictions, from the request's head to its answer.");
+    head(b, "axond_predict_seconds", "histogram",
+         "Predictions, from the request's head to its answer.");
     for (model_stats *m = first; m; m = m->next) {
         uint64_t bucket[HISTOGRAM_BUCKETS + 1] = {0}, sum = 0;
         char label[80];
@@ -218,11 +221,13 @@ static void write_models(buf *b)
     for (model_stats *m = first; m; m = m->next)
         buf_printf(b, "axond_predict_rows_total{model=\"%s\"} %llu\n", m->name,
                    (unsigned long long)get(&m->rows));
-    head(b, "axond_compute_seconds_total", "counter", "Time that samples spent in batches, shared among them.");
+    head(b, "axond_compute_seconds_total", "counter",
+         "Time that samples spent in batches, shared among them.");
     for (model_stats *m = first; m; m = m->next)
         buf_printf(b, "axond_compute_seconds_total{model=\"%s\"} %.9g\n", m->name,
                    (double)get(&m->compute_ns) * 1e-9);
-    head(b, "axond_predict_failures_total", "counter", "Predictions that failed inside the server.");
+    head(b, "axond_predict_failures_total", "counter",
+         "Predictions that failed inside the server.");
     for (model_stats *m = first; m; m = m->next)
         buf_printf(b, "axond_predict_failures_total{model=\"%s\"} %llu\n", m->name,
                    (unsigned long long)get(&m->failures));
@@ -268,13 +273,15 @@ static void write_process(const app *a, buf *b)
 void metrics_write(const app *a, buf *b)
 {
     write_requests(b);
-    uint64_t seconds[HISTOGRAM_BUCKETS + 1] = {0}, rows[HISTOGRAM_BUCKETS + 1] = {0}, s_sum = 0, r_sum = 0;
+    uint64_t seconds[HISTOGRAM_BUCKETS + 1] = {0}, rows[HISTOGRAM_BUCKETS + 1] = {0}, s_sum = 0,
+                                         r_sum = 0;
     FOR_SHARDS(s)
     {
         add_histogram(&s->seconds, seconds, &s_sum);
         add_histogram(&s->rows, rows, &r_sum);
     }
-    head(b, "axond_request_seconds", "histogram", "Requests, from their head to the end of the answer.");
+    head(b, "axond_request_seconds", "histogram",
+         "Requests, from their head to the end of the answer.");
     put_histogram(b, "axond_request_seconds", "", seconds_bounds, 1e-9, seconds, s_sum);
     head(b, "axond_batch_rows", "histogram", "Samples computed together.");
     put_histogram(b, "axond_batch_rows", "", rows_bounds, 1, rows, r_sum);

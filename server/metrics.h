@@ -1,7 +1,7 @@
 /* metrics.h - counters, gauges and histograms, as Prometheus text.
  *
- * One row in metrics.c adds a metric. Counting costs a plain increment: every thread that counts has
- * a shard of its own, and only a scrape adds the shards up. Thread-safe. */
+ * One row in metrics.c adds a metric. Counting costs a plain increment: every thread that counts
+ * has a shard of its own, and only a scrape adds the shards up. Thread-safe. */
 #ifndef SERVER_METRICS_H
 #define SERVER_METRICS_H
 
@@ -11,15 +11,15 @@
 #include "buf.h"
 
 typedef enum metric {
-    METRIC_CONNECTIONS,    /* accepted                          */
-    METRIC_REFUSED,        /* connections over the limit        */
-    METRIC_CUT,            /* slow or idle connections closed   */
-    METRIC_ABANDONED,      /* clients gone before their answer  */
-    METRIC_QUEUE_FULL,     /* answered 429                      */
-    METRIC_EXPIRED,        /* answered 504                      */
-    METRIC_BATCHES,        /* session runs                      */
-    METRIC_LOADED,         /* model files opened                */
-    METRIC_LOAD_FAILED,    /* model files refused               */
+    METRIC_CONNECTIONS, /* accepted                          */
+    METRIC_REFUSED,     /* connections over the limit        */
+    METRIC_CUT,         /* slow or idle connections closed   */
+    METRIC_ABANDONED,   /* clients gone before their answer  */
+    METRIC_QUEUE_FULL,  /* answered 429                      */
+    METRIC_EXPIRED,     /* answered 504                      */
+    METRIC_BATCHES,     /* session runs                      */
+    METRIC_LOADED,      /* model files opened                */
+    METRIC_LOAD_FAILED, /* model files refused               */
     METRICS
 } metric;
 
@@ -35,7 +35,7 @@ typedef struct histogram {
 typedef struct model_stats {
     struct model_stats *next;
     char name[65];
-    histogram predict;         /* from the request's head to its answer, ns */
+    histogram predict; /* from the request's head to its answer, ns */
     _Atomic uint64_t rows, compute_ns, failures;
 } model_stats;
 
@@ -46,7 +46,7 @@ model_stats *metrics_model(const char *name);
 void metrics_thread(void);
 
 void metrics_count(metric m, uint64_t n);
-void metrics_request(int route, int status, int64_t ns); /* route: index in routes[], -1: none */
+void metrics_request(int row, int status, int64_t ns); /* row: index in routes[], -1: none */
 void metrics_batch(int64_t rows);
 void metrics_predict(model_stats *s, int64_t rows, int64_t ns, int64_t compute_ns, int failed);
 

@@ -37,8 +37,9 @@ static void put_layers(buf *b, const ax_model_info *m)
             buf_str(b, ",\"activation\":");
             buf_json(b, l->activation);
         }
-        buf_printf(b, ",\"shape\":%s,\"params\":%lld,\"flops\":%lld}", wire_shape(&l->shape, shape, sizeof shape),
-                   (long long)l->params, (long long)l->flops);
+        buf_printf(b, ",\"shape\":%s,\"params\":%lld,\"flops\":%lld}",
+                   wire_shape(&l->shape, shape, sizeof shape), (long long)l->params,
+                   (long long)l->flops);
     }
     buf_char(b, ']');
 }
@@ -84,7 +85,9 @@ static void put_examples(buf *b, const request *r, const served *s)
     const ax_model_info *m = s->info;
     const char *host = r->host[0] ? r->host : r->app->address;
     buf line = {0};
-    buf_printf(&line, "curl -s http://%s/models/%s/predict -H 'Content-Type: application/json' -d \"", host, s->name);
+    buf_printf(&line,
+               "curl -s http://%s/models/%s/predict -H 'Content-Type: application/json' -d \"",
+               host, s->name);
     put_body(&line, m, 1);
     buf_str(&line, "\"");
     buf_char(&line, 0);
@@ -97,7 +100,9 @@ static void put_examples(buf *b, const request *r, const served *s)
     }
     const ax_shape *in = &m->inputs[0].shape;
     if (m->n_inputs == 1 && in->rank == 3 && (in->dim[0] == 1 || in->dim[0] == 3)) {
-        buf_printf(&line, "curl -s http://%s/models/%s/predict -H 'Content-Type: image/png' --data-binary @picture.png",
+        buf_printf(&line,
+                   "curl -s http://%s/models/%s/predict -H 'Content-Type: image/png' --data-binary "
+                   "@picture.png",
                    host, s->name);
         buf_char(&line, 0);
         buf_str(b, ",\"curl_picture\":");
@@ -116,8 +121,9 @@ static void put_summary(buf *b, const served *s)
     put_ports(b, s->info->inputs, s->info->n_inputs);
     buf_str(b, ",\"outputs\":");
     put_ports(b, s->info->outputs, s->info->n_outputs);
-    buf_printf(b, ",\"params\":%lld,\"flops\":%lld,\"bytes\":%lld,\"hash\":", (long long)s->info->params,
-               (long long)s->info->flops, (long long)s->info->file_bytes);
+    buf_printf(
+        b, ",\"params\":%lld,\"flops\":%lld,\"bytes\":%lld,\"hash\":", (long long)s->info->params,
+        (long long)s->info->flops, (long long)s->info->file_bytes);
     buf_json(b, s->info->hash);
 }
 
@@ -152,14 +158,16 @@ static void put_card(buf *b, const request *r, const served *s)
         }
         buf_char(b, ']');
     }
-    buf_printf(b, ",\"sample_ms\":%.4g,\"load_ms\":%.3g", (double)atomic_load(&s->row_ns) * 1e-6, s->load_ms);
+    buf_printf(b, ",\"sample_ms\":%.4g,\"load_ms\":%.3g", (double)atomic_load(&s->row_ns) * 1e-6,
+               s->load_ms);
     if (m->training)
         buf_printf(b, ",\"training\":%s", m->training);
     put_examples(b, r, s);
     buf_str(b, "}\n");
 }
 
-/* ---- handlers ------------------------------------------------------------------------------------------ */
+/* ---- handlers
+ * ------------------------------------------------------------------------------------------ */
 
 void models_list(request *r)
 {
@@ -218,15 +226,18 @@ static int bad_name(request *r)
 static void put_model(request *r)
 {
     served *s = NULL;
-    int failed = fsync(r->file) < 0 ? problem_set(&r->why, 500, "io_error", "the upload cannot be stored")
-                                    : repository_put(r->app->models, r->param[0], r->file_path, &s, &r->why);
+    int failed = fsync(r->file) < 0
+                     ? problem_set(&r->why, 500, "io_error", "the upload cannot be stored")
+                     : repository_put(r->app->models, r->param[0], r->file_path, &s, &r->why);
     if (failed) {
         request_refuse(r);
         return;
     }
     r->file_path = NULL; /* it is the model's file now */
     put_card(&r->out, r, s);
-    request_header(r, "Location", ax_arena_printf(&r->mem, "/models/%s/versions/%lld", s->name, (long long)s->version));
+    request_header(
+        r, "Location",
+        ax_arena_printf(&r->mem, "/models/%s/versions/%lld", s->name, (long long)s->version));
     served_release(s);
     request_done(r, 201, "application/json");
 }
@@ -277,13 +288,16 @@ static void reload(request *r)
 {
     repository_report report;
     int failed = repository_load(r->app->models, &report);
-    buf_printf(&r->out, "{\"kept\":%d,\"loaded\":%d,\"removed\":%d,\"failed\":[", report.kept, report.loaded,
-               report.removed);
+    buf_printf(&r->out, "{\"kept\":%d,\"loaded\":%d,\"removed\":%d,\"failed\":[", report.kept,
+               report.loaded, report.removed);
     buf_add(&r->out, report.failures.data, report.failures.len);
     buf_str(&r->out, "]");
     if (failed)
-        buf_printf(&r->out, ",\"error\":\"%d model files could not be loaded; what was served before stays\","
-                            "\"code\":\"reload_failed\"", failed);
+        buf_printf(
+            &r->out,
+            ",\"error\":\"%d model files could not be loaded; what was served before stays\","
+            "\"code\":\"reload_failed\"",
+            failed);
     buf_str(&r->out, "}\n");
     buf_free(&report.failures);
     request_done(r, failed ? 422 : 200, "application/json");

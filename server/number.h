@@ -1,12 +1,11 @@
 /* number.h - JSON numbers to float32 and back, exactly and fast.
  *
- * Reading: the digits become one integer of at most 19 digits (8 at a time inside a register), times
- * a power of ten in double. That product is off by at most 3.1 units of the double's last place;
- * unless it falls within 8 units of the middle between two floats, rounding it to float is right.
- * The rare rest goes to strtof. So every result is the correctly rounded one.
- * Writing: Schubfach (R. Giulietti, "The Schubfach way to render doubles", 2020), the shortest
- * decimal that reads back as the same float, the nearest one where several are as short.
- * Thread-safe. */
+ * Reading: the digits become one integer of at most 19 digits (8 at a time inside a register),
+ * times a power of ten in double. That product is off by at most 3.1 units of the double's last
+ * place; unless it falls within 8 units of the middle between two floats, rounding it to float is
+ * right. The rare rest goes to strtof. So every result is the correctly rounded one. Writing:
+ * Schubfach (R. Giulietti, "The Schubfach way to render doubles", 2020), the shortest decimal that
+ * reads back as the same float, the nearest one where several are as short. Thread-safe. */
 #ifndef SERVER_NUMBER_H
 #define SERVER_NUMBER_H
 

@@ -41,7 +41,8 @@ static int is_digit(const char *p, const char *end)
     return p < end && *p >= '0' && *p <= '9';
 }
 
-/* Collect one digit: significant ones are kept up to DIGITS, a non-zero one after that sets *rest. */
+/* Collect one digit: significant ones are kept up to DIGITS, a non-zero one after that sets *rest.
+ */
 static void keep(token *t, int *n, int *rest, char c)
 {
     if (*n < DIGITS)
@@ -88,7 +89,9 @@ static const char *scan(const char *p, const char *end, token *t)
     if (rest)
         t->text[1 + n++] = '1', e--;
     snprintf(t->text + 1 + n, 24, "%se%lld", n ? "" : "0",
-             (long long)(e > 1000000 ? 1000000 : e < -1000000 ? -1000000 : e));
+             (long long)(e > 1000000    ? 1000000
+                         : e < -1000000 ? -1000000
+                                        : e));
     return p;
 }
 

@@ -1,4 +1,5 @@
-/* predict.c - POST /predict in all its forms: from the body to a ticket, from the ticket to an answer.
+/* predict.c - POST /predict in all its forms: from the body to a ticket, from the ticket to an
+ * answer.
  *
  * Small JSON bodies are read in the event loop, straight into the buffers the model takes; pictures
  * and large bodies are read by a worker, so that the loop goes on answering others. */
@@ -13,7 +14,8 @@
 
 enum { LARGE = 128 * 1024 }; /* bytes of a body that the loop still reads itself: about 60 us */
 
-/* ---- which model --------------------------------------------------------------------------------- */
+/* ---- which model
+ * --------------------------------------------------------------------------------- */
 
 static int path_version(const char *s, int64_t *out, problem *why)
 {
@@ -35,7 +37,8 @@ static int choose_model(predict *p, const char *named, problem *why)
     const char *outer = r->param[0][0] ? r->param[0] : request_query(r, "model");
     int64_t version;
     if (named && outer && strcmp(named, outer)) {
-        problem_set(why, 400, "conflict", "the body asks for model '%.64s', the URL for '%.64s'", named, outer);
+        problem_set(why, 400, "conflict", "the body asks for model '%.64s', the URL for '%.64s'",
+                    named, outer);
         snprintf(why->err.at, sizeof why->err.at, "model");
         return -1;
     }
@@ -62,9 +65,11 @@ static int find_ports(void *ctx, const char *name, const ax_port **ports, int *n
     return 0;
 }
 
-/* ---- options outside of JSON ---------------------------------------------------------------------- */
+/* ---- options outside of JSON
+ * ---------------------------------------------------------------------- */
 
-static int query_int(const request *r, const char *name, int64_t lo, int64_t hi, int64_t *out, problem *why)
+static int query_int(const request *r, const char *name, int64_t lo, int64_t hi, int64_t *out,
+                     problem *why)
 {
     const char *s = request_query(r, name);
     char *end;
@@ -72,8 +77,8 @@ static int query_int(const request *r, const char *name, int64_t lo, int64_t hi,
         return 0;
     long long v = strtoll(s, &end, 10);
     if (!*s || *end || v < lo || v > hi) {
-        problem_set(why, 400, "out_of_range", "%s: '%.40s' is not a whole number from %lld to %lld", name, s,
-                    (long long)lo, (long long)hi);
+        problem_set(why, 400, "out_of_range", "%s: '%.40s' is not a whole number from %lld to %lld",
+                    name, s, (long long)lo, (long long)hi);
         snprintf(why->err.at, sizeof why->err.at, "%s", name);
         return -1;
     }
@@ -87,9 +92,11 @@ static int query_outputs(request *r, wire_request *a, problem *why)
     char *copy = s ? ax_arena_strdup(&r->mem, s) : NULL, *save = NULL;
     if (s && !copy)
         return problem_set(why, 503, "out_of_memory", "out of memory");
-    for (char *name = s ? strtok_r(copy, ",", &save) : NULL; name; name = strtok_r(NULL, ",", &save)) {
+    for (char *name = s ? strtok_r(copy, ",", &save) : NULL; name;
+         name = strtok_r(NULL, ",", &save)) {
         if (a->n_outputs == WIRE_OUTPUTS)
-            return problem_set(why, 400, "limit_exceeded", "more than %d outputs in one request", WIRE_OUTPUTS);
+            return problem_set(why, 400, "limit_exceeded", "more than %d outputs in one request",
+                               WIRE_OUTPUTS);
         a->outputs[a->n_outputs++] = name;
     }
     return 0;
@@ -104,7 +111,8 @@ static int read_query(predict *p, problem *why)
     a->timings = timings && strcmp(timings, "0") && strcmp(timings, "false");
     int policy = word ? wire_non_finite_word(word) : NON_FINITE_ERROR;
     if (policy < 0)
-        return problem_set(why, 400, "invalid", "non_finite: '%.40s' is not one of error, null, string", word);
+        return problem_set(why, 400, "invalid",
+                           "non_finite: '%.40s' is not one of error, null, string", word);
     a->non_finite = (wire_non_finite)policy;
     if (query_int(r, "top", 1, 1000000, &a->top, why) < 0 ||
         query_int(r, "deadline_ms", 1, 86400000, &a->deadline_ms, why) < 0)
@@ -117,8 +125,8 @@ static const ax_port *only_input(predict *p, const char *what, problem *why)
     const ax_model_info *m = p->model->info;
     if (m->n_inputs == 1 && m->inputs[0].dtype == AX_F32)
         return &m->inputs[0];
-    problem_set(why, 422, "unsupported", "model '%s' cannot take %s: it needs one float32 input", p->model->name,
-                what);
+    problem_set(why, 422, "unsupported", "model '%s' cannot take %s: it needs one float32 input",
+                p->model->name, what);
     ax_err_hint(&why->err, "send JSON: {\"inputs\":...}");
     return NULL;
 }
@@ -132,21 +140,25 @@ static int read_raw(predict *p, problem *why)
     size_t row = (size_t)ax_shape_count(&in->shape) * sizeof(float);
     if (!r->body.len || r->body.len % row) {
         char shape[128];
-        problem_set(why, 400, "shape_mismatch", "the body has %zu bytes, a sample of shape %s has %zu",
-                    r->body.len, wire_shape(&in->shape, shape, sizeof shape), row);
+        problem_set(why, 400, "shape_mismatch",
+                    "the body has %zu bytes, a sample of shape %s has %zu", r->body.len,
+                    wire_shape(&in->shape, shape, sizeof shape), row);
         problem_expect(why, "%zu", row);
         problem_got(why, "%zu", r->body.len);
         return ax_err_hint(&why->err, "little-endian float32, one sample behind the other");
     }
     p->args.rows = (int64_t)(r->body.len / row);
     if (p->args.rows > r->app->cfg.max_rows)
-        return problem_set(why, 413, "too_many_samples", "%lld samples in one request, at most %lld are taken",
+        return problem_set(why, 413, "too_many_samples",
+                           "%lld samples in one request, at most %lld are taken",
                            (long long)p->args.rows, (long long)r->app->cfg.max_rows);
     const float *x = p->args.data[0] = r->body.data;
     for (size_t i = 0; i < r->body.len / sizeof(float); i++)
         if (!isfinite(x[i])) {
-            problem_set(why, 400, "out_of_range", "inputs[%zu][%zu] is not a finite number", i / (row / 4), i % (row / 4));
-            snprintf(why->err.at, sizeof why->err.at, "inputs[%zu][%zu]", i / (row / 4), i % (row / 4));
+            problem_set(why, 400, "out_of_range", "inputs[%zu][%zu] is not a finite number",
+                        i / (row / 4), i % (row / 4));
+            snprintf(why->err.at, sizeof why->err.at, "inputs[%zu][%zu]", i / (row / 4),
+                     i % (row / 4));
             return -1;
         }
     return 0;
@@ -164,15 +176,17 @@ static int read_picture(predict *p, problem *why)
     const ax_shape *s = &in->shape;
     int64_t c = s->rank == 3 ? s->dim[0] : 1;
     if (s->rank < 2 || s->rank > 3 || (c != 1 && c != 3)) {
-        problem_set(why, 422, "not_a_picture", "the input of model '%s' has shape %s, which is no picture",
-                    p->model->name, wire_shape(s, shape, sizeof shape));
-        return ax_err_hint(&why->err, "pictures need (channels, height, width) with 1 or 3 channels");
+        problem_set(why, 422, "not_a_picture",
+                    "the input of model '%s' has shape %s, which is no picture", p->model->name,
+                    wire_shape(s, shape, sizeof shape));
+        return ax_err_hint(&why->err,
+                           "pictures need (channels, height, width) with 1 or 3 channels");
     }
     float *x = ax_arena_raw(&r->mem, (size_t)ax_shape_count(s) * sizeof(float));
     if (!x)
         return problem_set(why, 503, "out_of_memory", "out of memory");
-    if (ax_image_decode((const uint8_t *)r->body.data, r->body.len, (int)c, (int)s->dim[s->rank - 2],
-                        (int)s->dim[s->rank - 1], x, &err) < 0) {
+    if (ax_image_decode((const uint8_t *)r->body.data, r->body.len, (int)c,
+                        (int)s->dim[s->rank - 2], (int)s->dim[s->rank - 1], x, &err) < 0) {
         problem_from(why, &err);
         if (why->status > 422 && why->status != 503)
             why->status = 400;
@@ -183,7 +197,8 @@ static int read_picture(predict *p, problem *why)
     return 0;
 }
 
-/* ---- from the body to a ticket ---------------------------------------------------------------------- */
+/* ---- from the body to a ticket
+ * ---------------------------------------------------------------------- */
 
 static int64_t classes_of(const ax_model_info *m)
 {
@@ -201,8 +216,8 @@ static int check_options(predict *p, problem *why)
         return -1;
     }
     if (a->top > n) {
-        problem_set(why, 400, "out_of_range", "top is %lld, model '%s' has %lld classes", (long long)a->top,
-                    p->model->name, (long long)n);
+        problem_set(why, 400, "out_of_range", "top is %lld, model '%s' has %lld classes",
+                    (long long)a->top, p->model->name, (long long)n);
         snprintf(why->err.at, sizeof why->err.at, "top");
         problem_expect(why, "\"1 to %lld\"", (long long)n);
         problem_got(why, "%lld", (long long)a->top);
@@ -248,8 +263,8 @@ static int read_body(predict *p)
     request *r = p->r;
     problem *why = &r->why;
     if (r->type & (BODY_JSON | BODY_FORM | BODY_NONE))
-        return wire_parse(r->body.data ? r->body.data : "", r->body.len, r->app->cfg.max_rows, find_ports, p,
-                          &r->mem, &p->args, why);
+        return wire_parse(r->body.data ? r->body.data : "", r->body.len, r->app->cfg.max_rows,
+                          find_ports, p, &r->mem, &p->args, why);
     if (choose_model(p, NULL, why) < 0 || read_query(p, why) < 0)
         return -1;
     return r->type == BODY_RAW ? read_raw(p, why) : read_picture(p, why);
@@ -266,7 +281,10 @@ static void start(request *r)
     }
     if (p->args.deadline_ms && p->args.deadline_ms < ms)
         ms = p->args.deadline_ms;
-    p->ticket = (ticket){.r = r, .model = p->model, .args = &p->args, .finish = ticket_finished,
+    p->ticket = (ticket){.r = r,
+                         .model = p->model,
+                         .args = &p->args,
+                         .finish = ticket_finished,
                          .deadline = r->start + ms * 1000000};
     r->parse_ns = now_ns() - t;
     r->cancel = cancel;
@@ -274,7 +292,8 @@ static void start(request *r)
         refuse(r);
 }
 
-/* ---- from the ticket to an answer -------------------------------------------------------------------- */
+/* ---- from the ticket to an answer
+ * -------------------------------------------------------------------- */
 
 static void ticket_finished(ticket *t)
 {
@@ -288,12 +307,14 @@ static void ticket_finished(ticket *t)
         r->compute_ns = t->finished - t->started;
     }
     if (!failed && now > t->deadline)
-        failed = problem_set(&r->why, 504, "deadline_exceeded", "the prediction came too late for its deadline") < 0;
+        failed = problem_set(&r->why, 504, "deadline_exceeded",
+                             "the prediction came too late for its deadline") < 0;
     if (!failed) {
         failed = predict_render(p, &type) < 0;
         r->render_ns = now_ns() - now;
     }
-    metrics_predict(p->model->stats, p->args.rows, now_ns() - r->start, r->compute_ns, failed && r->why.status >= 500);
+    metrics_predict(p->model->stats, p->args.rows, now_ns() - r->start, r->compute_ns,
+                    failed && r->why.status >= 500);
     if (failed) {
         refuse(r);
         return;

@@ -1,4 +1,5 @@
-/* predict.h - what the two halves of a prediction share: reading the request, writing the answer. */
+/* predict.h - what the two halves of a prediction share: reading the request, writing the answer.
+ */
 #ifndef SERVER_PREDICT_H
 #define SERVER_PREDICT_H
 
@@ -8,7 +9,7 @@
 
 typedef struct predict {
     request *r;
-    served *model;        /* a reference                           */
+    served *model; /* a reference                           */
     wire_request args;
     ticket ticket;
 } predict;

@@ -1,7 +1,7 @@
 /* predict_render.c - a finished ticket as JSON or raw bytes.
  *
- * Numbers go through the shortest-round-trip writer; NaN and infinity, which JSON cannot say, follow
- * the policy of the request: an error, null, or a string. */
+ * Numbers go through the shortest-round-trip writer; NaN and infinity, which JSON cannot say,
+ * follow the policy of the request: an error, null, or a string. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +15,8 @@ typedef struct writer {
     const ax_port *port;
 } writer;
 
-/* ---- tensors --------------------------------------------------------------------------------------- */
+/* ---- tensors
+ * --------------------------------------------------------------------------------------- */
 
 static int non_finite(writer *w, double v, int64_t row, int64_t i)
 {
@@ -27,10 +28,12 @@ static int non_finite(writer *w, double v, int64_t row, int64_t i)
         buf_str(w->out, isnan(v) ? "\"NaN\"" : v > 0 ? "\"Infinity\"" : "\"-Infinity\"");
         return 0;
     default:
-        problem_set(&w->p->r->why, 500, "non_finite_output", "output '%s' of sample %lld has %s at element %lld",
-                    w->port->name, (long long)row, isnan(v) ? "NaN" : "infinity", (long long)i);
+        problem_set(&w->p->r->why, 500, "non_finite_output",
+                    "output '%s' of sample %lld has %s at element %lld", w->port->name,
+                    (long long)row, isnan(v) ? "NaN" : "infinity", (long long)i);
         snprintf(w->p->r->why.err.at, sizeof w->p->r->why.err.at, "outputs[%lld]", (long long)row);
-        return ax_err_hint(&w->p->r->why.err, "\"non_finite\":\"null\" or \"string\" gives the answer all the same");
+        return ax_err_hint(&w->p->r->why.err,
+                           "\"non_finite\":\"null\" or \"string\" gives the answer all the same");
     }
 }
 
@@ -58,7 +61,8 @@ static int put_numbers(writer *w, const void *data, int64_t row, int64_t i, int6
                 b->data[b->len++] = ',';
             if (isfinite(x[k]))
                 b->len += number_write(b->data + b->len, x[k]);
-            else if (non_finite(w, (double)x[k], row, i + k) < 0 || !buf_room(b, (size_t)(n - k) * 17 + NUMBER_MAX))
+            else if (non_finite(w, (double)x[k], row, i + k) < 0 ||
+                     !buf_room(b, (size_t)(n - k) * 17 + NUMBER_MAX))
                 return -1;
         }
         return 0;
@@ -130,7 +134,8 @@ static int put_tensor(writer *w, const void *data)
     return 0;
 }
 
-/* ---- predictions ------------------------------------------------------------------------------------- */
+/* ---- predictions
+ * ------------------------------------------------------------------------------------- */
 
 static void put_class(writer *w, int64_t c, float value)
 {
@@ -154,7 +159,8 @@ static void put_top(writer *w, const float *y, int64_t n, int64_t k)
     for (int64_t i = 0; i < k; i++) {
         int64_t best = -1;
         for (int64_t c = 0; c < n; c++)
-            if ((last < 0 || y[c] < y[last] || (y[c] == y[last] && c > last)) && (best < 0 || y[c] > y[best]))
+            if ((last < 0 || y[c] < y[last] || (y[c] == y[last] && c > last)) &&
+                (best < 0 || y[c] > y[best]))
                 best = c;
         if (best < 0)
             break;
@@ -216,7 +222,8 @@ static void put_predictions(writer *w)
     buf_char(w->out, ']');
 }
 
-/* ---- answers ------------------------------------------------------------------------------------------ */
+/* ---- answers
+ * ------------------------------------------------------------------------------------------ */
 
 static int render_json(writer *w)
 {
@@ -244,9 +251,11 @@ static int render_json(writer *w)
     put_predictions(w);
     if (p->args.timings) {
         const request *r = p->r;
-        buf_printf(b, ",\"timings\":{\"parse_us\":%.1f,\"queue_us\":%.1f,\"compute_us\":%.1f,\"render_us\":%.1f}",
-                   (double)r->parse_ns * 1e-3, (double)r->queue_ns * 1e-3, (double)r->compute_ns * 1e-3,
-                   (double)(now_ns() - p->ticket.finished) * 1e-3);
+        buf_printf(b,
+                   ",\"timings\":{\"parse_us\":%.1f,\"queue_us\":%.1f,\"compute_us\":%.1f,\"render_"
+                   "us\":%.1f}",
+                   (double)r->parse_ns * 1e-3, (double)r->queue_ns * 1e-3,
+                   (double)r->compute_ns * 1e-3, (double)(now_ns() - p->ticket.finished) * 1e-3);
     }
     buf_str(b, "}\n");
     return 0;
@@ -261,8 +270,9 @@ static int render_raw(writer *w)
     int64_t count = ax_shape_count(&w->port->shape), n = count * p->args.rows;
     const float *y = p->ticket.out[0];
     if (w->port->dtype != AX_F32)
-        return problem_set(&r->why, 406, "not_acceptable", "output '%s' is %s, a raw answer is float32",
-                           w->port->name, ax_dtype_name(w->port->dtype));
+        return problem_set(&r->why, 406, "not_acceptable",
+                           "output '%s' is %s, a raw answer is float32", w->port->name,
+                           ax_dtype_name(w->port->dtype));
     if (p->args.non_finite == NON_FINITE_ERROR)
         for (int64_t i = 0; i < n; i++)
             if (!isfinite(y[i]))

@@ -9,12 +9,12 @@
 #include "buf.h"
 
 typedef struct problem {
-    int status;         /* HTTP; 0: no problem                              */
-    int retry_after;    /* seconds for Retry-After; 0: no such header       */
-    const char *code;   /* literal; NULL: the name of err.code              */
-    char expected[96];  /* JSON: 784, "a number", [1,28,28]; "" when unfit  */
-    char got[96];       /* the same                                         */
-    ax_err err;         /* message, place, hint                             */
+    int status;        /* HTTP; 0: no problem                              */
+    int retry_after;   /* seconds for Retry-After; 0: no such header       */
+    const char *code;  /* literal; NULL: the name of err.code              */
+    char expected[96]; /* JSON: 784, "a number", [1,28,28]; "" when unfit  */
+    char got[96];      /* the same                                         */
+    ax_err err;        /* message, place, hint                             */
 } problem;
 
 /* Fill p. Always returns -1. `code` is a literal. */

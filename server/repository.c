@@ -1,5 +1,5 @@
-/* repository.c - the set of models that are served; see repository.h. What changes the set by looking
- * at files is in repository_files.c. */
+/* repository.c - the set of models that are served; see repository.h. What changes the set by
+ * looking at files is in repository_files.c. */
 #include "repository_set.h"
 
 #include <stdio.h>
@@ -105,7 +105,8 @@ int repository_name_ok(const char *name)
     size_t n = 0;
     for (; name[n]; n++)
         if (!((name[n] >= 'a' && name[n] <= 'z') || (name[n] >= 'A' && name[n] <= 'Z') ||
-              (name[n] >= '0' && name[n] <= '9') || (n && strchr("._-", name[n])) || name[n] == '_'))
+              (name[n] >= '0' && name[n] <= '9') || (n && strchr("._-", name[n])) ||
+              name[n] == '_'))
             return 0;
     return n >= 1 && n <= 64;
 }
@@ -121,7 +122,7 @@ static int no_default(const model_set *set, problem *why)
 
 static int unknown_model(const model_set *set, const char *name, problem *why)
 {
-    const char *names[256];
+    const char *names[256] = {NULL};
     int n = 0;
     for (int i = 0; i < set->n && n < 256; i++)
         if (!n || strcmp(names[n - 1], set->item[i]->name))
@@ -130,8 +131,9 @@ static int unknown_model(const model_set *set, const char *name, problem *why)
     problem_set(why, 404, "unknown_model", "no model is called '%.64s'", name);
     if (near)
         return ax_err_hint(&why->err, "did you mean '%s'?", near);
-    return ax_err_hint(&why->err, n ? "GET /models lists them; one is '%s'" : "no model is loaded%s",
-                       n ? names[0] : "");
+    if (n)
+        return ax_err_hint(&why->err, "GET /models lists them; one is '%s'", names[0]);
+    return ax_err_hint(&why->err, "no model is loaded");
 }
 
 /* The version asked for, the highest for 0; borrowed from the set. */
@@ -150,7 +152,8 @@ static served *find(const model_set *set, const char *name, int64_t version, pro
     if (!known) {
         unknown_model(set, name, why);
     } else if (!best) {
-        problem_set(why, 404, "unknown_version", "model '%s' has no version %lld", name, (long long)version);
+        problem_set(why, 404, "unknown_version", "model '%s' has no version %lld", name,
+                    (long long)version);
         ax_err_hint(&why->err, "GET /models/%s lists them", name);
     }
     return best;
@@ -166,7 +169,9 @@ served *repository_acquire(repository *r, const char *name, int64_t version, pro
         why->retry_after = 1;
     } else {
         if (!name)
-            name = r->default_model ? r->default_model : set->names == 1 ? set->item[0]->name : NULL;
+            name = r->default_model  ? r->default_model
+                   : set->names == 1 ? set->item[0]->name
+                                     : NULL;
         if (!name)
             no_default(set, why);
         else if ((s = find(set, name, version, why)))
@@ -192,7 +197,9 @@ const char *repository_folder(const repository *r)
 void repository_default(repository *r, char *out, size_t size)
 {
     model_set *set = set_acquire(r);
-    const char *name = r->default_model ? r->default_model : set && set->names == 1 ? set->item[0]->name : "";
+    const char *name = r->default_model         ? r->default_model
+                       : set && set->names == 1 ? set->item[0]->name
+                                                : "";
     snprintf(out, size, "%s", name);
     set_release(set);
 }

@@ -25,15 +25,15 @@ typedef struct served {
     ax_model *model;
     const ax_model_info *info;
     char *path;
-    struct timespec modified;     /* with size and inode: is the file still the one that was opened? */
+    struct timespec modified; /* with size and inode: is the file still the one that was opened? */
     int64_t file_size;
     uint64_t inode;
     double load_ms;
     model_stats *stats;
-    _Atomic int64_t row_ns;       /* measured time of one sample, falling average         */
-    _Atomic int retired;          /* no longer in the set: let go of sessions             */
+    _Atomic int64_t row_ns; /* measured time of one sample, falling average         */
+    _Atomic int retired;    /* no longer in the set: let go of sessions             */
     _Atomic int refs;
-    runner runner;                /* batches computed by workers                          */
+    runner runner; /* batches computed by workers                          */
 } served;
 
 typedef struct repository repository;
@@ -60,7 +60,8 @@ served **repository_list(repository *r, int *n);
 /* A valid model name: [A-Za-z0-9_.-]{1,64}, not starting with a dot. */
 int repository_name_ok(const char *name);
 
-/* ---- on the admin thread ---------------------------------------------------------------------- */
+/* ---- on the admin thread ----------------------------------------------------------------------
+ */
 
 /* Look at the folder and make the set what it says. The counts, and the failures as JSON objects
  * separated by commas, go to the report. Returns the number of failures. */
@@ -70,8 +71,8 @@ typedef struct repository_report {
 } repository_report;
 int repository_load(repository *r, repository_report *report);
 
-/* The file temp (inside the folder) becomes the next version of name: opened, tried, renamed, served.
- * On failure it is removed and nothing changed. On success *out has a reference. */
+/* The file temp (inside the folder) becomes the next version of name: opened, tried, renamed,
+ * served. On failure it is removed and nothing changed. On success *out has a reference. */
 int repository_put(repository *r, const char *name, const char *temp, served **out, problem *why);
 
 /* Remove one version (0: all) and its files. Running requests finish. */

@@ -28,7 +28,8 @@ typedef struct scan {
     int n, cap;
 } scan;
 
-/* ---- looking ----------------------------------------------------------------------------------- */
+/* ---- looking -----------------------------------------------------------------------------------
+ */
 
 static int is_model_file(const char *name)
 {
@@ -74,8 +75,8 @@ static int64_t version_number(const char *s)
 }
 
 /* Call fn for each entry of a folder, in the order of their names. -1 when it cannot be read. */
-static int each_entry(const char *folder, void (*fn)(const char *folder, const char *entry, void *ctx),
-                      void *ctx)
+static int each_entry(const char *folder,
+                      void (*fn)(const char *folder, const char *entry, void *ctx), void *ctx)
 {
     struct dirent **list;
     int n = scandir(folder, &list, NULL, alphasort);
@@ -126,17 +127,19 @@ static void look_at_model(const char *folder, const char *entry, void *ctx)
     if (!file && !S_ISDIR(st.st_mode))
         return;
     if (!repository_name_ok(name)) {
-        log_line(LOG_WARN, "models", "%s is left out: a model's name is [A-Za-z0-9_.-]{1,64}", path);
+        log_line(LOG_WARN, "models", "%s is left out: a model's name is [A-Za-z0-9_.-]{1,64}",
+                 path);
         return;
     }
-    snprintf(p->name, sizeof p->name, "%s", name);
+    memcpy(p->name, name, strlen(name) + 1);
     if (file)
         add(p->s, name, 1, path);
     else
         each_entry(path, look_at_version, p);
 }
 
-/* ---- loading ------------------------------------------------------------------------------------ */
+/* ---- loading ------------------------------------------------------------------------------------
+ */
 
 static served *open_served(const char *name, int64_t version, const char *path, ax_err *err)
 {
@@ -157,8 +160,8 @@ static served *open_served(const char *name, int64_t version, const char *path, 
     if (s->model) {
         s->info = ax_model_get_info(s->model);
         if (s->info->n_inputs > WIRE_INPUTS || s->info->n_outputs > WIRE_OUTPUTS)
-            ax_fail(err, AX_EUNSUPPORTED, "%s: %d inputs and %d outputs, at most %d are served", path,
-                    s->info->n_inputs, s->info->n_outputs, WIRE_INPUTS);
+            ax_fail(err, AX_EUNSUPPORTED, "%s: %d inputs and %d outputs, at most %d are served",
+                    path, s->info->n_inputs, s->info->n_outputs, WIRE_INPUTS);
         else if (!batcher_measure(s->model, &row_ns, err)) {
             s->row_ns = row_ns;
             s->modified = st.st_mtim;
@@ -166,8 +169,8 @@ static served *open_served(const char *name, int64_t version, const char *path, 
             s->inode = st.st_ino;
             s->load_ms = (double)(now_ns() - start) * 1e-6;
             metrics_count(METRIC_LOADED, 1);
-            log_line(LOG_INFO, "model", "%s version %lld from %s in %.1f ms, %.3f ms a sample", name,
-                     (long long)version, path, s->load_ms, (double)row_ns * 1e-6);
+            log_line(LOG_INFO, "model", "%s version %lld from %s in %.1f ms, %.3f ms a sample",
+                     name, (long long)version, path, s->load_ms, (double)row_ns * 1e-6);
             return s;
         }
     } else if (!s->stats) {
@@ -184,7 +187,8 @@ static served *same_file(const model_set *set, const found *f)
         served *s = set->item[i];
         if (s->version == f->version && !strcmp(s->name, f->name) && !strcmp(s->path, f->path) &&
             s->inode == f->st.st_ino && s->file_size == f->st.st_size &&
-            s->modified.tv_sec == f->st.st_mtim.tv_sec && s->modified.tv_nsec == f->st.st_mtim.tv_nsec)
+            s->modified.tv_sec == f->st.st_mtim.tv_sec &&
+            s->modified.tv_nsec == f->st.st_mtim.tv_nsec)
             return s;
     }
     return NULL;
@@ -208,8 +212,8 @@ static void report_failure(repository_report *report, const found *f, const ax_e
     buf_printf(b, ",\"version\":%lld,\"state\":\"failed\",\"error\":", (long long)f->version);
     buf_json(b, err->msg);
     buf_char(b, '}');
-    log_line(LOG_ERROR, "model", "%s version %lld: %s%s%s", f->name, (long long)f->version, err->msg,
-             err->hint[0] ? "; " : "", err->hint);
+    log_line(LOG_ERROR, "model", "%s version %lld: %s%s%s", f->name, (long long)f->version,
+             err->msg, err->hint[0] ? "; " : "", err->hint);
 }
 
 static int is_there(served *const *items, int n, const served *s)
@@ -265,7 +269,8 @@ int repository_load(repository *r, repository_report *report)
     if (each_entry(r->folder, look_at_model, &p) < 0) {
         ax_err err;
         found f = {.version = 0};
-        ax_fail(&err, AX_EIO, "the models folder %s cannot be read: %s", r->folder, strerror(errno));
+        ax_fail(&err, AX_EIO, "the models folder %s cannot be read: %s", r->folder,
+                strerror(errno));
         report_failure(report, &f, &err);
         if (!r->set)
             set_publish(r, NULL, 0, report->failures.data);
@@ -277,7 +282,8 @@ int repository_load(repository *r, repository_report *report)
     return report->failed;
 }
 
-/* ---- putting and removing ------------------------------------------------------------------------- */
+/* ---- putting and removing
+ * ------------------------------------------------------------------------- */
 
 /* The set without the versions that `drop` chooses and with `more` (may be NULL). */
 static int change(repository *r, const char *name, int64_t version, served *more, int *dropped)
@@ -316,8 +322,8 @@ static int64_t next_version(repository *r, const char *name)
 static int io_problem(problem *why, const char *what, const char *path)
 {
     int status = errno == EROFS || errno == EACCES || errno == EPERM ? 403 : 500;
-    return problem_set(why, status, status == 403 ? "read_only" : "io_error", "%s %s: %s", what, path,
-                       strerror(errno));
+    return problem_set(why, status, status == 403 ? "read_only" : "io_error", "%s %s: %s", what,
+                       path, strerror(errno));
 }
 
 /* Move the upload to its place, so that it is there in full or not at all. */

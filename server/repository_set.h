@@ -7,8 +7,8 @@
 /* An immutable set of model versions, sorted by name and version. */
 typedef struct model_set {
     _Atomic int refs;
-    int n, names;    /* versions, and different names */
-    char *failures;  /* of the load that made it: JSON objects separated by commas, or NULL */
+    int n, names;   /* versions, and different names */
+    char *failures; /* of the load that made it: JSON objects separated by commas, or NULL */
     served *item[];
 } model_set;
 

@@ -53,7 +53,8 @@ void request_free(request *r)
         free(r);
         return;
     }
-    /* Forget everything but a little memory. The refusal is large and only its status is looked at. */
+    /* Forget everything but a little memory. The refusal is large and only its status is looked at.
+     */
     buf_trim(&r->body, KEEP);
     buf_trim(&r->out, KEEP);
     size_t used = r->mem.used;
@@ -111,7 +112,8 @@ static int check_origin(request *r, const char *origin)
         return 0;
     if (r->method == METHOD_GET || r->method == METHOD_HEAD || r->method == METHOD_OPTIONS)
         return 0; /* the browser keeps the answer from the page */
-    problem_set(&r->why, 403, "forbidden_origin", "pages of %.100s may not call this server", origin);
+    problem_set(&r->why, 403, "forbidden_origin", "pages of %.100s may not call this server",
+                origin);
     return ax_err_hint(&r->why.err, "start it with --cors-origin %.100s", origin);
 }
 
@@ -154,17 +156,19 @@ static int check_body(request *r)
 {
     const route *t = r->route;
     const config *cfg = &r->app->cfg;
-    r->limit = t->limit == LIMIT_MODEL ? cfg->max_model : t->limit == LIMIT_BODY ? cfg->max_body : 0;
+    r->limit = t->limit == LIMIT_MODEL  ? cfg->max_model
+               : t->limit == LIMIT_BODY ? cfg->max_body
+                                        : 0;
     if (!t->types) {
         r->limit = cfg->max_body; /* a body nobody asked for is read and ignored */
     } else if (!(t->types & r->type)) {
         problem_set(&r->why, 415, "unsupported_media_type",
                     "the content type is not one that %s takes", t->path);
-        return ax_err_hint(&r->why.err, "%s", t->types & BODY_PNG
-                                                  ? "application/json, application/octet-stream, "
-                                                    "image/png, image/jpeg"
-                                                  : t->types & BODY_RAW ? "application/octet-stream"
-                                                                        : "application/json");
+        return ax_err_hint(&r->why.err, "%s",
+                           t->types & BODY_PNG   ? "application/json, application/octet-stream, "
+                                                   "image/png, image/jpeg"
+                           : t->types & BODY_RAW ? "application/octet-stream"
+                                                 : "application/json");
     }
     if (r->length > r->limit) {
         problem_set(&r->why, 413, "body_too_large", "the body is %lld bytes, the limit is %lld",
@@ -208,9 +212,10 @@ int request_begin(request *r, const char *method, const char *path, const char *
     route_match m;
     snprintf(r->path, sizeof r->path, "%s", path);
     int id = find_method(method);
-    r->method = id < 0 ? METHOD_GET : (enum method)id;
+    r->method = id < 0 ? METHOD_GET : (http_method)id;
     if (r->conn->refuse) {
-        problem_set(&r->why, 503, "too_many_connections", "the server has all the connections it takes");
+        problem_set(&r->why, 503, "too_many_connections",
+                    "the server has all the connections it takes");
         r->why.retry_after = 1;
         r->close = 1;
         return -1;
@@ -235,8 +240,8 @@ int request_begin(request *r, const char *method, const char *path, const char *
                                  "an API key is needed: Authorization: Bearer KEY");
     }
     if (m.bad_param)
-        return problem_set(&r->why, 404, "not_found", "a name in %.100s is longer than %d characters",
-                           path, PARAM_MAX);
+        return problem_set(&r->why, 404, "not_found",
+                           "a name in %.100s is longer than %d characters", path, PARAM_MAX);
     if (check_body(r) < 0)
         return -1;
     return m.route->flags & ROUTE_TO_FILE ? open_file(r) : 0;
@@ -335,7 +340,8 @@ void request_header(request *r, const char *name, const char *value)
 
 const char *request_timing(request *r)
 {
-    return ax_arena_printf(&r->mem, "parse;dur=%.3f, queue;dur=%.3f, compute;dur=%.3f, render;dur=%.3f",
+    return ax_arena_printf(&r->mem,
+                           "parse;dur=%.3f, queue;dur=%.3f, compute;dur=%.3f, render;dur=%.3f",
                            (double)r->parse_ns * 1e-6, (double)r->queue_ns * 1e-6,
                            (double)r->compute_ns * 1e-6, (double)r->render_ns * 1e-6);
 }
@@ -404,12 +410,12 @@ int request_abandoned(const request *r)
 void request_account(request *r, int aborted)
 {
     int64_t ns = now_ns() - r->start;
-    int route = r->route ? (int)(r->route - routes) : -1;
+    int row = r->route ? (int)(r->route - routes) : -1;
     int status = r->status ? r->status : 499; /* the client left before there was an answer */
-    metrics_request(route, status, ns);
+    metrics_request(row, status, ns);
     if (aborted)
         metrics_count(METRIC_ABANDONED, 1);
-    log_level level = status >= 500 ? LOG_WARN
+    log_level level = status >= 500                                               ? LOG_WARN
                       : r->route && r->route->flags & ROUTE_QUIET && status < 400 ? LOG_DEBUG
                                                                                   : LOG_INFO;
     if (!log_wants(level))

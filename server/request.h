@@ -30,7 +30,15 @@ typedef enum request_state {
     REQUEST_SENT     /* the transport has it                                       */
 } request_state;
 
-typedef enum method { METHOD_GET, METHOD_HEAD, METHOD_POST, METHOD_PUT, METHOD_DELETE, METHOD_OPTIONS, METHODS } method;
+typedef enum http_method {
+    METHOD_GET,
+    METHOD_HEAD,
+    METHOD_POST,
+    METHOD_PUT,
+    METHOD_DELETE,
+    METHOD_OPTIONS,
+    METHODS
+} http_method;
 
 enum { REQUEST_QUERY = 16, REQUEST_HEADERS = 8, PARAM_MAX = 64 };
 
@@ -40,26 +48,26 @@ typedef struct request {
     struct conn *conn;
     void *transport; /* http.c's connection                                        */
     const struct route *route;
-    method method;
+    http_method method;
     request_state state;
-    int suspended;   /* the transport sleeps until request_done                     */
-    int away;        /* lent to another thread                                      */
-    int close;       /* close the connection after the answer                       */
-    int swallow;     /* refused already: read the body, then say so                 */
+    int suspended; /* the transport sleeps until request_done                     */
+    int away;      /* lent to another thread                                      */
+    int close;     /* close the connection after the answer                       */
+    int swallow;   /* refused already: read the body, then say so                 */
     /* of the head */
     char param[2][PARAM_MAX + 1]; /* {name}, {version} of the path                   */
     char id[80], host[128], path[128];
-    const char *origin;           /* to allow in the answer, or NULL                 */
+    const char *origin; /* to allow in the answer, or NULL                 */
     const char *query[REQUEST_QUERY][2];
     int n_query;
-    int type;        /* BODY_*                                                      */
+    int type; /* BODY_*                                                      */
     int accept_raw;
-    int64_t length;  /* Content-Length, -1 unknown                                  */
-    int64_t limit;   /* of the body                                                 */
+    int64_t length; /* Content-Length, -1 unknown                                  */
+    int64_t limit;  /* of the body                                                 */
     /* of the body */
     buf body;
     int64_t received;
-    int file;        /* descriptor of the file the body goes to, or -1              */
+    int file; /* descriptor of the file the body goes to, or -1              */
     char *file_path;
     /* the answer */
     int status;
@@ -73,15 +81,15 @@ typedef struct request {
     /* times, monotonic ns */
     int64_t start, body_done, ready;
     int64_t parse_ns, queue_ns, compute_ns, render_ns;
-    ax_arena mem;    /* dies with the request                                       */
-    void *job;       /* of the handler                                              */
+    ax_arena mem; /* dies with the request                                       */
+    void *job;    /* of the handler                                              */
     void (*cancel)(struct request *r); /* the client went away while WAITING         */
     void (*work)(struct request *r);   /* for request_offload                        */
     task task;                         /* the same                                   */
     int64_t deadline; /* answered 504 then, if the handler has not answered; 0: none */
-    int (*expire)(struct request *r);  /* take it back from where it waits: 1 when done */
-    struct request *next, *prev;       /* the loop's list of waiting requests, or its free list */
-    struct request *mail;              /* the loop's mailbox                         */
+    int (*expire)(struct request *r); /* take it back from where it waits: 1 when done */
+    struct request *next, *prev;      /* the loop's list of waiting requests, or its free list */
+    struct request *mail;             /* the loop's mailbox                         */
 } request;
 
 /* ---- for handlers ---------------------------------------------------------------------------- */
@@ -104,13 +112,14 @@ void request_offload(request *r, workers *w, void (*fn)(request *r));
 /* The client has hung up: its half of the connection is closed. Costs a system call. */
 int request_abandoned(const request *r);
 
-/* ---- for the transport ------------------------------------------------------------------------ */
+/* ---- for the transport ------------------------------------------------------------------------
+ */
 
 request *request_new(struct loop *l, struct conn *c);
 void request_free(request *r);
 
-/* The head is there: route, key, limits. `key` and `origin` are the headers Authorization and Origin
- * or NULL. 0, or -1 with r->why set: refuse before reading the body. */
+/* The head is there: route, key, limits. `key` and `origin` are the headers Authorization and
+ * Origin or NULL. 0, or -1 with r->why set: refuse before reading the body. */
 int request_begin(request *r, const char *method, const char *path, const char *key,
                   const char *origin);
 

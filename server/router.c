@@ -61,7 +61,7 @@ static int fits(const char *pattern, const char *path, route_match *m)
     }
 }
 
-void router_find(method m, const char *path, route_match *out)
+void router_find(http_method m, const char *path, route_match *out)
 {
     out->route = NULL;
     out->allowed = 0;

@@ -30,13 +30,14 @@ static void announce(app *a)
     int n;
     served **list = repository_list(a->models, &n);
     if (n)
-        log_line(LOG_INFO, "ready", "http://%s serves %d model%s; try: curl -s http://%s/models/%s", a->address, n,
-                 n > 1 ? "s" : "", a->address, list[0]->name);
+        log_line(LOG_INFO, "ready", "http://%s serves %d model%s; try: curl -s http://%s/models/%s",
+                 a->address, n, n > 1 ? "s" : "", a->address, list[0]->name);
     else
-        log_line(LOG_INFO, "ready",
-                 "http://%s serves no model yet; try: curl -s -X PUT --data-binary @FILE.safetensors "
-                 "http://%s/models/NAME",
-                 a->address, a->address);
+        log_line(
+            LOG_INFO, "ready",
+            "http://%s serves no model yet; try: curl -s -X PUT --data-binary @FILE.safetensors "
+            "http://%s/models/NAME",
+            a->address, a->address);
     for (int i = 0; i < n; i++)
         served_release(list[i]);
     free(list);
@@ -54,8 +55,8 @@ static void load(task *t)
     if (atomic_compare_exchange_strong(&a->state, &loading, APP_READY))
         announce(a);
     else
-        log_line(LOG_INFO, "reload", "%d kept, %d loaded, %d removed, %d failed", report.kept, report.loaded,
-                 report.removed, report.failed);
+        log_line(LOG_INFO, "reload", "%d kept, %d loaded, %d removed, %d failed", report.kept,
+                 report.loaded, report.removed, report.failed);
 }
 
 static void request_load(app *a, load_task *l)
@@ -91,7 +92,8 @@ static int wait_for_signals(app *a, load_task *l, const sigset_t *set)
 
 static void drain(app *a, acceptor *c, const sigset_t *set)
 {
-    log_line(LOG_INFO, "stop", "no new connections; running requests have %lld s", (long long)a->cfg.drain_timeout_s);
+    log_line(LOG_INFO, "stop", "no new connections; running requests have %lld s",
+             (long long)a->cfg.drain_timeout_s);
     atomic_store(&a->state, APP_DRAINING);
     acceptor_stop(c);
     for (int i = 0; i < a->n_loops; i++)
@@ -140,8 +142,10 @@ static int build(app *a, acceptor **c, ax_err *err)
     const config *cfg = &a->cfg;
     if (access(cfg->models, F_OK) < 0) {
         if (cfg->models_given)
-            return ax_fail(err, AX_ENOTFOUND, "--models: the folder '%s' does not exist", cfg->models);
-        log_line(LOG_WARN, "models", "there is no folder 'models' here; --models DIR says where they are");
+            return ax_fail(err, AX_ENOTFOUND, "--models: the folder '%s' does not exist",
+                           cfg->models);
+        log_line(LOG_WARN, "models",
+                 "there is no folder 'models' here; --models DIR says where they are");
     }
     if (cfg->api_key_file && !(a->keys = auth_load(cfg->api_key_file, err)))
         return -1;
@@ -157,7 +161,8 @@ static int build(app *a, acceptor **c, ax_err *err)
         if (!(a->loops[i] = loop_new(a, i, err)))
             return -1;
     if (!a->keys && !is_loopback(a->address))
-        log_line(LOG_WARN, "open", "%s can be reached from other machines and needs no key; --api-key-file sets one",
+        log_line(LOG_WARN, "open",
+                 "%s can be reached from other machines and needs no key; --api-key-file sets one",
                  a->address);
     return 0;
 }

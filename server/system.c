@@ -41,9 +41,11 @@ void system_root(request *r)
 
 void system_ready(request *r)
 {
-    static const char *const words[] = {[APP_LOADING] = "loading", [APP_READY] = "ok", [APP_DRAINING] = "draining"};
+    static const char *const words[] = {
+        [APP_LOADING] = "loading", [APP_READY] = "ok", [APP_DRAINING] = "draining"};
     app_state s = app_get_state(r->app);
-    buf_printf(&r->out, "{\"status\":\"%s\",\"ready\":%s}\n", words[s], s == APP_READY ? "true" : "false");
+    buf_printf(&r->out, "{\"status\":\"%s\",\"ready\":%s}\n", words[s],
+               s == APP_READY ? "true" : "false");
     if (s != APP_READY)
         request_header(r, "Retry-After", "1");
     request_done(r, s == APP_READY ? 200 : 503, "application/json");
@@ -63,7 +65,8 @@ void system_metrics(request *r)
 
 void system_version(request *r)
 {
-    buf_printf(&r->out, "{\"version\":\"%s\",\"isa\":\"%s\",\"threads\":%lld,\"compiler\":\"%s\"}\n", AX_VERSION,
-               ax_isa_name(ax_isa_active()), (long long)r->app->cfg.threads, __VERSION__);
+    buf_printf(
+        &r->out, "{\"version\":\"%s\",\"isa\":\"%s\",\"threads\":%lld,\"compiler\":\"%s\"}\n",
+        AX_VERSION, ax_isa_name(ax_isa_active()), (long long)r->app->cfg.threads, __VERSION__);
     request_done(r, 200, "application/json");
 }

@@ -1,7 +1,8 @@
 /* wire.c - the predict body: syntax, options, and which model the inputs are for; see wire.h.
  *
  * The inputs may come before the name of the model they are meant for. They are then read for the
- * default model at once, which is nearly always right, and read again if the name says otherwise. */
+ * default model at once, which is nearly always right, and read again if the name says otherwise.
+ */
 #include "wire.h"
 
 #include <stdio.h>
@@ -14,7 +15,7 @@
 
 static void place(const cursor *c, char *at, size_t size)
 {
-    int n = snprintf(at, size, "%s%s%s", c->field ? c->field : "", c->port ? "." : "",
+    int n = snprintf(at, size, "%s%s%.60s", c->field ? c->field : "", c->port ? "." : "",
                      c->port ? c->port : "");
     for (int i = 0; i < c->depth && n < (int)size; i++)
         n += snprintf(at + n, size - (size_t)n, "[%lld]", (long long)c->index[i]);
@@ -22,16 +23,14 @@ static void place(const cursor *c, char *at, size_t size)
 
 int wire_fail(cursor *c, const char *code, const char *fmt, ...)
 {
-    char text[400];
+    char text[300], at[sizeof c->why->err.at];
     va_list ap;
     va_start(ap, fmt);
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
-    problem_set(c->why, 400, code, "%s", text);
-    place(c, c->why->err.at, sizeof c->why->err.at);
-    if (c->why->err.at[0])
-        problem_set(c->why, 400, code, "%s: %s", c->why->err.at, text);
-    place(c, c->why->err.at, sizeof c->why->err.at);
+    place(c, at, sizeof at);
+    problem_set(c->why, 400, code, "%s%s%s", at, at[0] ? ": " : "", text);
+    memcpy(c->why->err.at, at, sizeof at);
     return -1;
 }
 
@@ -65,8 +64,8 @@ int wire_expected(cursor *c, const char *what)
     char text[24];
     const char *got = seen(c, text, sizeof text);
     int value = c->p < c->end && strchr("\"{[tfn-0123456789", *c->p) != NULL;
-    wire_fail(c, value ? "wrong_type" : "parse_error", "expected %s, got %s at byte %lld", what, got,
-              (long long)(c->p - c->start));
+    wire_fail(c, value ? "wrong_type" : "parse_error", "expected %s, got %s at byte %lld", what,
+              got, (long long)(c->p - c->start));
     problem_expect(c->why, "\"%s\"", what);
     if (got != text)
         problem_got(c->why, "\"%s\"", got);
@@ -148,7 +147,8 @@ const char *wire_string(cursor *c)
     while (close < c->end && *close != '"')
         close += 1 + (*close == '\\');
     if (close >= c->end || close - c->p > 4096) {
-        wire_fail(c, "parse_error", close >= c->end ? "a string does not end" : "a string is too long");
+        wire_fail(c, "parse_error",
+                  close >= c->end ? "a string does not end" : "a string is too long");
         return NULL;
     }
     char *text = ax_arena_raw(c->mem, (size_t)(close - c->p) + 4), *to = text;
@@ -212,9 +212,9 @@ typedef struct parse {
     wire_find find;
     void *ctx;
     int64_t max_rows;
-    const ax_port *ports;  /* that the inputs were read for; NULL: not read         */
-    const char *inputs;    /* where the value of "inputs" is; NULL: not seen        */
-    problem later;         /* why it could not be read, unless the name comes later */
+    const ax_port *ports; /* that the inputs were read for; NULL: not read         */
+    const char *inputs;   /* where the value of "inputs" is; NULL: not seen        */
+    problem later;        /* why it could not be read, unless the name comes later */
     int pending;
 } parse;
 
@@ -448,8 +448,9 @@ static int unknown_field(parse *s, const char *name)
     snprintf(s->c.why->err.at, sizeof s->c.why->err.at, "%.100s", name);
     if (near)
         return ax_err_hint(&s->c.why->err, "did you mean '%s'?", near);
-    return ax_err_hint(&s->c.why->err, "known: inputs (or instances), model, top, outputs, timings, "
-                                       "deadline_ms, non_finite");
+    return ax_err_hint(&s->c.why->err,
+                       "known: inputs (or instances), model, top, outputs, timings, "
+                       "deadline_ms, non_finite");
 }
 
 static int read_field(parse *s, unsigned *have)

@@ -16,19 +16,23 @@
 
 enum { WIRE_INPUTS = 16, WIRE_OUTPUTS = 16 };
 
-typedef enum wire_non_finite { NON_FINITE_ERROR, NON_FINITE_NULL, NON_FINITE_STRING } wire_non_finite;
+typedef enum wire_non_finite {
+    NON_FINITE_ERROR,
+    NON_FINITE_NULL,
+    NON_FINITE_STRING
+} wire_non_finite;
 
 typedef struct wire_request {
-    const char *model;    /* "model", NULL when left out                                  */
-    int64_t top;          /* 0: not asked                                                 */
+    const char *model; /* "model", NULL when left out                                  */
+    int64_t top;       /* 0: not asked                                                 */
     int timings;
-    int64_t deadline_ms;  /* 0: none                                                      */
+    int64_t deadline_ms; /* 0: none                                                      */
     wire_non_finite non_finite;
     const char *outputs[WIRE_OUTPUTS]; /* names asked for                                 */
-    int n_outputs;        /* 0: the model's own                                           */
+    int n_outputs;           /* 0: the model's own                                           */
     void *data[WIRE_INPUTS]; /* per model input: rows * elements, in the input's type     */
     int64_t rows;
-    int bare;             /* one sample without the batch dimension                       */
+    int bare; /* one sample without the batch dimension                       */
 } wire_request;
 
 /* Which inputs does this model take? NULL asks for the model of a request that names none. Returns

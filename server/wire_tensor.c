@@ -2,7 +2,8 @@
  *
  * How deep the first number sits decides how the array is to be read (batch or bare sample, nested
  * or flat); from then on every level has a known length, so what is ragged or too long is found
- * where it happens. Memory grows with the text that was really read: at most a few times the body. */
+ * where it happens. Memory grows with the text that was really read: at most a few times the body.
+ */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,14 +14,14 @@
 
 typedef struct layout {
     const ax_port *port;
-    size_t size;                     /* bytes of an element                              */
-    int levels;                      /* brackets around a number                         */
-    int64_t want[AX_MAX_RANK + 2];   /* elements at each level; -1: the batch            */
-    int64_t count;                   /* elements of one sample                           */
+    size_t size;                   /* bytes of an element                              */
+    int levels;                    /* brackets around a number                         */
+    int64_t want[AX_MAX_RANK + 2]; /* elements at each level; -1: the batch            */
+    int64_t count;                 /* elements of one sample                           */
     int64_t max_rows;
-    const char *from;                /* where the text of the tensor starts              */
+    const char *from; /* where the text of the tensor starts              */
     char *data;
-    int64_t filled, capacity;        /* elements                                         */
+    int64_t filled, capacity; /* elements                                         */
 } layout;
 
 static int reserve(cursor *c, layout *t, int64_t n)
@@ -54,9 +55,11 @@ static int bad_element(cursor *c, const layout *t, int64_t i, float value)
         return wire_fail(c, "out_of_range", "%s is beyond the largest %s", text,
                          ax_dtype_name(t->port->dtype));
     if (!strncmp(text, "NaN", 3) || !strncmp(text, "Inf", 3) || !strncmp(text, "-Inf", 4))
-        return wire_fail(c, "out_of_range", "%s is not a finite number, which inputs must be", text);
+        return wire_fail(c, "out_of_range", "%s is not a finite number, which inputs must be",
+                         text);
     if (at_char(c, '['))
-        return wire_fail(c, "shape_mismatch", "expected a number, got an array: nested too deep here");
+        return wire_fail(c, "shape_mismatch",
+                         "expected a number, got an array: nested too deep here");
     if (t->port->dtype != AX_F32 && t->port->dtype != AX_F64 && n && strchr("-0123456789", text[0]))
         return wire_fail(c, "out_of_range", "%s is not a value of the input's type, %s", text,
                          ax_dtype_name(t->port->dtype));
@@ -113,7 +116,8 @@ static int wrong_length(cursor *c, const layout *t, int64_t want, int64_t got)
     problem_expect(c->why, "%lld", (long long)want);
     problem_got(c->why, "%lld", (long long)got);
     ax_err_hint(&c->why->err, "a sample of input '%s' has shape %s, or is a flat array of %lld",
-                t->port->name, wire_shape(&t->port->shape, shape, sizeof shape), (long long)t->count);
+                t->port->name, wire_shape(&t->port->shape, shape, sizeof shape),
+                (long long)t->count);
     return -1;
 }
 
@@ -255,8 +259,8 @@ static int choose(cursor *c, layout *t, int *bare)
         char shape[128];
         if (!depth)
             return wire_expected(c, "an array");
-        wire_fail(c, "shape_mismatch", "arrays are nested %d deep, which fits no reading of the input",
-                  depth);
+        wire_fail(c, "shape_mismatch",
+                  "arrays are nested %d deep, which fits no reading of the input", depth);
         return ax_err_hint(&c->why->err,
                            "input '%s' takes samples of shape %s: a batch is nested %d deep, or 2 "
                            "deep with flat samples of %lld",
@@ -269,8 +273,11 @@ static int choose(cursor *c, layout *t, int *bare)
 int wire_tensor(cursor *c, const ax_port *port, int64_t max_rows, void **data, int64_t *rows,
                 int *bare)
 {
-    layout t = {.port = port, .size = ax_dtype_size(port->dtype), .max_rows = max_rows,
-                .count = ax_shape_count(&port->shape), .from = c->p};
+    layout t = {.port = port,
+                .size = ax_dtype_size(port->dtype),
+                .max_rows = max_rows,
+                .count = ax_shape_count(&port->shape),
+                .from = c->p};
     c->depth = 0;
     if (t.count < 1)
         return wire_fail(c, "unsupported", "input '%s' has no fixed size", port->name);
