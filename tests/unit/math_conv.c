@@ -34,6 +34,8 @@ static const shape shapes[] = {
     {1,  3, 33, 35, 16, 11,11, 4, 4, 1, 1, 2, 2, 1, 1, 1},
     {1,  2, 40, 40,  5,  3, 3, 5, 4, 1, 1, 0, 0, 0, 0, 1},
     {1, 64, 30, 30, 40,  3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
+    {9, 20,  7,  7, 40,  3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
+    {20, 2, 12, 12, 33,  3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
     {2,  8,  9,  9, 12,  3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 2},
     {2, 12,  7,  8,  9,  3, 2, 2, 1, 1, 2, 1, 0, 0, 2, 3},
     {2, 17,  7,  9, 17,  3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 17},
@@ -306,6 +308,43 @@ static void blocked_dx(void)
     }
 }
 
+static float *weight_gradient(const bench *b, int x_plain, ax_pool *pool)
+{
+    const ax_conv2d *g = &b->g;
+    int64_t scratch_floats = ax_conv2d_blocked_dw_scratch(g, ax_pool_size(pool));
+    float *x = blocked_copy(b->x, g->n, g->c, g->h * g->w);
+    float *dy = blocked_copy(b->dy, g->n, g->k, g->oh * g->ow);
+    float *dw = buffer(b->nw), *scratch = buffer(scratch_floats);
+    ax_conv2d_blocked_dw(g, x_plain ? b->x : x, x_plain, dy, dw, scratch, pool);
+    check_guards(scratch, scratch_floats, b->name);
+    check_guards(dw, b->nw, b->name);
+    drop(x);
+    drop(dy);
+    drop(scratch);
+    return dw;
+}
+
+static void blocked_dw(void)
+{
+    for (int i = 0; i < SHAPES; i++) {
+        if (shapes[i].groups > 1)
+            continue;
+        bench b;
+        setup(&b, &shapes[i]);
+        for (int plain = 0; plain < 2; plain++) {
+            float *first = weight_gradient(&b, plain, NULL);
+            check_near(first, b.dw, b.dw_sum, b.nw, 3 + (double)(b.g.n * b.g.oh * b.g.ow), b.name);
+            for (int t = 1; t < 4; t++) {
+                float *dw = weight_gradient(&b, plain, pools[t]);
+                check_same(dw, first, b.nw, b.name);
+                drop(dw);
+            }
+            drop(first);
+        }
+        teardown(&b);
+    }
+}
+
 #define EACH_ISA(name)                                                                             \
     static void test_##name(void **state)                                                          \
     {                                                                                              \
@@ -317,13 +356,14 @@ EACH_ISA(blocked_epilogue)
 EACH_ISA(blocked_place)
 EACH_ISA(blocked_nonfinite)
 EACH_ISA(blocked_dx)
+EACH_ISA(blocked_dw)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_blocked_forward), cmocka_unit_test(test_blocked_epilogue),
         cmocka_unit_test(test_blocked_place),   cmocka_unit_test(test_blocked_nonfinite),
-        cmocka_unit_test(test_blocked_dx),
+        cmocka_unit_test(test_blocked_dx),      cmocka_unit_test(test_blocked_dw),
     };
     return cmocka_run_group_tests(tests, pools_open, pools_close);
 }
