@@ -91,6 +91,8 @@ static ax_arena_block *add_block(ax_arena *a, size_t need)
 static void *take(ax_arena *a, size_t size, size_t align)
 {
     ax_arena_block *b = a->block;
+    if (!size && b)
+        return b->data; /* any place will do for nothing */
     size_t at = b ? (b->used + align - 1) & ~(align - 1) : 0, before = b ? b->used : 0, cost;
     int fits = b && at <= b->size && size <= b->size - at;
     if (__builtin_add_overflow(size, fits ? at - before : 0, &cost) ||
