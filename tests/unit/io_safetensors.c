@@ -120,6 +120,7 @@ static void bad_headers(void **state)
         {"{" T("a", "F32", "[3]", 0, 8) "}", 8, AX_ECORRUPT, "'a'"},
         {"{" T("a", "F4", "[3]", 0, 1) "}", 1, AX_ECORRUPT, "whole number of bytes"},
         {"{" T("a", "F64", "[4294967296,4294967296]", 0, 0) "}", 0, AX_ECORRUPT, "overflows"},
+        {"{" T("a", "F64", "[4294967296,4294967296,1]", 0, 0) "}", 0, AX_ECORRUPT, "overflows"},
         {"{" T("a", "F64", "[4294967296,1073741824]", 0, 0) "}", 0, AX_ECORRUPT, "overflows"},
         {"{" T("a", "F32", "[2]", 8, 0) "}", 8, AX_ECORRUPT, "'a'"},
         {"{" T("a", "F32", "[2]", 0, 8) "}", 7, AX_ECORRUPT, "'a'"},
