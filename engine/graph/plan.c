@@ -317,11 +317,10 @@ static void lifetimes(planner *w)
         if (t->scratch >= 0)
             p->buf[t->scratch].first = p->buf[t->scratch].last = s;
     }
-    for (int i = 0; i < p->n_input; i++)
-        if (p->input[i] >= 0) { /* a session may be run again with the same input */
-            p->buf[p->input[i]].first = -1;
-            use(p, p->input[i], p->n_step);
-        }
+    for (int i = 0; i < p->n_input; i++) { /* a session may be run again with the same input */
+        p->buf[p->input[i]].first = -1;
+        use(p, p->input[i], p->n_step);
+    }
     for (int i = 0; i < p->n_output; i++)
         use(p, p->output[i], p->n_step);
     for (int s = 0; s < p->n_step; s++) {
@@ -415,15 +414,12 @@ static int plan_all(planner *w)
         if (g->val[v].kind != AX_VAL_INPUT)
             continue;
         w->desc[v] = w->o->inputs[i];
-        p->input[i] = -1;
-        if (w->need[v]) {
-            if (ax_shape_count_checked(&w->desc[v].shape, ax_dtype_size(w->desc[v].dtype), w->err) < 0)
-                return -1;
-            p->input[i] = w->buf[v][AX_PLAIN] = add_buffer(w, value_bytes(&w->desc[v], AX_PLAIN));
-            if (p->input[i] < 0)
-                return -1;
-        }
-        i++;
+        if (ax_shape_count_checked(&w->desc[v].shape, ax_dtype_size(w->desc[v].dtype), w->err) < 0)
+            return -1;
+        /* also one that no wanted value needs: callers may fill it all the same */
+        p->input[i] = w->buf[v][AX_PLAIN] = add_buffer(w, value_bytes(&w->desc[v], AX_PLAIN));
+        if (p->input[i++] < 0)
+            return -1;
     }
     for (int i = 0; i < g->n_node; i++) {
         int any = 0;

@@ -30,17 +30,17 @@ typedef struct ax_conv_stretch {
     int64_t pixels;
 } ax_conv_stretch;
 
-/* The outer products of the weight gradient, over rows x cols pixels:
- * acc[r*width + lane] += sum over pixels of in[r] * out[lane], in pixel order. */
+/* The outer products of the weight gradient, over images x rows x cols pixels:
+ * acc[r*width + lane] += sum over pixels of in[r] * dy[lane], in pixel order, for r < n. */
 typedef struct ax_conv_outer {
-    const float *in;     /* of the first pixel                                                */
-    int64_t in_step, in_row;
-    const int64_t *tap;  /* plain input: row r reads in[tap[r]]; blocked: in[r]               */
-    int n;               /* rows of acc wanted                                                */
-    const float *dy;
-    int64_t dy_row;      /* pixels are 16 floats apart                                        */
-    int64_t dy_block;    /* floats to the second channel block                                */
-    int64_t rows, cols;
+    const float *in;    /* of the first pixel                                                 */
+    int64_t in_step, in_row, in_image;
+    const int64_t *tap; /* plain input: row r reads in[tap[r]]; blocked: in[r]                */
+    int n;              /* rows of acc; blocked: up to 16, plain: up to plain_rows            */
+    const float *dy;    /* pixels are 16 floats apart                                         */
+    int64_t dy_row, dy_image;
+    int64_t dy_block;   /* floats to the second channel block                                 */
+    int64_t images, rows, cols;
     float *acc;
 } ax_conv_outer;
 
@@ -49,10 +49,15 @@ typedef struct ax_conv_kernels {
      * blocks and last are 1 then) */
     void (*blocked[2])(const ax_conv_stretch *s);
     void (*plain[2])(const ax_conv_stretch *s);
-    void (*outer_blocked[2])(const ax_conv_outer *o); /* 16 rows are computed whatever n is   */
-    void (*outer_plain[2])(const ax_conv_outer *o);   /* n rows                               */
 } ax_conv_kernels;
 
+typedef struct ax_conv_outer_kernels {
+    int plain_rows; /* the most rows `plain` takes */
+    void (*blocked[2])(const ax_conv_outer *o);
+    void (*plain[2])(const ax_conv_outer *o);
+} ax_conv_outer_kernels;
+
 AX_ISA_TABLES(ax_conv_kernels)
+AX_ISA_TABLES(ax_conv_outer_kernels)
 
 #endif

@@ -310,7 +310,8 @@ static void sizes_keep_what_they_must(void **state)
 
 typedef struct jpeg_kind {
     J_COLOR_SPACE in, file;
-    int components, progressive, quality, restart, adobe;
+    int components, progressive, quality, restart,
+        adobe; /* progressive 2: a scan per coefficient */
     const char *name;
 } jpeg_kind;
 
@@ -344,8 +345,15 @@ static void make_jpeg(bytes *b, const jpeg_kind *k)
     c.write_Adobe_marker = (boolean)k->adobe;
     jpeg_set_quality(&c, k->quality, TRUE);
     c.restart_interval = (unsigned)k->restart;
-    if (k->progressive)
+    jpeg_scan_info scans[200] = {{3, {0, 1, 2}, 0, 0, 0, 0}};
+    if (k->progressive == 1)
         jpeg_simple_progression(&c);
+    if (k->progressive == 2) {
+        c.scan_info = scans;
+        c.num_scans = 1;
+        for (int i = 0; i < 3 * 63; i++)
+            scans[c.num_scans++] = (jpeg_scan_info){1, {i / 63}, 1 + i % 63, 1 + i % 63, 0, 0};
+    }
     jpeg_start_compress(&c, TRUE);
     for (int y = 0; y < H; y++) {
         for (int x = 0; x < W; x++)
@@ -402,6 +410,27 @@ static void every_kind_of_jpeg(void **state)
         if (off > (jpegs[i].quality == 100 ? 6 : 16))
             fail_msg("%s: off by %g", jpegs[i].name, off);
     }
+}
+
+/* Bytes between markers do no harm; scans without end do. */
+static void jpeg_padding_and_scans(void **state)
+{
+    static const jpeg_kind many = {JCS_RGB, JCS_YCbCr, 3, 2, 90, 0, 0, "many scans"};
+    static bytes b;
+    float plain[H * W], padded[H * W];
+    ax_err err = {0};
+    (void)state;
+    make_jpeg(&b, &jpegs[1]);
+    assert_int_equal(ax_image_decode(b.data, b.n, 1, H, W, plain, &err), 0);
+    size_t at = 4u + (size_t)(b.data[4] << 8 | b.data[5]); /* behind the first segment */
+    memmove(b.data + at + 3, b.data + at, b.n - at);
+    memset(b.data + at, 0, 3);
+    if (ax_image_decode(b.data, b.n + 3, 1, H, W, padded, &err) < 0)
+        fail_msg("%s", err.msg);
+    assert_memory_equal(plain, padded, sizeof plain);
+    make_jpeg(&b, &many);
+    assert_int_equal(ax_image_decode(b.data, b.n, 1, H, W, plain, &err), -1);
+    check_error("scans", &err, AX_ELIMIT, "more than 100 scans");
 }
 
 /* ---- bounds and damage ----------------------------------------------------------------------- */
@@ -551,10 +580,15 @@ static void damage(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(every_kind_of_png),  cmocka_unit_test(pixels_are_exact),
-        cmocka_unit_test(sizes_by_hand),      cmocka_unit_test(sizes_keep_what_they_must),
-        cmocka_unit_test(every_kind_of_jpeg), cmocka_unit_test(too_large),
-        cmocka_unit_test(not_a_picture),      cmocka_unit_test(damage),
+        cmocka_unit_test(every_kind_of_png),
+        cmocka_unit_test(pixels_are_exact),
+        cmocka_unit_test(sizes_by_hand),
+        cmocka_unit_test(sizes_keep_what_they_must),
+        cmocka_unit_test(every_kind_of_jpeg),
+        cmocka_unit_test(jpeg_padding_and_scans),
+        cmocka_unit_test(too_large),
+        cmocka_unit_test(not_a_picture),
+        cmocka_unit_test(damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -412,6 +412,7 @@ static void npz_bad(void **state)
         {"encrypted", dir + 8, 1, 2, AX_EUNSUPPORTED},
         {"method", dir + 10, 12, 2, AX_EUNSUPPORTED},
         {"packed size", dir + 20, 0x7FFFFFFF, 4, AX_ECORRUPT},
+        {"packed size of deflated", dir + 51 + 20, 0x7FFFFFFF, 4, AX_ECORRUPT},
         {"packed zip64", dir + 20, 0xFFFFFFFF, 4, AX_EUNSUPPORTED},
         {"size of stored", dir + 24, 1, 4, AX_ECORRUPT},
         {"bomb", dir + 51 + 24, 0x7FFFFFFF, 4, AX_ECORRUPT},
