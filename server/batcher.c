@@ -10,8 +10,9 @@
 #include "metrics.h"
 #include "repository.h"
 
-#define ALIVE_NS INT64_C(1000000) /* who waited longer is asked whether he still wants his answer  \
-                                   */
+#define ALIVE_NS                                                                                   \
+    INT64_C(1000000) /* who waited longer is asked whether he still wants his answer               \
+                      */
 
 typedef struct slice { /* rows [from, from + n) of a ticket */
     ticket *t;

@@ -77,8 +77,7 @@ void buf_f32(buf *b, float v)
         b->len += number_write(to, v);
 }
 
-/* Bytes of the well-formed UTF-8 sequence at s, 0 when there is none. */
-static int utf8_length(const unsigned char *s)
+int buf_utf8(const unsigned char *s)
 {
     if (s[0] < 0x80)
         return 1;
@@ -104,7 +103,7 @@ void buf_json(buf *b, const char *s)
     }
     buf_char(b, '"');
     for (const unsigned char *c = (const unsigned char *)s; *c;) {
-        int n = utf8_length(c);
+        int n = buf_utf8(c);
         if (!n) {
             buf_str(b, "\\ufffd");
             c++;

@@ -17,7 +17,7 @@
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "eight digits are read as one integer");
 
-/* Text of a finite v, shortest that reads back: 0.1, -2, 1e-10. Returns its length (at most 16),
+/* Text of a finite v, shortest that reads back: 0.1, -2, 1e-10. Returns its length (at most 17),
  * no terminating 0. dst has room for NUMBER_MAX bytes. */
 size_t number_write(char *dst, float v);
 
@@ -60,13 +60,19 @@ static inline uint64_t number_load(const char *p)
 
 /* The fast path: as number_read_slow, to which it leaves all that is unusual. The switch lets the
  * processor guess the length, so that the next number does not wait for it. */
-static inline const char *number_read(const char *start, const char *end, float *out)
+static inline __attribute__((always_inline)) const char *number_read(const char *start,
+                                                                     const char *end, float *out)
 {
     const char *p = start;
+    uint64_t sign = 0;
+    int e = 0;
     if (end - p < NUMBER_WINDOW)
         return number_read_slow(start, end, out);
-    int negative = *p == '-', e = 0;
-    p += negative;
+    if (__builtin_expect(*p == '-',
+                         0)) { /* a jump: an addition would make all wait for this byte */
+        sign = (uint64_t)1 << 63;
+        p++;
+    }
     uint64_t w = (unsigned char)(*p - '0');
     if (w > 9)
         return number_read_slow(start, end, out);
@@ -133,20 +139,23 @@ static inline const char *number_read(const char *start, const char *end, float 
         if (p == digits)
             return number_read_slow(start, end, out);
         e += minus ? -n : n;
+        if (e < NUMBER_P10_MIN || e > NUMBER_P10_MAX)
+            return number_read_slow(start, end, out);
     }
     if (!w) {
-        *out = negative ? -0.0f : 0.0f;
+        *out = sign ? -0.0f : 0.0f;
         return p;
     }
-    if (e < NUMBER_P10_MIN || e > NUMBER_P10_MAX)
-        return number_read_slow(start, end, out);
     double d = (double)w * number_pow10[e - NUMBER_P10_MIN];
     uint64_t bits;
     memcpy(&bits, &d, 8);
     uint32_t low = (uint32_t)bits & 0x1fffffff; /* what float cannot hold; its middle is 2^28 */
-    if (low - (0x10000000u - 8) <= 16 || d < 1.17549436e-38 || d > 3.4028234e38)
+    uint32_t above = (uint32_t)(bits >> 52) - (1023 - 126); /* of the smallest normal float */
+    if (low - (0x10000000u - 8) <= 16 || above > 126 + 126)
         return number_read_slow(start, end, out);
-    *out = (float)(negative ? -d : d);
+    bits |= sign;
+    memcpy(&d, &bits, 8);
+    *out = (float)d;
     return p;
 }
 

@@ -55,14 +55,14 @@ static int put_numbers(writer *w, const void *data, int64_t row, int64_t i, int6
     buf *b = w->out;
     if (w->port->dtype == AX_F32) {
         const float *x = (const float *)data + i;
-        char *to = buf_room(b, (size_t)n * 17 + NUMBER_MAX);
+        char *to = buf_room(b, (size_t)n * 18 + NUMBER_MAX);
         for (int64_t k = 0; to && k < n; k++) {
             if (k)
                 b->data[b->len++] = ',';
             if (isfinite(x[k]))
                 b->len += number_write(b->data + b->len, x[k]);
             else if (non_finite(w, (double)x[k], row, i + k) < 0 ||
-                     !buf_room(b, (size_t)(n - k) * 17 + NUMBER_MAX))
+                     !buf_room(b, (size_t)(n - k) * 18 + NUMBER_MAX))
                 return -1;
         }
         return 0;

@@ -163,7 +163,14 @@ const char *wire_string(cursor *c)
             return NULL;
         }
         if (x != '\\') {
-            *to++ = *c->p++;
+            int n = buf_utf8((const unsigned char *)c->p);
+            if (!n) {
+                wire_fail(c, "parse_error", "a string is not UTF-8");
+                return NULL;
+            }
+            memcpy(to, c->p, (size_t)n);
+            to += n;
+            c->p += n;
             continue;
         }
         c->p++;
