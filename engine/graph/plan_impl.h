@@ -33,7 +33,7 @@ struct ax_plan {
     ax_buffer *buf;
     ax_step *step;
     int n_buf, cap_buf, n_step, cap_step;
-    int *input, n_input;   /* buffer of each graph input; -1: unused             */
+    int *input, n_input;   /* buffer of each graph input                         */
     int *output, n_output; /* buffer; -1: a parameter or constant asked for      */
     ax_val *output_val;
     int64_t bytes;

@@ -69,8 +69,7 @@ void ax_exec_free(ax_exec *e)
 
 void *ax_exec_input(ax_exec *e, int i)
 {
-    int b = e->plan->input[i];
-    return b < 0 ? NULL : address(e, b);
+    return address(e, e->plan->input[i]);
 }
 
 const void *ax_exec_output(const ax_exec *e, int i)
