@@ -2,9 +2,9 @@
  * a training from spec to prediction, a training that is stopped and goes on.
  *
  * The program is $BUILD/axond (build/axond), started through $RUNNER where there is one. */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
 
 #include <cmocka.h>
@@ -24,12 +24,14 @@ static char folder[] = "/tmp/axond-program-XXXXXX";
 static char output[TEXT], errors[TEXT]; /* of the last run */
 
 static const char xor_spec[] =
-    "{\"model\":{\"name\":\"xor\",\"inputs\":[{\"name\":\"x\",\"shape\":[2]}],\"labels\":[\"same\",\"different\"],"
+    "{\"model\":{\"name\":\"xor\",\"inputs\":[{\"name\":\"x\",\"shape\":[2]}],\"labels\":[\"same\","
+    "\"different\"],"
     "\"layers\":[{\"type\":\"dense\",\"units\":16,\"activation\":\"tanh\",\"name\":\"hidden\"},"
     "{\"type\":\"dropout\",\"rate\":0.01},"
     "{\"type\":\"dense\",\"units\":2,\"activation\":\"softmax\",\"name\":\"out\"}]},"
     "\"dataset\":{\"x\":[[0,0],[0,1],[1,0],[1,1]],\"y\":[0,1,1,0]},"
-    "\"optimizer\":{\"name\":\"adam\",\"learning_rate\":0.05},\"batch_size\":2,\"checkpoint_every\":20,\"epochs\":%d,\"seed\":7}";
+    "\"optimizer\":{\"name\":\"adam\",\"learning_rate\":0.05},\"batch_size\":2,\"checkpoint_"
+    "every\":20,\"epochs\":%d,\"seed\":7}";
 
 static const char *in(const char *name)
 {
@@ -68,9 +70,11 @@ static int axond(const char *args)
 {
     char command[4096];
     const char *runner = getenv("RUNNER"), *build = getenv("BUILD");
-    int n = snprintf(command, sizeof command, "{ %s %s/axond ", runner ? runner : "", build ? build : "build");
+    int n = snprintf(command, sizeof command, "{ %s %s/axond ", runner ? runner : "",
+                     build ? build : "build");
     for (const char *p = args; *p; p++)
-        n += snprintf(command + n, sizeof command - (size_t)n, *p == '@' ? "%s" : "%.1s", *p == '@' ? folder : p);
+        n += snprintf(command + n, sizeof command - (size_t)n, *p == '@' ? "%s" : "%.1s",
+                      *p == '@' ? folder : p);
     snprintf(command + n, sizeof command - (size_t)n, "; } >%s 2>%s", in("out"), in("err"));
     int status = system(command);
     slurp(in("out"), output);
@@ -164,28 +168,34 @@ static void train_and_ask(void **state)
 {
     (void)state;
     write_spec("xor.json", 200);
-    expect("train @/xor.json --out @/xor.safetensors --threads 2", 0, "epoch 200/200  loss 0.0", "");
+    expect("train @/xor.json --out @/xor.safetensors --threads 2", 0, "epoch 200/200  loss 0.0",
+           "");
     assert_non_null(strstr(output, "xor.safetensors ("));
     assert_null(strchr(output, '\r'));
     write_text("q.json", "{\"inputs\":[[0,0],[1,0]]}");
     write_text("q.csv", "0,1\n1,1\n");
-    expect("predict @/xor.safetensors @/q.json @/q.csv --top 2", 0, "q.json[1]      1  different", "");
+    expect("predict @/xor.safetensors @/q.json @/q.csv --top 2", 0, "q.json[1]      1  different",
+           "");
     assert_non_null(strstr(output, "q.csv[1]       0  same"));
-    expect("predict @/xor.safetensors - --json --top 1 <@/q.json", 0, "\"class\":0,\"label\":\"same\"", "");
+    expect("predict @/xor.safetensors - --json --top 1 <@/q.json", 0,
+           "\"class\":0,\"label\":\"same\"", "");
     cJSON *j = ax_json_parse(output, strlen(output), NULL);
     assert_non_null(j);
     assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(j, "predictions")), 2);
     cJSON_Delete(j);
     expect("predict @/xor.safetensors @/xor.json", 1, "", "xor.json");
     assert_string_equal(output, "");
-    expect("inspect @/xor.safetensors", 0, "hidden     dense    tanh        (16)            48", "");
+    expect("inspect @/xor.safetensors", 0, "hidden     dense    tanh        (16)            48",
+           "");
     expect("inspect @/xor.safetensors --plan", 0, "working memory", "");
     expect("inspect @/xor.safetensors --json", 0, "\"spec\"", "");
     assert_non_null(j = ax_json_parse(output, strlen(output), NULL));
     cJSON_Delete(j);
-    expect("bench @/xor.safetensors --batch 4 --threads 1 --seconds 0.05 --json", 0, "\"gflops\"", "");
+    expect("bench @/xor.safetensors --batch 4 --threads 1 --seconds 0.05 --json", 0, "\"gflops\"",
+           "");
     assert_non_null(j = ax_json_parse(output, strlen(output), NULL));
-    assert_true(cJSON_GetObjectItem(j, "median_ms")->valuedouble >= cJSON_GetObjectItem(j, "min_ms")->valuedouble);
+    assert_true(cJSON_GetObjectItem(j, "median_ms")->valuedouble >=
+                cJSON_GetObjectItem(j, "min_ms")->valuedouble);
     assert_true(cJSON_GetObjectItem(j, "samples_per_second")->valuedouble > 0);
     cJSON_Delete(j);
 }
@@ -198,8 +208,10 @@ static void run_arrays(void **state)
     ax_err err;
     (void)state;
     assert_int_equal(ax_npy_save(in("x.npy"), &t, &err), 0);
-    expect("run @/xor.safetensors --input @/x.npy --output-dir @/a", 0, "out.npy: float32 (3, 2)", "");
-    expect("run @/xor.safetensors --input x=@/x.npy --output-dir @/b --batch-repeat 7 --threads 2", 0, "(21, 2)", "");
+    expect("run @/xor.safetensors --input @/x.npy --output-dir @/a", 0, "out.npy: float32 (3, 2)",
+           "");
+    expect("run @/xor.safetensors --input x=@/x.npy --output-dir @/b --batch-repeat 7 --threads 2",
+           0, "(21, 2)", "");
     assert_int_equal(ax_npy_load(in("a/out.npy"), &one, &err), 0);
     assert_int_equal(ax_npy_load(in("b/out.npy"), &many, &err), 0);
     assert_int_equal(many.shape.dim[0], 21);
@@ -209,7 +221,8 @@ static void run_arrays(void **state)
     free(many.data);
     t.shape = AX_SHAPE(2);
     assert_int_equal(ax_npy_save(in("one.npy"), &t, &err), 0);
-    expect("run @/xor.safetensors --input=@/one.npy --output-dir @/a", 0, "out.npy: float32 (2)", "");
+    expect("run @/xor.safetensors --input=@/one.npy --output-dir @/a", 0, "out.npy: float32 (2)",
+           "");
     t.shape = AX_SHAPE(2, 2, 2), t.data = cube;
     assert_int_equal(ax_npy_save(in("cube.npy"), &t, &err), 0);
     expect("run @/xor.safetensors --input @/cube.npy", 1, "", "(2, 2, 2)");
@@ -237,7 +250,8 @@ static void json_progress(void **state)
     assert_int_equal(epochs, 5);
     assert_int_equal(last_done, 1);
     write_text("bad.json", "{\"model\":{}}");
-    expect("train @/bad.json --out @/p.safetensors --progress json", 1, "\"event\":\"error\",\"code\":", "dataset");
+    expect("train @/bad.json --out @/p.safetensors --progress json", 1,
+           "\"event\":\"error\",\"code\":", "dataset");
 }
 
 /* Start a training in the background, wait for its first checkpoint, send it a signal. */
@@ -246,15 +260,16 @@ static int interrupted(int number)
     char spec[128], out[128], checkpoint[128], log[160];
     const char *runner = getenv("RUNNER"), *build = getenv("BUILD");
     char program[256];
-    snprintf(program, sizeof program, "exec %s %s/axond train \"$@\" >%s 2>%s", runner ? runner : "",
-             build ? build : "build", in("out"), in("err"));
+    snprintf(program, sizeof program, "exec %s %s/axond train \"$@\" >%s 2>%s",
+             runner ? runner : "", build ? build : "build", in("out"), in("err"));
     snprintf(spec, sizeof spec, "%s/long.json", folder);
     snprintf(out, sizeof out, "%s/stopped.safetensors", folder);
     snprintf(checkpoint, sizeof checkpoint, "%s/checkpoint", folder);
     snprintf(log, sizeof log, "%s/checkpoint.safetensors", checkpoint);
     pid_t pid = fork();
     if (pid == 0) {
-        execl("/bin/sh", "sh", "-c", program, "sh", spec, "--out", out, "--checkpoint", checkpoint, (char *)NULL);
+        execl("/bin/sh", "sh", "-c", program, "sh", spec, "--out", out, "--checkpoint", checkpoint,
+              (char *)NULL);
         _exit(127);
     }
     for (int i = 0; i < 2000 && access(log, R_OK); i++)
@@ -276,13 +291,15 @@ static void stop_and_resume(void **state)
     assert_int_equal(interrupted(SIGTERM), 1);
     assert_non_null(strstr(errors, "by SIGTERM; go on with: axond train"));
     assert_int_equal(access(in("stopped.safetensors"), F_OK), -1);
-    expect("train @/long.json --out @/stopped.safetensors --checkpoint @/checkpoint --resume", 0, "resumed after step ", "");
+    expect("train @/long.json --out @/stopped.safetensors --checkpoint @/checkpoint --resume", 0,
+           "resumed after step ", "");
     expect("train @/long.json --out @/whole.safetensors --threads 1", 0, "", "");
     slurp(in("stopped.safetensors"), one);
     slurp(in("whole.safetensors"), two);
     assert_memory_equal(one, two, TEXT);
     write_spec("long.json", 3001);
-    expect("train @/long.json --out @/other.safetensors --checkpoint @/checkpoint --resume", 1, "", "another training spec");
+    expect("train @/long.json --out @/other.safetensors --checkpoint @/checkpoint --resume", 1, "",
+           "another training spec");
 }
 
 /* When nobody reads the JSON lines any more, the training ends, with a checkpoint. */
@@ -290,7 +307,8 @@ static void reader_goes_away(void **state)
 {
     (void)state;
     write_spec("long.json", 1000000);
-    int code = axond("train @/long.json --out @/x.safetensors --checkpoint @/gone --progress json | head -n 1");
+    int code = axond(
+        "train @/long.json --out @/x.safetensors --checkpoint @/gone --progress json | head -n 1");
     assert_int_equal(code, 0);
     assert_int_equal(access(in("gone/checkpoint.safetensors"), R_OK), 0);
 }
@@ -312,8 +330,12 @@ static int drop_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(usage),         cmocka_unit_test(bad_specs),       cmocka_unit_test(train_and_ask),
-        cmocka_unit_test(run_arrays),    cmocka_unit_test(json_progress),   cmocka_unit_test(stop_and_resume),
+        cmocka_unit_test(usage),
+        cmocka_unit_test(bad_specs),
+        cmocka_unit_test(train_and_ask),
+        cmocka_unit_test(run_arrays),
+        cmocka_unit_test(json_progress),
+        cmocka_unit_test(stop_and_resume),
         cmocka_unit_test(reader_goes_away),
     };
     return cmocka_run_group_tests(tests, make_folder, drop_folder);
