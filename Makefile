@@ -104,13 +104,14 @@ $(BUILD)/libapp.a: $(SERVER_O) $(filter-out %/main.o,$(CLI_O))
 	$(V)$(AR) rcs $@ $^
 $(BUILD)/tests/%: tests/%.c $(LIB) $(BUILD)/libapp.a
 	@mkdir -p $(@D)
-	$(V)$(CC) $(STD) $(WARN) $(OPT) $(SAN) $(CPPFLAGS) -I. -Itests -MF $@.d $(CFLAGS) $< $(BUILD)/libapp.a \
-	    $(LIB) $(LDFLAGS) $(LDLIBS_T) $(LDLIBS_SERVER) $(LDLIBS_ENGINE) -o $@
+	$(V)$(CC) $(STD) $(WARN) $(OPT) $(SAN) $(CPPFLAGS) -I. -Itests -MF $@.d $(CFLAGS) $< $(MORE_T) \
+	    $(BUILD)/libapp.a $(LIB) $(LDFLAGS) $(LDLIBS_T) $(LDLIBS_SERVER) $(LDLIBS_ENGINE) -o $@
 # A fuzz target is a test too: replay.c runs it on its seeds. Only `make fuzz` lets it invent input.
 ifeq ($(FLAVOUR),fuzz)
 $(BUILD)/tests/fuzz/%: LDLIBS_T := -fsanitize=fuzzer
 else
-$(BUILD)/tests/fuzz/%: LDLIBS_T = tests/replay.c -DSEEDS='"$(<:.c=.seeds)"' -lcmocka
+$(BUILD)/tests/fuzz/%: MORE_T = tests/replay.c -DSEEDS='"$(<:.c=.seeds)"'
+$(BUILD)/tests/fuzz/%: LDLIBS_T := -lcmocka
 endif
 $(BUILD)/bench/%: bench/%.c $(LIB)
 	@mkdir -p $(@D)
