@@ -4,8 +4,8 @@
  * an object closes, its own are sorted by hash, which puts equal ones side by side, so that a
  * million keys (or a million of one hash) cost n log n and not n^2. The check
  * also refuses the few things that are JSON but would come out wrong at the other end: a NUL inside
- * a string (cJSON's strings end there), a number too long for cJSON's buffer, a number too large for
- * a double. cJSON's global error position is never read. */
+ * a string (cJSON's strings end there), a number too long for cJSON's buffer, a number too large
+ * for a double. cJSON's global error position is never read. */
 #include "base/json.h"
 
 #include <math.h>
