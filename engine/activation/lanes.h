@@ -39,6 +39,27 @@ INLINE vd load(const float *p)
     return __builtin_convertvector(h, vd);
 }
 
+typedef struct pair {
+    vd lo, hi;
+} pair;
+
+/* AX_VL floats. gcc splits the widening of half a 512-bit register in two, but not that of a whole
+ * one. */
+INLINE pair load_pair(const float *p)
+{
+#if AX_VL == 16 && !defined(__clang__)
+    typedef double vdd __attribute__((vector_size(2 * LANES * 8)));
+    vf v;
+    pair r;
+    memcpy(&v, p, sizeof v);
+    vdd d = __builtin_convertvector(v, vdd);
+    memcpy(&r, &d, sizeof r);
+    return r;
+#else
+    return (pair){load(p), load(p + LANES)};
+#endif
+}
+
 INLINE void store(float *p, vd v)
 {
     vh h = __builtin_convertvector(v, vh);
@@ -87,8 +108,6 @@ INLINE vf all_f(float v)
 typedef vd formula(vd x, const double *p);
 typedef vf formula_f(vf x, const double *p);
 
-#define UNROLL 4 /* independent vectors in flight */
-
 /* A copy that no store can alias, so that what depends on parameters alone leaves the loop. */
 #define PARAMS(p, from) const double p[AX_ACT_PARAMS] = {from[0], from[1], from[2], from[3]}
 
@@ -96,19 +115,17 @@ INLINE void map(formula *f, const double *params, const float *x, float *y, size
 {
     PARAMS(p, params);
     size_t i = 0;
-    for (; n - i >= UNROLL * LANES; i += UNROLL * LANES) {
-        vd v[UNROLL];
-        for (int u = 0; u < UNROLL; u++)
-            v[u] = f(load(x + i + u * LANES), p);
-        for (int u = 0; u < UNROLL; u++)
-            store(y + i + u * LANES, v[u]);
+    for (; n - i >= AX_VL; i += AX_VL) {
+        pair v = load_pair(x + i);
+        store(y + i, f(v.lo, p));
+        store(y + i + LANES, f(v.hi, p));
     }
-    for (; n - i >= LANES; i += LANES)
-        store(y + i, f(load(x + i), p));
     if (i < n) {
-        float t[LANES] = {0};
+        float t[AX_VL] = {0};
         memcpy(t, x + i, (n - i) * sizeof *t);
-        store(t, f(load(t), p));
+        pair v = load_pair(t);
+        store(t, f(v.lo, p));
+        store(t + LANES, f(v.hi, p));
         memcpy(y + i, t, (n - i) * sizeof *t);
     }
 }
@@ -119,20 +136,18 @@ INLINE void map_back(formula *f, const double *params, const float *x, const flo
 {
     PARAMS(p, params);
     size_t i = 0;
-    for (; n - i >= UNROLL * LANES; i += UNROLL * LANES) {
-        vd v[UNROLL];
-        for (int u = 0; u < UNROLL; u++)
-            v[u] = load(dy + i + u * LANES) * f(load(x + i + u * LANES), p);
-        for (int u = 0; u < UNROLL; u++)
-            store(dx + i + u * LANES, v[u]);
+    for (; n - i >= AX_VL; i += AX_VL) {
+        pair v = load_pair(x + i), g = load_pair(dy + i);
+        store(dx + i, g.lo * f(v.lo, p));
+        store(dx + i + LANES, g.hi * f(v.hi, p));
     }
-    for (; n - i >= LANES; i += LANES)
-        store(dx + i, load(dy + i) * f(load(x + i), p));
     if (i < n) {
-        float t[LANES] = {0}, d[LANES] = {0};
+        float t[AX_VL] = {0}, d[AX_VL] = {0};
         memcpy(t, x + i, (n - i) * sizeof *t);
         memcpy(d, dy + i, (n - i) * sizeof *d);
-        store(t, load(d) * f(load(t), p));
+        pair v = load_pair(t), g = load_pair(d);
+        store(t, g.lo * f(v.lo, p));
+        store(t + LANES, g.hi * f(v.hi, p));
         memcpy(dx + i, t, (n - i) * sizeof *t);
     }
 }

@@ -94,11 +94,11 @@ INLINE vd log1p_sum(vd s)
 {
     vl small = (vl)(s <= 1.0);
     vu w = (vu)(s + 1.0);
-    vd k = (vd)((w >> 52) + (((uint64_t)1075 << 52) - 1023 + ((uint64_t)1 << 51))) - ROUNDER;
+    vd k = (vd)((w >> 52) + 0x4338000000000000) - ROUNDER; /* the bits of 0x1.8p52 */
     vd u = (vd)((w & (((uint64_t)1 << 52) - 1)) | ((uint64_t)1023 << 52)) - 1.0;
     k = (vd)((vl)k & ~small);
     u = pick(small, s, u);
-    return log1p_ratio(u, all(1.0)) + k * (LN2_HI + LN2_LO) + (s - s); /* s - s: NaN stays */
+    return log1p_ratio(u, all(1.0)) + k * LN2 + (s - s); /* s - s: NaN stays */
 }
 
 /* ---- rows that touch ---- */
