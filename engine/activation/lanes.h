@@ -32,31 +32,21 @@ INLINE vd all(double v)
     return v - (vd){0}; /* v - 0 keeps the sign of a zero; 0 + v would not */
 }
 
+/* gcc widens half a 512-bit register in two steps, but a whole one whose upper half nobody needs
+ * in one. */
 INLINE vd load(const float *p)
 {
     vh h;
     memcpy(&h, p, sizeof h);
-    return __builtin_convertvector(h, vd);
-}
-
-typedef struct pair {
-    vd lo, hi;
-} pair;
-
-/* AX_VL floats. gcc splits the widening of half a 512-bit register in two, but not that of a whole
- * one. */
-INLINE pair load_pair(const float *p)
-{
 #if AX_VL == 16 && !defined(__clang__)
     typedef double vdd __attribute__((vector_size(2 * LANES * 8)));
-    vf v;
-    pair r;
-    memcpy(&v, p, sizeof v);
-    vdd d = __builtin_convertvector(v, vdd);
-    memcpy(&r, &d, sizeof r);
-    return r;
+    vf whole = __builtin_shufflevector(h, h, 0, 1, 2, 3, 4, 5, 6, 7, -1, -1, -1, -1, -1, -1, -1, -1);
+    vdd d = __builtin_convertvector(whole, vdd);
+    vd v;
+    memcpy(&v, &d, sizeof v);
+    return v;
 #else
-    return (pair){load(p), load(p + LANES)};
+    return __builtin_convertvector(h, vd);
 #endif
 }
 
@@ -115,17 +105,12 @@ INLINE void map(formula *f, const double *params, const float *x, float *y, size
 {
     PARAMS(p, params);
     size_t i = 0;
-    for (; n - i >= AX_VL; i += AX_VL) {
-        pair v = load_pair(x + i);
-        store(y + i, f(v.lo, p));
-        store(y + i + LANES, f(v.hi, p));
-    }
+    for (; n - i >= LANES; i += LANES)
+        store(y + i, f(load(x + i), p));
     if (i < n) {
-        float t[AX_VL] = {0};
+        float t[LANES] = {0};
         memcpy(t, x + i, (n - i) * sizeof *t);
-        pair v = load_pair(t);
-        store(t, f(v.lo, p));
-        store(t + LANES, f(v.hi, p));
+        store(t, f(load(t), p));
         memcpy(y + i, t, (n - i) * sizeof *t);
     }
 }
@@ -136,18 +121,13 @@ INLINE void map_back(formula *f, const double *params, const float *x, const flo
 {
     PARAMS(p, params);
     size_t i = 0;
-    for (; n - i >= AX_VL; i += AX_VL) {
-        pair v = load_pair(x + i), g = load_pair(dy + i);
-        store(dx + i, g.lo * f(v.lo, p));
-        store(dx + i + LANES, g.hi * f(v.hi, p));
-    }
+    for (; n - i >= LANES; i += LANES)
+        store(dx + i, load(dy + i) * f(load(x + i), p));
     if (i < n) {
-        float t[AX_VL] = {0}, d[AX_VL] = {0};
+        float t[LANES] = {0}, d[LANES] = {0};
         memcpy(t, x + i, (n - i) * sizeof *t);
         memcpy(d, dy + i, (n - i) * sizeof *d);
-        pair v = load_pair(t), g = load_pair(d);
-        store(t, g.lo * f(v.lo, p));
-        store(t + LANES, g.hi * f(v.hi, p));
+        store(t, load(d) * f(load(t), p));
         memcpy(dx + i, t, (n - i) * sizeof *t);
     }
 }
