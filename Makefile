@@ -95,14 +95,14 @@ $(BUILD)/tests/unit/%: LDLIBS_T := -lcmocka
 $(BUILD)/tests/prop/%: LDLIBS_T := -lcmocka
 $(BUILD)/tests/golden/%: LDLIBS_T := -lcmocka
 $(BUILD)/tests/http/%: LDLIBS_T := -lcmocka -lcurl
-# The tests reach engine and server alike; server objects come as a library so that only what a
+# The tests reach engine, server and cli alike; the latter two come as a library so that only what a
 # test uses is linked.
-$(BUILD)/libserver.a: $(SERVER_O)
+$(BUILD)/libapp.a: $(SERVER_O) $(filter-out %/main.o,$(CLI_O))
 	@rm -f $@
 	$(V)$(AR) rcs $@ $^
-$(BUILD)/tests/%: tests/%.c $(LIB) $(BUILD)/libserver.a
+$(BUILD)/tests/%: tests/%.c $(LIB) $(BUILD)/libapp.a
 	@mkdir -p $(@D)
-	$(V)$(CC) $(STD) $(WARN) $(OPT) $(SAN) $(CPPFLAGS) -I. -Itests -MF $@.d $(CFLAGS) $< $(BUILD)/libserver.a \
+	$(V)$(CC) $(STD) $(WARN) $(OPT) $(SAN) $(CPPFLAGS) -I. -Itests -MF $@.d $(CFLAGS) $< $(BUILD)/libapp.a \
 	    $(LIB) $(LDFLAGS) $(LDLIBS_T) $(LDLIBS_SERVER) $(LDLIBS_ENGINE) -o $@
 
 .PHONY: test

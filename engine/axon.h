@@ -23,6 +23,7 @@
 #include "base/json.h"
 #include "base/pool.h"
 #include "base/rng.h"
+#include "io/csv.h"
 #include "io/image.h"
 #include "io/npy.h"
 #include "math/cpu.h"
@@ -99,6 +100,9 @@ const ax_port *ax_session_output_port(const ax_session *s, int i);
 
 /* Compute. Cannot fail. One thread at a time per session. */
 void ax_session_run(ax_session *s);
+
+/* Bytes of working memory of the current plan: activations and scratch, without the weights. */
+int64_t ax_session_bytes(const ax_session *s);
 
 /* The plan as text for people: steps, kernels, layouts, memory. Into the arena. */
 const char *ax_session_plan_text(const ax_session *s, ax_arena *a);

@@ -201,6 +201,11 @@ void ax_session_run(ax_session *s)
     ax_exec_run(s->plans->exec);
 }
 
+int64_t ax_session_bytes(const ax_session *s)
+{
+    return s->plans->bytes;
+}
+
 const char *ax_session_plan_text(const ax_session *s, ax_arena *a)
 {
     return ax_plan_text(s->plans->plan, a);

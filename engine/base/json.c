@@ -1,393 +1,411 @@
-/* json.c - a strict checker before cJSON; see json.h. */
+/* json.c - the strict check in front of cJSON; see json.h.
+ *
+ * A recursive descent that goes at most AX_JSON_DEPTH deep. Keys seen so far wait on a stack; when an
+ * object closes, its own are sorted by hash, which puts equal ones side by side, so that a million
+ * keys (or a million of one hash) cost n log n and not n^2. The check also refuses the few things
+ * that are JSON but would come out wrong at the other end: a NUL inside a string (cJSON's strings
+ * end there), a number too long for cJSON's buffer, a number too large for a double. cJSON's global
+ * error position is never read. */
 #include "base/json.h"
 
 #include <math.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/utf8.h"
 
-typedef struct checker {
-    const unsigned char *text, *at, *end;
+enum { LONGEST_NUMBER = 63, LONGEST_TEXT = INT32_MAX };
+
+typedef struct text_key {
+    uint64_t hash;
+    uint32_t at; /* of the first byte behind the opening quote */
+} text_key;
+
+typedef struct reader {
+    const char *text, *p, *end;
+    int depth;
+    text_key *keys; /* of all open objects, innermost last */
+    size_t n_keys, room;
     ax_err *err;
-} checker;
+} reader;
 
-static int fail(checker *c, const unsigned char *where, const char *what)
+static int value(reader *r);
+
+/* ---- errors ---------------------------------------------------------------------------------- */
+
+/* code and what is wrong at `at`, with line and column (in characters), counted from 1. */
+static int __attribute__((format(printf, 4, 5)))
+fail_at(reader *r, const char *at, ax_code code, const char *fmt, ...)
 {
-    int line = 1, column = 1;
-    for (const unsigned char *p = c->text; p < where; p++) {
-        column++;
+    char what[sizeof r->err->msg];
+    size_t line = 1, column = 1;
+    va_list ap;
+    if (!r->err)
+        return -1;
+    va_start(ap, fmt);
+    vsnprintf(what, sizeof what, fmt, ap);
+    va_end(ap);
+    for (const char *p = r->text; p < at; p++) {
         if (*p == '\n')
             line++, column = 1;
+        else if ((*p & 0xC0) != 0x80)
+            column++;
     }
-    if (where >= c->end)
-        return ax_fail(c->err, AX_EPARSE, "JSON line %d column %d: %s, but the text ends here", line, column, what);
-    return ax_fail(c->err, AX_EPARSE, "JSON line %d column %d: %s", line, column, what);
+    return ax_fail(r->err, code, "JSON, line %zu, column %zu: %s", line, column, what);
 }
 
-static void space(checker *c)
+static int fail_expected(reader *r, const char *expected)
 {
-    while (c->at < c->end && (*c->at == ' ' || *c->at == '\n' || *c->at == '\t' || *c->at == '\r'))
-        c->at++;
+    unsigned char c = r->p < r->end ? (unsigned char)*r->p : 0;
+    if (r->p >= r->end)
+        return fail_at(r, r->p, AX_EPARSE, "expected %s, but the text ends here", expected);
+    if (c > 0x20 && c < 0x7F)
+        return fail_at(r, r->p, AX_EPARSE, "expected %s, not '%c'", expected, c);
+    return fail_at(r, r->p, AX_EPARSE, "expected %s, not the byte 0x%02x", expected, c);
 }
 
-static int peek(const checker *c)
+/* ---- strings --------------------------------------------------------------------------------- */
+
+enum { BAD_UTF8 = -1, BAD_ESCAPE = -2, BAD_SURROGATE = -3, BAD_NUL = -4, BAD_CONTROL = -5 };
+
+static const char *const string_faults[] = {
+    [-BAD_UTF8] = "the string is not valid UTF-8 here",
+    [-BAD_ESCAPE] = "unknown escape: after a backslash come one of \"\\/bfnrt or u and four hex "
+                    "digits",
+    [-BAD_SURROGATE] = "half of a surrogate pair: \\ud800-\\udbff and \\udc00-\\udfff go together",
+    [-BAD_NUL] = "\\u0000 is not supported in strings",
+    [-BAD_CONTROL] = "a control character (a line break, a tab...) must be written as an escape",
+};
+
+/* Four hex digits, or -1. */
+static int32_t hex4(const char **p, const char *end)
 {
-    return c->at < c->end ? *c->at : -1;
+    int32_t x = 0;
+    for (int i = 0; i < 4; i++, ++*p) {
+        int c = *p < end ? (unsigned char)**p : 0, low = c | 0x20;
+        if (c >= '0' && c <= '9')
+            x = x << 4 | (c - '0');
+        else if (low >= 'a' && low <= 'f')
+            x = x << 4 | (low - 'a' + 10);
+        else
+            return -1;
+    }
+    return x;
 }
 
-static int word(checker *c, const char *w)
+static int32_t unicode_escape(const char **p, const char *end)
 {
-    size_t n = strlen(w);
-    if ((size_t)(c->end - c->at) < n || memcmp(c->at, w, n))
-        return fail(c, c->at, "expected a value");
-    c->at += n;
+    int32_t high = hex4(p, end);
+    if (high <= 0)
+        return high ? BAD_ESCAPE : BAD_NUL;
+    if (high < 0xD800 || high > 0xDFFF)
+        return high;
+    if (high > 0xDBFF || end - *p < 2 || (*p)[0] != '\\' || (*p)[1] != 'u')
+        return BAD_SURROGATE;
+    *p += 2;
+    int32_t low = hex4(p, end);
+    if (low < 0xDC00 || low > 0xDFFF)
+        return low < 0 ? BAD_ESCAPE : BAD_SURROGATE;
+    return 0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00);
+}
+
+/* The next character of a string, escapes undone; negative when it is not one. *p is before end. */
+static int32_t next_char(const char **p, const char *end)
+{
+    static const char escapes[] = "\"\\/bfnrt", meanings[] = "\"\\/\b\f\n\r\t";
+    unsigned char c = (unsigned char)**p;
+    if (c < 0x20)
+        return BAD_CONTROL;
+    if (c != '\\')
+        return ax_utf8_next(p, end);
+    if (++*p == end)
+        return BAD_ESCAPE;
+    c = (unsigned char)*(*p)++;
+    if (c == 'u')
+        return unicode_escape(p, end);
+    const char *found = c ? strchr(escapes, c) : NULL;
+    return found ? meanings[found - escapes] : BAD_ESCAPE;
+}
+
+/* A string, p at its opening quote. *hash (may be NULL) is of its characters. */
+static int string(reader *r, uint64_t *hash)
+{
+    const char *open = r->p++;
+    uint64_t h = 0xcbf29ce484222325u;
+    while (r->p < r->end && *r->p != '"') {
+        const char *at = r->p;
+        int32_t c = next_char(&r->p, r->end);
+        if (c < 0)
+            return fail_at(r, at, AX_EPARSE, "%s", string_faults[-c]);
+        h = (h ^ (uint64_t)c) * 0x100000001b3u;
+    }
+    if (r->p >= r->end)
+        return fail_at(r, open, AX_EPARSE, "the string that begins here has no end");
+    r->p++;
+    if (hash)
+        *hash = h;
     return 0;
 }
 
-static int hex4(checker *c, unsigned *out)
+/* ---- numbers --------------------------------------------------------------------------------- */
+
+static int digits(reader *r)
 {
-    *out = 0;
-    for (int i = 0; i < 4; i++, c->at++) {
-        int d = peek(c), v = d >= '0' && d <= '9'   ? d - '0'
-                             : d >= 'a' && d <= 'f' ? d - 'a' + 10
-                             : d >= 'A' && d <= 'F' ? d - 'A' + 10
-                                                    : -1;
-        if (v < 0)
-            return fail(c, c->at, "expected four hexadecimal digits");
-        *out = *out << 4 | (unsigned)v;
+    const char *start = r->p;
+    while (r->p < r->end && *r->p >= '0' && *r->p <= '9')
+        r->p++;
+    return r->p > start;
+}
+
+/* Does the well-formed number [p,end) exceed what a double holds? The decimal point is taken out
+ * (and put into the exponent), so that strtod's answer does not depend on the locale. */
+static int overflows(const char *p, const char *end)
+{
+    char plain[LONGEST_NUMBER + 16];
+    int n = 0, shift = 0, point = 0, e = 0;
+    for (; p < end && (*p | 0x20) != 'e'; p++) {
+        if (*p == '.')
+            point = 1;
+        else
+            plain[n++] = *p, shift += point;
     }
+    if (p == end)
+        return 0; /* at most 10^LONGEST_NUMBER */
+    int negative = p[1] == '-';
+    for (p++; p < end; p++)
+        if (*p >= '0' && *p <= '9' && e < 9999)
+            e = e * 10 + (*p - '0');
+    snprintf(plain + n, sizeof plain - (size_t)n, "e%d", (negative ? -e : e) - shift);
+    return isinf(strtod(plain, NULL));
+}
+
+static int number(reader *r)
+{
+    const char *start = r->p;
+    if (*r->p == '-')
+        r->p++;
+    const char *first = r->p;
+    if (!digits(r))
+        return fail_expected(r, "a digit");
+    if (*first == '0' && r->p > first + 1)
+        return fail_at(r, first, AX_EPARSE, "a number must not begin with a superfluous 0");
+    if (r->p < r->end && *r->p == '.') {
+        r->p++;
+        if (!digits(r))
+            return fail_expected(r, "a digit behind the decimal point");
+    }
+    if (r->p < r->end && (*r->p | 0x20) == 'e') {
+        r->p++;
+        if (r->p < r->end && (*r->p == '+' || *r->p == '-'))
+            r->p++;
+        if (!digits(r))
+            return fail_expected(r, "a digit of the exponent");
+    }
+    if (r->p - start > LONGEST_NUMBER)
+        return fail_at(r, start, AX_ELIMIT, "a number of %lld characters, at most %d are read",
+                       (long long)(r->p - start), LONGEST_NUMBER);
+    if (overflows(start, r->p))
+        return fail_at(r, start, AX_ERANGE, "the number %.*s is too large for a 64-bit float",
+                       (int)(r->p - start), start);
     return 0;
 }
 
-static int escape(checker *c)
-{
-    const unsigned char *start = c->at++;
-    int e = peek(c);
-    unsigned u, low;
-    if (e >= 0 && strchr("\"\\/bfnrt", e)) {
-        c->at++;
-        return 0;
-    }
-    if (e != 'u')
-        return fail(c, start, "unknown escape");
-    c->at++;
-    if (hex4(c, &u))
-        return -1;
-    if (u == 0)
-        return fail(c, start, "the character \\u0000 is not accepted");
-    if (u < 0xD800 || u > 0xDFFF)
-        return 0;
-    if (u > 0xDBFF || c->end - c->at < 2 || c->at[0] != '\\' || c->at[1] != 'u')
-        return fail(c, start, "half of a surrogate pair");
-    c->at += 2;
-    if (hex4(c, &low))
-        return -1;
-    return low >= 0xDC00 && low <= 0xDFFF ? 0 : fail(c, start, "half of a surrogate pair");
-}
+/* ---- keys ------------------------------------------------------------------------------------ */
 
-/* One character of more than one byte: shortest form, no surrogates, at most U+10FFFF. */
-static int utf8(checker *c)
+static int push_key(reader *r, uint64_t hash, const char *at)
 {
-    const unsigned char *s = c->at;
-    int n = *s >= 0xC2 && *s <= 0xDF ? 1 : *s >= 0xE0 && *s <= 0xEF ? 2 : *s >= 0xF0 && *s <= 0xF4 ? 3 : 0;
-    int ok = n && c->end - s > n;
-    for (int i = 1; ok && i <= n; i++)
-        ok = (s[i] & 0xC0) == 0x80;
-    ok = ok && !(*s == 0xE0 && s[1] < 0xA0) && !(*s == 0xED && s[1] > 0x9F) && !(*s == 0xF0 && s[1] < 0x90) &&
-         !(*s == 0xF4 && s[1] > 0x8F);
-    if (!ok)
-        return fail(c, s, "not valid UTF-8");
-    c->at += n + 1;
+    if (r->n_keys == r->room) {
+        size_t room = r->room ? r->room * 2 : 32;
+        text_key *more = realloc(r->keys, room * sizeof *more);
+        if (!more)
+            return ax_fail(r->err, AX_ENOMEM, "no memory to check %zu JSON keys", room);
+        r->keys = more;
+        r->room = room;
+    }
+    r->keys[r->n_keys++] = (text_key){hash, (uint32_t)(at - r->text)};
     return 0;
 }
 
-static int string(checker *c)
+/* Order by hash, then by characters: 0 only for the same key, however it is written. */
+static int compare(const reader *r, const text_key *a, const text_key *b)
 {
-    const unsigned char *start = c->at++;
+    if (a->hash != b->hash)
+        return a->hash < b->hash ? -1 : 1;
+    const char *p = r->text + a->at, *q = r->text + b->at;
     for (;;) {
-        int ch = peek(c);
-        if (ch < 0)
-            return fail(c, start, "a string without end");
-        if (ch == '"') {
-            c->at++;
+        int32_t c = *p == '"' ? -1 : next_char(&p, r->end);
+        int32_t d = *q == '"' ? -1 : next_char(&q, r->end);
+        if (c != d)
+            return c < d ? -1 : 1;
+        if (c < 0)
             return 0;
-        }
-        if (ch < 0x20)
-            return fail(c, c->at, "a control character inside a string");
-        if (ch == '\\' ? escape(c) : ch >= 0x80 ? utf8(c) : (c->at++, 0))
-            return -1;
     }
 }
 
-static int digits(checker *c)
+/* Stable merge sort; tmp has room for n / 2 keys. Recursion is as deep as n has bits. */
+static void sort_keys(const reader *r, text_key *k, size_t n, text_key *tmp)
 {
-    if (peek(c) < '0' || peek(c) > '9')
-        return fail(c, c->at, "expected a digit");
-    while (peek(c) >= '0' && peek(c) <= '9')
-        c->at++;
-    return 0;
-}
-
-static int number(checker *c)
-{
-    const unsigned char *start = c->at;
-    if (peek(c) == '-')
-        c->at++;
-    if (peek(c) == '0')
-        c->at++;
-    else if (digits(c))
-        return -1;
-    if (peek(c) >= '0' && peek(c) <= '9')
-        return fail(c, start, "a number with a leading zero");
-    if (peek(c) == '.') {
-        c->at++;
-        if (digits(c))
-            return -1;
+    size_t half = n / 2;
+    if (n < 2)
+        return;
+    sort_keys(r, k, half, tmp);
+    sort_keys(r, k + half, n - half, tmp);
+    memcpy(tmp, k, half * sizeof *k);
+    for (size_t i = 0, j = half, out = 0; i < half; out++) {
+        if (j < n && compare(r, &k[j], &tmp[i]) < 0)
+            k[out] = k[j++];
+        else
+            k[out] = tmp[i++];
     }
-    if (peek(c) == 'e' || peek(c) == 'E') {
-        c->at++;
-        if (peek(c) == '+' || peek(c) == '-')
-            c->at++;
-        if (digits(c))
-            return -1;
-    }
-    /* strtod stops at the first byte that is not the number's; text may lack a terminator */
-    char copy[64];
-    size_t n = (size_t)(c->at - start);
-    char *s = n < sizeof copy ? copy : malloc(n + 1);
-    if (!s)
-        return ax_fail(c->err, AX_ENOMEM, "no memory to read a number");
-    memcpy(s, start, n);
-    s[n] = 0;
-    double v = strtod(s, NULL);
-    if (s != copy)
-        free(s);
-    return isfinite(v) ? 0 : fail(c, start, "a number too large for double precision");
 }
 
-static int value(checker *c, int depth);
-
-typedef struct key {
-    const unsigned char *s;
-    size_t n;
-} key;
-
-static int compare_keys(const void *a, const void *b)
+/* Refuse two equal keys among those pushed since `base`, and forget them all. */
+static int check_unique(reader *r, size_t base)
 {
-    const key *x = a, *y = b;
-    size_t n = x->n < y->n ? x->n : y->n;
-    int d = memcmp(x->s, y->s, n);
-    return d ? d : (x->n > y->n) - (x->n < y->n);
-}
-
-/* Keys are compared as written: two spellings of one character are two keys. */
-static int unique(checker *c, key *keys, size_t n)
-{
-    qsort(keys, n, sizeof *keys, compare_keys);
+    enum { SMALL = 32 };
+    size_t n = r->n_keys - base;
+    text_key small[SMALL / 2], *k = r->keys + base;
+    text_key *tmp = n <= SMALL ? small : malloc(n / 2 * sizeof *tmp);
+    if (!tmp)
+        return ax_fail(r->err, AX_ENOMEM, "no memory to check %zu JSON keys", n);
+    sort_keys(r, k, n, tmp);
+    if (tmp != small)
+        free(tmp);
+    r->n_keys = base;
+    uint32_t first = UINT32_MAX; /* the earliest key that repeats another */
     for (size_t i = 1; i < n; i++)
-        if (!compare_keys(&keys[i - 1], &keys[i])) {
-            const unsigned char *later = keys[i].s > keys[i - 1].s ? keys[i].s : keys[i - 1].s;
-            char what[128];
-            snprintf(what, sizeof what, "the key %.*s is there twice", (int)(keys[i].n < 80 ? keys[i].n : 80), keys[i].s);
-            return fail(c, later, what);
-        }
-    return 0;
+        if (k[i].at < first && !compare(r, &k[i - 1], &k[i]))
+            first = k[i].at;
+    if (first == UINT32_MAX)
+        return 0;
+    const char *key = r->text + first, *end = key;
+    while (*end != '"')
+        next_char(&end, r->end);
+    int shown = end - key > 100 ? 100 : (int)(end - key);
+    return fail_at(r, key - 1, AX_EPARSE, "the key \"%.*s\" is there twice in one object", shown,
+                   key);
 }
 
-static int members(checker *c, int depth, key **keys, size_t *n)
+/* ---- structure ------------------------------------------------------------------------------- */
+
+static void space(reader *r)
 {
-    size_t cap = 0;
-    for (;;) {
-        space(c);
-        if (peek(c) != '"')
-            return fail(c, c->at, "expected a key in double quotes");
-        const unsigned char *start = c->at;
-        if (string(c))
+    while (r->p < r->end && (*r->p == ' ' || *r->p == '\n' || *r->p == '\t' || *r->p == '\r'))
+        r->p++;
+}
+
+/* White space, then c if it is there. */
+static int accept(reader *r, char c)
+{
+    space(r);
+    if (r->p >= r->end || *r->p != c)
+        return 0;
+    r->p++;
+    return 1;
+}
+
+static int member(reader *r)
+{
+    uint64_t hash;
+    space(r);
+    const char *key = r->p;
+    if (key >= r->end || *key != '"')
+        return fail_expected(r, "a key in double quotes");
+    if (string(r, &hash) || push_key(r, hash, key + 1))
+        return -1;
+    return accept(r, ':') ? value(r) : fail_expected(r, "':' behind the key");
+}
+
+static int object(reader *r)
+{
+    size_t base = r->n_keys;
+    r->p++;
+    if (accept(r, '}'))
+        return 0;
+    do
+        if (member(r))
             return -1;
-        if (*n == cap) {
-            cap = cap ? cap * 2 : 16;
-            key *more = realloc(*keys, cap * sizeof **keys);
-            if (!more)
-                return ax_fail(c->err, AX_ENOMEM, "no memory to check JSON");
-            *keys = more;
-        }
-        (*keys)[(*n)++] = (key){start, (size_t)(c->at - start)};
-        space(c);
-        if (peek(c) != ':')
-            return fail(c, c->at, "expected ':'");
-        c->at++;
-        if (value(c, depth))
+    while (accept(r, ','));
+    return accept(r, '}') ? check_unique(r, base) : fail_expected(r, "',' or '}'");
+}
+
+static int array(reader *r)
+{
+    r->p++;
+    if (accept(r, ']'))
+        return 0;
+    do
+        if (value(r))
             return -1;
-        space(c);
-        if (peek(c) == '}') {
-            c->at++;
+    while (accept(r, ','));
+    return accept(r, ']') ? 0 : fail_expected(r, "',' or ']'");
+}
+
+static int nested(reader *r, int (*parse)(reader *r))
+{
+    if (++r->depth > AX_JSON_DEPTH)
+        return fail_at(r, r->p, AX_ELIMIT, "arrays and objects are nested more than %d deep",
+                       AX_JSON_DEPTH);
+    int status = parse(r);
+    r->depth--;
+    return status;
+}
+
+static int literal(reader *r)
+{
+    static const char *const words[] = {"true", "false", "null"};
+    for (int i = 0; i < 3; i++) {
+        size_t n = strlen(words[i]);
+        if ((size_t)(r->end - r->p) >= n && !memcmp(r->p, words[i], n)) {
+            r->p += n;
             return 0;
         }
-        if (peek(c) != ',')
-            return fail(c, c->at, "expected ',' or '}'");
-        c->at++;
     }
+    return fail_expected(r, "a value");
 }
 
-static int object(checker *c, int depth)
+static int value(reader *r)
 {
-    key *keys = NULL;
-    size_t n = 0;
-    c->at++;
-    space(c);
-    if (peek(c) == '}') {
-        c->at++;
-        return 0;
-    }
-    int bad = members(c, depth, &keys, &n) || unique(c, keys, n);
-    free(keys);
-    return bad ? -1 : 0;
-}
-
-static int array(checker *c, int depth)
-{
-    c->at++;
-    space(c);
-    if (peek(c) == ']') {
-        c->at++;
-        return 0;
-    }
-    for (;;) {
-        if (value(c, depth))
-            return -1;
-        space(c);
-        if (peek(c) == ']') {
-            c->at++;
-            return 0;
-        }
-        if (peek(c) != ',')
-            return fail(c, c->at, "expected ',' or ']'");
-        c->at++;
-    }
-}
-
-static int value(checker *c, int depth)
-{
-    space(c);
-    int ch = peek(c);
-    if ((ch == '{' || ch == '[') && depth == 0)
-        return fail(c, c->at, "nested too deeply");
-    switch (ch) {
+    space(r);
+    switch (r->p < r->end ? *r->p : 0) {
     case '{':
-        return object(c, depth - 1);
+        return nested(r, object);
     case '[':
-        return array(c, depth - 1);
+        return nested(r, array);
     case '"':
-        return string(c);
-    case 't':
-        return word(c, "true");
-    case 'f':
-        return word(c, "false");
-    case 'n':
-        return word(c, "null");
+        return string(r, NULL);
+    case '-': case '0': case '1': case '2': case '3': case '4':
+    case '5': case '6': case '7': case '8': case '9':
+        return number(r);
     default:
-        if (ch == '-' || (ch >= '0' && ch <= '9'))
-            return number(c);
-        return fail(c, c->at, "expected a value");
+        return literal(r);
     }
 }
 
 int ax_json_check(const char *text, size_t len, ax_err *err)
 {
-    const unsigned char *t = (const unsigned char *)text;
-    checker c = {t, t, t + len, err};
-    if (value(&c, AX_JSON_DEPTH))
-        return -1;
-    space(&c);
-    return c.at == c.end ? 0 : fail(&c, c.at, "there is something behind the value");
+    if (len > LONGEST_TEXT)
+        return ax_fail(err, AX_ELIMIT, "a JSON text of %zu bytes, at most %d are read", len,
+                       LONGEST_TEXT);
+    if (!len)
+        return ax_fail(err, AX_EPARSE, "JSON: the text is empty, expected a value");
+    reader r = {.text = text, .p = text, .end = text + len, .err = err};
+    int status = value(&r);
+    space(&r);
+    if (!status && r.p < r.end)
+        status = fail_expected(&r, "nothing behind the value");
+    free(r.keys);
+    return status;
 }
 
 cJSON *ax_json_parse(const char *text, size_t len, ax_err *err)
 {
     if (ax_json_check(text, len, err))
         return NULL;
-    cJSON *j = cJSON_ParseWithLength(text, len);
-    if (!j)
-        ax_fail(err, AX_ENOMEM, "no memory for the JSON text");
-    return j;
-}
-
-/* ---- fields ---------------------------------------------------------------------------------- */
-
-static int wrong(ax_err *err, const char *k, ax_code code, const char *what)
-{
-    ax_fail(err, code, "\"%s\" must be %s", k, what);
-    return ax_err_in(err, "%s", k);
-}
-
-static int out_of_range(ax_err *err, const char *k, double v, double lo, double hi)
-{
-    ax_fail(err, AX_ERANGE, "\"%s\" is %.9g, expected a number from %.9g to %.9g", k, v, lo, hi);
-    return ax_err_in(err, "%s", k);
-}
-
-int ax_json_num(const cJSON *o, const char *k, double def, double lo, double hi, double *out, ax_err *err)
-{
-    const cJSON *v = cJSON_GetObjectItemCaseSensitive(o, k);
-    if (v && !cJSON_IsNumber(v))
-        return wrong(err, k, AX_ETYPE, "a number");
-    double x = v ? v->valuedouble : def;
-    if (v && !(x >= lo && x <= hi))
-        return out_of_range(err, k, x, lo, hi);
-    *out = x;
-    return 0;
-}
-
-int ax_json_int(const cJSON *o, const char *k, int64_t def, int64_t lo, int64_t hi, int64_t *out, ax_err *err)
-{
-    const cJSON *v = cJSON_GetObjectItemCaseSensitive(o, k);
-    if (!v) {
-        *out = def;
-        return 0;
-    }
-    if (!cJSON_IsNumber(v))
-        return wrong(err, k, AX_ETYPE, "an integer");
-    if (v->valuedouble != floor(v->valuedouble))
-        return wrong(err, k, AX_ETYPE, "an integer, without a fraction");
-    if (v->valuedouble < (double)lo || v->valuedouble > (double)hi)
-        return out_of_range(err, k, v->valuedouble, (double)lo, (double)hi);
-    *out = (int64_t)v->valuedouble;
-    return 0;
-}
-
-int ax_json_bool(const cJSON *o, const char *k, int def, int *out, ax_err *err)
-{
-    const cJSON *v = cJSON_GetObjectItemCaseSensitive(o, k);
-    if (v && !cJSON_IsBool(v))
-        return wrong(err, k, AX_ETYPE, "true or false");
-    *out = v ? cJSON_IsTrue(v) : def;
-    return 0;
-}
-
-int ax_json_str(const cJSON *o, const char *k, const char *def, const char **out, ax_err *err)
-{
-    const cJSON *v = cJSON_GetObjectItemCaseSensitive(o, k);
-    if (v && !cJSON_IsString(v))
-        return wrong(err, k, AX_ETYPE, "a string");
-    *out = v ? v->valuestring : def;
-    return 0;
-}
-
-int ax_json_known(const cJSON *o, const char *const *known, int n, ax_err *err)
-{
-    const cJSON *e;
-    cJSON_ArrayForEach(e, o)
-    {
-        int found = 0;
-        for (int i = 0; i < n && !found; i++)
-            found = !strcmp(known[i], e->string);
-        if (found)
-            continue;
-        const char *near = ax_nearest(e->string, known, n);
-        ax_fail(err, AX_EINVAL, "unknown field \"%.80s\"", e->string);
-        ax_err_in(err, "%.80s", e->string);
-        return near ? ax_err_hint(err, "did you mean \"%s\"?", near) : -1;
-    }
-    return 0;
+    cJSON *tree = cJSON_ParseWithLength(text, len);
+    if (!tree)
+        ax_fail(err, AX_ENOMEM, "no memory for the tree of %zu bytes of JSON", len);
+    return tree;
 }

@@ -435,11 +435,10 @@ static int plan_all(planner *w)
         w->desc[v] = w->o->inputs[i];
         if (ax_shape_count_checked(&w->desc[v].shape, ax_dtype_size(w->desc[v].dtype), w->err) < 0)
             return -1;
-        /* one that nothing reads is still written to */
+        /* also one that no wanted value needs: callers may fill it all the same */
         p->input[i] = w->buf[v][AX_PLAIN] = add_buffer(w, value_bytes(&w->desc[v], AX_PLAIN));
-        if (p->input[i] < 0)
+        if (p->input[i++] < 0)
             return -1;
-        i++;
     }
     for (int i = 0; i < g->n_node; i++) {
         int any = 0;

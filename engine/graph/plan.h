@@ -45,7 +45,7 @@ const char *ax_plan_text(const ax_plan *p, ax_arena *a);
  * run. */
 ax_exec *ax_exec_new(const ax_plan *p, ax_pool *pool, ax_err *err);
 void ax_exec_free(ax_exec *e);
-void *ax_exec_input(ax_exec *e, int i); /* in the order of the graph's inputs; also of unused ones */
+void *ax_exec_input(ax_exec *e, int i); /* in the order of the graph's inputs */
 const void *ax_exec_output(const ax_exec *e, int i);
 void ax_exec_run(ax_exec *e);
 

@@ -45,16 +45,17 @@ size_t ax_utf8_valid(const char *s, size_t n)
 
 const char *ax_printable(char *buf, size_t size, const char *s, size_t n)
 {
-    size_t to = 0, room = size - 1;
+    size_t to = 0, room = size - 1, cut = 0; /* cut: the last place with room for "..." */
     for (size_t at = 0; at < n;) {
         const unsigned char *c = (const unsigned char *)s + at;
         size_t len = char_length(c, n - at);
         /* C0 and C1 controls and DEL could move a terminal's cursor */
         int plain = len && *c >= 0x20 && *c != 0x7F && !(c[0] == 0xC2 && c[1] < 0xA0);
         size_t step = len ? len : 1, need = plain ? len : 4 * step;
-        size_t reserve = at + step < n ? 3 : 0;
-        if (to + need + reserve > room) {
-            to += (size_t)snprintf(buf + to, size - to, "...");
+        if (to + 3 <= room)
+            cut = to;
+        if (to + need > room) {
+            to = cut + (size_t)snprintf(buf + cut, size - cut, "...");
             break;
         }
         for (size_t i = 0; i < step; i++)

@@ -124,7 +124,9 @@ int ax_csv_more_rows(ax_csv_scan *s)
 
 int ax_csv_missing(const ax_csv_scan *s)
 {
-    static const char *const words[] = {"", "na", "n/a", "nan"};
+    static const char *const words[] = {"na", "n/a", "nan"};
+    if (!s->len || (*s->field | 32) != 'n') /* nearly all fields end here */
+        return !s->len;
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strlen(words[i]) == s->len && !strncasecmp(words[i], s->field, s->len))
             return 1;

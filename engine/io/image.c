@@ -70,36 +70,31 @@ static void picture_end(picture *p)
     free(p->row);
 }
 
-static float sample(const uint8_t *p, int bytes)
+static double sample(const uint8_t *p, int bytes)
 {
-    return bytes == 1 ? *p : (float)(p[0] << 8 | p[1]) / 257.0f;
+    return bytes == 1 ? *p : (p[0] << 8 | p[1]) / 257.0;
 }
 
-/* Rec. 601, the weights of JPEG. In double, so that r = g = b = v gives v. */
-static float luma(float r, float g, float b)
-{
-    return (float)(0.299 * r + 0.587 * g + 0.114 * b);
-}
-
-/* Samples to planes: alpha over black, grey from colour or colour from grey. */
+/* Samples to planes: alpha over black, grey from colour (the weights of Rec. 601, as in JPEG) or
+ * colour from grey. In double, so that the grey of r = g = b = v is v. */
 static void picture_row(picture *p, const uint8_t *data, samples s)
 {
     int colour = s.n >= 3, step = s.n * s.bytes, alpha_at = (s.n - 1) * s.bytes;
     size_t w = (size_t)p->from_w;
     for (size_t x = 0; x < w; x++, data += step) {
-        float v[3];
+        double v[3];
         for (int c = 0; c < 3; c++)
             v[c] = sample(data + (colour ? c * s.bytes : 0), s.bytes);
         if (s.n % 2 == 0) {
-            float alpha = sample(data + alpha_at, s.bytes);
+            double alpha = sample(data + alpha_at, s.bytes);
             for (int c = 0; c < 3; c++)
-                v[c] = v[c] * alpha / 255.0f;
+                v[c] = v[c] * alpha / 255;
         }
         if (p->channels == 1)
-            p->row[x] = colour ? luma(v[0], v[1], v[2]) : v[0];
+            p->row[x] = (float)(colour ? 0.299 * v[0] + 0.587 * v[1] + 0.114 * v[2] : v[0]);
         else
             for (size_t c = 0; c < 3; c++)
-                p->row[c * w + x] = v[c];
+                p->row[c * w + x] = (float)v[c];
     }
     ax_resize_row(&p->resize, p->row);
 }

@@ -84,7 +84,8 @@ int ax_build_activation(ax_builder *b, ax_val *v)
             return -1;
         *v = ax_graph_node(b->g, &ax_op_prelu, b->layer, NULL, in, 2, b->err);
     } else {
-        ax_activation_attr a = {*act, -1};
+        /* softmax and its kin: over the channels of a picture, else over the last axis */
+        ax_activation_attr a = {*act, b->g->val[*v].desc.shape.rank == 4 ? 1 : -1};
         *v = ax_graph_node(b->g, &ax_op_activation, b->layer, &a, v, 1, b->err);
     }
     return *v < 0 ? -1 : 0;

@@ -52,20 +52,11 @@ static const struct {
 
 #define SHOWN(name) ax_printable((char[96]){0}, 96, name, strlen(name))
 
-/* A string into the arena. NUL inside would cut a name short without a word, so it is refused. */
-static const char *read_string(reader *r, const char *what)
+static const char *read_string(reader *r)
 {
-    size_t len;
-    const char *s = ax_walk_string(&r->w, &r->s->arena, &len);
-    if (!s) {
+    const char *s = ax_walk_string(&r->w, &r->s->arena);
+    if (!s)
         ax_fail(r->err, AX_ENOMEM, "no memory for the header of a safetensors file");
-        return NULL;
-    }
-    if (strlen(s) != len) {
-        ax_fail(r->err, AX_EPARSE, "safetensors header: %s '%s' holds a NUL character", what,
-                ax_printable((char[96]){0}, 96, s, len));
-        return NULL;
-    }
     return s;
 }
 
@@ -152,7 +143,7 @@ static int read_dtype(reader *r, ax_st_entry *e)
 {
     if (ax_walk_peek(&r->w) != '"')
         return ax_fail(r->err, AX_EPARSE, "tensor '%s': its dtype is not a string", SHOWN(e->name));
-    e->dtype = read_string(r, "a dtype");
+    e->dtype = read_string(r);
     return e->dtype ? 0 : -1;
 }
 
@@ -165,7 +156,7 @@ static int read_entry(reader *r, ax_st_entry *e)
                        SHOWN(e->name));
     if (!ax_walk_eat(&r->w, '}')) {
         do {
-            const char *key = read_string(r, "a field's name");
+            const char *key = read_string(r);
             if (!key)
                 return -1;
             ax_walk_eat(&r->w, ':');
@@ -223,14 +214,14 @@ static int read_metadata(reader *r)
         if (!bigger)
             return ax_fail(r->err, AX_ENOMEM, "no memory for %d metadata entries", s->n_meta);
         s->meta = bigger;
-        ax_st_meta m = {.key = read_string(r, "a metadata key")};
+        ax_st_meta m = {.key = read_string(r)};
         if (!m.key)
             return -1;
         ax_walk_eat(&r->w, ':');
         if (ax_walk_peek(&r->w) != '"')
             return ax_fail(r->err, AX_EPARSE, "__metadata__: the value of '%s' is not a string",
                            SHOWN(m.key));
-        if (!(m.value = read_string(r, "a metadata value")))
+        if (!(m.value = read_string(r)))
             return -1;
         s->meta[s->n_meta++] = m;
     } while (ax_walk_eat(&r->w, ','));
@@ -259,7 +250,7 @@ static int read_header(reader *r)
     if (ax_walk_eat(&r->w, '}'))
         return 0;
     do {
-        const char *name = read_string(r, "a tensor's name");
+        const char *name = read_string(r);
         if (!name)
             return -1;
         ax_walk_eat(&r->w, ':');

@@ -16,7 +16,7 @@
 #include "math/tensor.h"
 
 #define AX_ST_HEADER_MAX (16u << 20) /* our bound; the format's is 100,000,000 */
-#define AX_ST_NAME_MAX 1024          /* bytes of a tensor's name               */
+#define AX_ST_NAME_MAX   1024        /* bytes of a tensor's name               */
 
 typedef struct ax_safetensors ax_safetensors;
 

@@ -64,7 +64,7 @@ static const char *string_end(const char *p)
     return p;
 }
 
-char *ax_walk_string(ax_walk *w, ax_arena *a, size_t *len)
+char *ax_walk_string(ax_walk *w, ax_arena *a)
 {
     ax_walk_peek(w);
     const char *from = w->at + 1, *close = string_end(from);
@@ -80,7 +80,6 @@ char *ax_walk_string(ax_walk *w, ax_arena *a, size_t *len)
         }
     }
     *to = 0;
-    *len = (size_t)(to - s);
     w->at = close + 1;
     return s;
 }

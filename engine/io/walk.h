@@ -3,8 +3,6 @@
 #ifndef AX_IO_WALK_H
 #define AX_IO_WALK_H
 
-#include <stddef.h>
-
 #include "base/arena.h"
 
 typedef struct ax_walk {
@@ -17,9 +15,9 @@ char ax_walk_peek(ax_walk *w);
 /* Step over c if it comes next: 1, else 0. */
 int ax_walk_eat(ax_walk *w, char c);
 
-/* Decode the string that comes next into the arena, with a 0 behind it; *len because it may hold
- * others. NULL when there is no memory. */
-char *ax_walk_string(ax_walk *w, ax_arena *a, size_t *len);
+/* Decode the string that comes next into the arena; NULL when there is no memory. The check has
+ * refused \u0000, so the 0 behind the string is the only one. */
+char *ax_walk_string(ax_walk *w, ax_arena *a);
 
 /* Step over any one value. */
 void ax_walk_skip(ax_walk *w);

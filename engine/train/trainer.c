@@ -153,7 +153,7 @@ static int one_step(ax_trainer *t, ax_err *err)
     ax_batch_plan *p = ax_trainer_plan(t, 0, n, err);
     if (!p)
         return -1;
-    *(int64_t *)ax_exec_input(p->exec, 0) = s->step; /* dropout reads it */
+    *(int64_t *)ax_exec_input(p->exec, 0) = s->step;
     ax_trainer_fill(t, p->exec, &t->net, &t->data.train, t->order + at, n, &t->config.augment,
                     (uint64_t)(s->step * batch), ax_exec_input(p->exec, 2));
     ax_exec_run(p->exec);

@@ -345,6 +345,76 @@ static void blocked_dw(void)
     }
 }
 
+/* ---- PLAIN ---- */
+
+static float *plain_scratch(const bench *b, ax_pool *pool, int64_t *floats)
+{
+    *floats = ax_conv2d_plain_scratch(&b->g, ax_pool_size(pool));
+    return buffer(*floats);
+}
+
+/* out: y, relu(y + residual), dx, dw */
+static void run_plain(const bench *b, float *out[4], ax_pool *pool)
+{
+    const ax_conv2d *g = &b->g;
+    int64_t floats, counts[] = {b->ny, b->ny, b->nx, b->nw};
+    for (int i = 0; i < 4; i++) {
+        out[i] = buffer(counts[i]);
+        float *scratch = plain_scratch(b, pool, &floats);
+        if (i < 2)
+            ax_conv2d_plain(g, b->x, b->w, b->bias, i ? &(ax_epilogue){b->residual, 1, NULL, NULL} : NULL,
+                            out[i], scratch, pool);
+        else if (i == 2)
+            ax_conv2d_plain_dx(g, b->dy, b->w, out[i], scratch, pool);
+        else
+            ax_conv2d_plain_dw(g, b->x, b->dy, out[i], scratch, pool);
+        check_guards(scratch, floats, b->name);
+        check_guards(out[i], counts[i], b->name);
+        drop(scratch);
+    }
+}
+
+static void plain(void)
+{
+    for (int i = 0; i < SHAPES; i++) {
+        bench b;
+        setup(&b, &shapes[i]);
+        ax_conv2d *g = &b.g;
+        float *first[4], *other[4];
+        run_plain(&b, first, NULL);
+        check_near(first[0], b.y, b.y_sum, b.ny, y_steps(g), b.name);
+        check_near(first[2], b.dx, b.dx_sum, b.nx, 3 + (double)(g->k / g->groups) * g->kh * g->kw, b.name);
+        check_near(first[3], b.dw, b.dw_sum, b.nw, 3 + (double)(g->n * g->oh * g->ow), b.name);
+        for (int64_t j = 0; j < b.ny; j++) {
+            float s = first[0][j] + b.residual[j];
+            assert_true(first[1][j] == (s > 0 ? s : 0));
+        }
+        int64_t counts[] = {b.ny, b.ny, b.nx, b.nw};
+        for (int t = 1; t < 4; t++) {
+            run_plain(&b, other, pools[t]);
+            for (int k = 0; k < 4; k++) {
+                check_same(other[k], first[k], counts[k], b.name);
+                drop(other[k]);
+            }
+        }
+        bench alone = b; /* the last image by itself */
+        alone.g.n = 1;
+        alone.x += (g->n - 1) * (b.nx / g->n);
+        alone.dy += (g->n - 1) * (b.ny / g->n);
+        alone.residual += (g->n - 1) * (b.ny / g->n);
+        alone.nx /= g->n;
+        alone.ny /= g->n;
+        run_plain(&alone, other, NULL);
+        check_same(other[1], first[1] + b.ny - alone.ny, alone.ny, b.name);
+        check_same(other[2], first[2] + b.nx - alone.nx, alone.nx, b.name);
+        for (int k = 0; k < 4; k++) {
+            drop(other[k]);
+            drop(first[k]);
+        }
+        teardown(&b);
+    }
+}
+
 #define EACH_ISA(name)                                                                             \
     static void test_##name(void **state)                                                          \
     {                                                                                              \
@@ -357,6 +427,7 @@ EACH_ISA(blocked_place)
 EACH_ISA(blocked_nonfinite)
 EACH_ISA(blocked_dx)
 EACH_ISA(blocked_dw)
+EACH_ISA(plain)
 
 int main(void)
 {
@@ -364,6 +435,7 @@ int main(void)
         cmocka_unit_test(test_blocked_forward), cmocka_unit_test(test_blocked_epilogue),
         cmocka_unit_test(test_blocked_place),   cmocka_unit_test(test_blocked_nonfinite),
         cmocka_unit_test(test_blocked_dx),      cmocka_unit_test(test_blocked_dw),
+        cmocka_unit_test(test_plain),
     };
     return cmocka_run_group_tests(tests, pools_open, pools_close);
 }
