@@ -80,7 +80,7 @@ $(BUILD)/obj/%.$(1).o: %.isa.c
 	@mkdir -p $$(@D)
 	$$(V)$$(CC) $$(STD) $$(WARN) -O3 -g $$(SAN) $$(CPPFLAGS) $$(CFLAGS) \
 	    $$(CONTRACT_$$(notdir $$(patsubst %/,%,$$(dir $$<)))) $$(ISA_$(1)) -fno-lto \
-	    -DAX_ISA=$(1) -c $$< -o $$@
+	    $$(if $$(SAN),-DAX_FEW_TILES) -DAX_ISA=$(1) -c $$< -o $$@
 endef
 $(foreach i,$(ISAS),$(eval $(call isa_rule,$(i))))
 
