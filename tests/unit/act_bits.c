@@ -3,10 +3,11 @@
  * act_ulp.c compares the instruction sets of one machine; these hashes tie x86-64 and aarch64, gcc
  * and clang together. A change of a kernel that changes results changes its hash: a release note,
  * not an accident. NaNs count as one. */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 #include <math.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 
 enum { BLOCK = 1000, STRIDE = 104729 }; /* 41 thousand of the float32 */
 
+/* clang-format off */
 static const struct {
     const char *name;
     uint64_t hash; /* of f and f', or of y and dx of rows */
@@ -41,6 +43,7 @@ static const struct {
     {"softmax", 0x36bfb1135a915c62},
     {"log_softmax", 0xc04f8a04fa2757ba},
 };
+/* clang-format on */
 
 static uint64_t mix(uint64_t h, const float *y, int n)
 {
