@@ -23,6 +23,7 @@
 #include "base/json.h"
 #include "base/pool.h"
 #include "base/rng.h"
+#include "io/csv.h"
 #include "io/image.h"
 #include "io/npy.h"
 #include "math/cpu.h"
@@ -100,6 +101,9 @@ const ax_port *ax_session_output_port(const ax_session *s, int i);
 /* Compute. Cannot fail. One thread at a time per session. */
 void ax_session_run(ax_session *s);
 
+/* Bytes of working memory of the current plan: activations and scratch, without the weights. */
+int64_t ax_session_bytes(const ax_session *s);
+
 /* The plan as text for people: steps, kernels, layouts, memory. Into the arena. */
 const char *ax_session_plan_text(const ax_session *s, ax_arena *a);
 
@@ -122,6 +126,10 @@ typedef struct ax_train_options {
     int resume;                 /* go on from the newest checkpoint, if there is one         */
     const char *data_dir;       /* where named data sets live; NULL: Debian's places         */
     int threads;                /* 0: all cores                                              */
+    int allow_paths;            /* the spec's "dataset" may name files                       */
+    /* "model":"name": write the path of that model's file into path[0..size). 0 when found.
+     * NULL: no model can be trained further. */
+    int (*find_model)(void *ctx, const char *name, char *path, size_t size);
     /* Called on the training thread, about ten times a second and after each epoch. A non-zero
      * answer stops after writing a checkpoint: AX_ECANCELED. May be NULL. */
     int (*progress)(void *ctx, const ax_train_progress *p);

@@ -1,10 +1,30 @@
-/* arena.c - bump allocation in growing blocks; see arena.h. */
+/* arena.c - bump allocation in growing blocks; see arena.h.
+ *
+ * Under AddressSanitizer what is not handed out is poisoned and every piece is followed by a gap,
+ * so that a write past its end is caught as it would be with malloc. */
 #include "base/arena.h"
 
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#if defined(__SANITIZE_ADDRESS__)
+#define WITH_ASAN 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define WITH_ASAN 1
+#endif
+#endif
+
+#ifdef WITH_ASAN
+#include <sanitizer/asan_interface.h>
+enum { GAP = 16 };
+#else
+#define ASAN_POISON_MEMORY_REGION(p, n) ((void)0)
+#define ASAN_UNPOISON_MEMORY_REGION(p, n) ((void)0)
+enum { GAP = 0 };
+#endif
 
 enum { ALIGN = 64, FIRST_BLOCK = 4096, LARGEST_STEP = 1 << 20 };
 
@@ -40,21 +60,22 @@ void ax_arena_reset(ax_arena *a)
         if (b != keep)
             free(b);
     }
-    if (keep)
+    if (keep) {
         keep->older = NULL, keep->used = 0;
+        ASAN_POISON_MEMORY_REGION(keep->data, keep->size);
+    }
     a->block = keep;
     a->used = 0;
 }
 
 static ax_arena_block *add_block(ax_arena *a, size_t need)
 {
-    size_t size = a->block ? a->block->size * 2 : FIRST_BLOCK;
-    if (size > LARGEST_STEP)
-        size = LARGEST_STEP;
+    size_t size = a->block ? a->block->size : FIRST_BLOCK / 2, bytes;
+    size = size < LARGEST_STEP / 2 ? size * 2 : LARGEST_STEP;
     if (size < need)
         size = need;
-    size_t bytes;
-    if (__builtin_add_overflow(size, sizeof(ax_arena_block) + ALIGN, &bytes) || bytes > SIZE_MAX / 2)
+    if (__builtin_add_overflow(size, sizeof(ax_arena_block) + ALIGN - 1, &bytes) ||
+        bytes > PTRDIFF_MAX)
         return NULL;
     ax_arena_block *b = aligned_alloc(ALIGN, bytes & ~(size_t)(ALIGN - 1));
     if (!b)
@@ -62,23 +83,31 @@ static ax_arena_block *add_block(ax_arena *a, size_t need)
     b->older = a->block;
     b->size = size;
     b->used = 0;
+    ASAN_POISON_MEMORY_REGION(b->data, size);
     return a->block = b;
 }
 
+/* Padding counts against the limit: a million tiny pieces cost what they really cost. */
 static void *take(ax_arena *a, size_t size, size_t align)
 {
-    if (a->limit && (size > a->limit || a->used > a->limit - size))
-        return NULL;
     ax_arena_block *b = a->block;
-    size_t at = b ? (b->used + align - 1) & ~(align - 1) : 0;
-    if (!b || at > b->size || size > b->size - at) {
+    if (!size && b)
+        return b->data; /* any place will do for nothing */
+    size_t before = b ? b->used : 0, gap = before ? GAP : 0, cost;
+    size_t at = (before + gap + align - 1) & ~(align - 1);
+    int fits = b && at <= b->size && size <= b->size - at;
+    if (__builtin_add_overflow(size, fits ? at - before : 0, &cost) ||
+        (a->limit && (cost > a->limit || a->used > a->limit - cost)))
+        return NULL;
+    if (!fits) {
         b = add_block(a, size);
         if (!b)
             return NULL;
         at = 0;
     }
+    ASAN_UNPOISON_MEMORY_REGION(b->data + at, size);
     b->used = at + size;
-    a->used += size;
+    a->used += cost;
     return b->data + at;
 }
 

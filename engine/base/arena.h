@@ -13,7 +13,7 @@ typedef struct ax_arena_block ax_arena_block;
 
 typedef struct ax_arena {
     ax_arena_block *block; /* newest block; older ones are linked behind it       */
-    size_t used, limit;    /* bytes handed out so far, and the most ever (0: none) */
+    size_t used, limit;    /* bytes handed out so far with their padding, and the most (0: any) */
 } ax_arena;
 
 /* An empty arena that will hand out at most `limit` bytes (0: no limit). Allocates nothing yet. */

@@ -5,16 +5,28 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/utf8.h"
+
+/* Formatted apart first: the arguments may point into the very error that is being filled
+ * ("model 'x': %s", err->msg). Names from outside may hold any bytes: what comes out is clean. */
+static void put(char *to, size_t size, int keep_lines, const char *fmt, va_list ap)
+{
+    char text[sizeof(ax_err)] = "";
+    vsnprintf(text, size, fmt, ap);
+    ax_utf8_clean(text, keep_lines);
+    memcpy(to, text, strlen(text) + 1);
+}
+
 int ax_fail(ax_err *err, ax_code code, const char *fmt, ...)
 {
     if (!err)
         return -1;
     va_list ap;
     va_start(ap, fmt);
+    put(err->msg, sizeof err->msg, 0, fmt, ap);
+    va_end(ap);
     err->code = code;
     err->at[0] = err->hint[0] = 0;
-    vsnprintf(err->msg, sizeof err->msg, fmt, ap);
-    va_end(ap);
     return -1;
 }
 
@@ -22,18 +34,16 @@ int ax_err_in(ax_err *err, const char *fmt, ...)
 {
     if (!err)
         return -1;
-    char head[sizeof err->at], tail[sizeof err->at];
+    char head[sizeof err->at], path[2 * sizeof err->at];
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(head, sizeof head, fmt, ap);
+    put(head, sizeof head, 0, fmt, ap);
     va_end(ap);
-    memcpy(tail, err->at, sizeof tail);
-    size_t n = strlen(head);
-    const char *dot = tail[0] && tail[0] != '[' ? "." : "";
-    memcpy(err->at, head, n + 1);
-    int room = (int)(sizeof err->at - n - strlen(dot)) - 1;
-    if (room > 0)
-        snprintf(err->at + n, sizeof err->at - n, "%s%.*s", dot, room, tail);
+    const char *dot = head[0] && err->at[0] && err->at[0] != '[' ? "." : "";
+    snprintf(path, sizeof path, "%s%s%s", head, dot, err->at);
+    path[sizeof err->at - 1] = 0;
+    ax_utf8_clean(path, 0);
+    memcpy(err->at, path, strlen(path) + 1);
     return -1;
 }
 
@@ -43,7 +53,7 @@ int ax_err_hint(ax_err *err, const char *fmt, ...)
         return -1;
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(err->hint, sizeof err->hint, fmt, ap);
+    put(err->hint, sizeof err->hint, 1, fmt, ap);
     va_end(ap);
     return -1;
 }
@@ -70,20 +80,24 @@ const char *ax_code_name(ax_code code)
     return (unsigned)code < sizeof names / sizeof *names ? names[code] : "unknown";
 }
 
-/* Levenshtein distance of names cut at 63 bytes; longer ones are never near anything. */
-static int distance(const char *a, const char *b)
+static int lower(char c)
 {
-    enum { MAX = 64 };
-    int la = (int)strlen(a), lb = (int)strlen(b), row[MAX];
-    if (la >= MAX || lb >= MAX)
-        return MAX;
+    return c >= 'A' && c <= 'Z' ? c + 32 : c;
+}
+
+enum { LONGEST_NAME = 63 }; /* longer ones are never near anything */
+
+/* Levenshtein distance, letter case aside. */
+static int distance(const char *a, int la, const char *b, int lb)
+{
+    int row[LONGEST_NAME + 1];
     for (int j = 0; j <= lb; j++)
         row[j] = j;
     for (int i = 1; i <= la; i++) {
         int diag = row[0];
         row[0] = i;
         for (int j = 1; j <= lb; j++) {
-            int best = diag + (a[i - 1] != b[j - 1]);
+            int best = diag + (lower(a[i - 1]) != lower(b[j - 1]));
             diag = row[j];
             if (row[j] + 1 < best)
                 best = row[j] + 1;
@@ -98,11 +112,13 @@ static int distance(const char *a, const char *b)
 const char *ax_nearest(const char *name, const char *const *names, int n)
 {
     const char *best = NULL;
-    int best_d = 0;
-    for (int i = 0; i < n; i++) {
-        size_t la = strlen(name), lb = strlen(names[i]);
-        int longer = (int)(la > lb ? la : lb), d = distance(name, names[i]);
-        if (d * 3 <= longer && (!best || d < best_d))
+    int best_d = 0, la = (int)strnlen(name, LONGEST_NAME + 1);
+    for (int i = 0; i < n && la <= LONGEST_NAME; i++) {
+        int lb = (int)strnlen(names[i], LONGEST_NAME + 1);
+        if (lb > LONGEST_NAME)
+            continue;
+        int d = distance(name, la, names[i], lb);
+        if (d * 3 <= (la > lb ? la : lb) && (!best || d < best_d))
             best = names[i], best_d = d;
     }
     return best;

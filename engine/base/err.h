@@ -1,7 +1,7 @@
 /* err.h - an error is a value: what kind, what happened, where, and what to do about it.
  *
  * Every function that can fail takes a trailing `ax_err *err` (may be NULL when the caller does not
- * care) and returns a negative int or NULL. The library never prints, exits or keeps a "last error".
+ * care) and returns a negative int or NULL. The library never prints, exits or keeps a last error.
  * Thread rule: an ax_err belongs to the caller's thread. */
 #ifndef AX_BASE_ERR_H
 #define AX_BASE_ERR_H
@@ -31,7 +31,10 @@ typedef struct ax_err {
     char hint[256]; /* what to do: nearest name, a limit to raise; ""            */
 } ax_err;
 
-/* Fill err (if not NULL) with code and a printf-formatted message; at and hint are cleared.
+/* Fill err (if not NULL) with code and a printf-formatted message; at and hint are cleared. The
+ * arguments may point into err itself. Here and below the text is cut to its room and made safe to
+ * show: always well-formed UTF-8 on one line (a hint may have several), whatever bytes a name from
+ * outside has.
  * Always returns -1, so that `return ax_fail(...)` reads well. */
 int ax_fail(ax_err *err, ax_code code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
@@ -46,8 +49,8 @@ int ax_err_hint(ax_err *err, const char *fmt, ...) __attribute__((format(printf,
 /* "invalid", "parse_error", "shape_mismatch"...: the stable word that clients see as "code". */
 const char *ax_code_name(ax_code code);
 
-/* The entry of names[0..n) nearest to `name` by edit distance, or NULL when none is close
- * (distance above a third of the longer length). For hints: "did you mean 'relu'?". */
+/* The entry of names[0..n) nearest to `name` by edit distance, letter case aside, or NULL when none
+ * is close (distance above a third of the longer length). For hints: "did you mean 'relu'?". */
 const char *ax_nearest(const char *name, const char *const *names, int n);
 
 #endif

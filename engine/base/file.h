@@ -2,7 +2,8 @@
  *
  * A reader sees a file that cannot change size under its checks (a private read-only map); a writer
  * writes a temporary file beside the target, fsyncs it, renames it over the target and fsyncs the
- * directory, so a crash leaves either the old file or the new one. */
+ * directory, so a crash leaves either the old file or the new one. A crash may also leave the
+ * temporary file, ".axon-<16 hex digits>.tmp". Thread-safe; an open file belongs to one thread. */
 #ifndef AX_BASE_FILE_H
 #define AX_BASE_FILE_H
 
@@ -31,10 +32,13 @@ typedef struct ax_outfile {
     ax_err why;
 } ax_outfile;
 
+/* The target may be absent or a regular file (whose permission bits the new one takes over, as far
+ * as the umask allows); anything else is refused. A symbolic link is itself replaced. */
 int ax_outfile_open(ax_outfile *f, const char *path, ax_err *err);
 /* Writes may fail silently here; ax_outfile_commit reports the first failure. */
 void ax_outfile_write(ax_outfile *f, const void *data, size_t size);
-/* fsync, rename, fsync the directory. On failure the target is untouched and the temp removed. */
+/* fsync, rename, fsync the directory. On failure the target is untouched and the temp removed; only
+ * when that very last fsync is what failed is the new file in place, and the message says so. */
 int ax_outfile_commit(ax_outfile *f, ax_err *err);
 void ax_outfile_abort(ax_outfile *f); /* remove the temp; fine after a commit too */
 

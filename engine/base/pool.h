@@ -12,7 +12,8 @@
 typedef struct ax_pool ax_pool;
 
 /* A pool in which a job may use up to `threads` threads, the caller included (so threads-1 are
- * started). threads <= 0: one per core that this process may use. NULL on failure. */
+ * started; at most 1024). threads <= 0: one per core that this process may use, by its affinity and
+ * its cgroup's quota. NULL on failure. */
 ax_pool *ax_pool_new(int threads, ax_err *err);
 void ax_pool_free(ax_pool *p); /* no job may be running; NULL is fine */
 
@@ -21,7 +22,9 @@ int ax_pool_size(const ax_pool *p);
 
 /* Run fn(ctx, i, worker) for i in [0,n). `worker` is in [0, ax_pool_size) and no two calls of the
  * same job run at once with the same worker: index per-worker scratch with it.
- * p NULL: everything runs here, worker 0. Thread-safe. */
+ * p NULL: everything runs here, worker 0. From inside a job of the same pool: everything runs here
+ * too, with the worker this thread is already (so scratch that both jobs index stays its own). A
+ * job of one task is a plain call: jobs started inside it may use the pool. Thread-safe. */
 void ax_pool_run(ax_pool *p, int n, void (*fn)(void *ctx, int i, int worker), void *ctx);
 
 #endif

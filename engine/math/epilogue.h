@@ -1,6 +1,8 @@
 /* epilogue.h - what a GEMM or convolution does to a tile while it is still warm:
  * y = act(acc + residual), where acc already started from the bias.
  *
+ * residual must not overlap y: y holds partial sums on the way.
+ *
  * The activation sees the float32 accumulator, so a fused activation gives the same bits as one
  * applied in a pass of its own. */
 #ifndef AX_MATH_EPILOGUE_H

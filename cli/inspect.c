@@ -1,0 +1,213 @@
+/* inspect.c - `axond inspect`: what is in a model file, for people or as JSON. */
+#include <math.h>
+#include <string.h>
+
+#include "cli.h"
+#include "options.h"
+#include "table.h"
+#include "tensors.h"
+
+/* Bytes of a layer's output for one sample. */
+static int64_t output_bytes(const ax_layer_info *l)
+{
+    return ax_shape_count(&l->shape) * (int64_t)sizeof(float);
+}
+
+/* ---- for people ------------------------------------------------------------------------------ */
+
+static int print_layers(const ax_model_info *m)
+{
+    table t;
+    char text[160];
+    int64_t bytes = 0;
+    static const char *const heads[] = {"layer", "type", "activation", "output", "parameters", "FLOPs", "memory"};
+    table_init(&t, "llllrrr");
+    for (int i = 0; i < 7; i++)
+        table_put(&t, "%s", heads[i]);
+    for (int i = 0; i < m->n_layers; i++) {
+        const ax_layer_info *l = &m->layers[i];
+        table_put(&t, "%s", l->name);
+        table_put(&t, "%s", l->type);
+        table_put(&t, "%s", *l->activation ? l->activation : "-");
+        table_put(&t, "%s", ax_shape_str(&l->shape, text, sizeof text));
+        table_put(&t, "%s", text_count(l->params, text, sizeof text));
+        table_put(&t, "%s", text_count(l->flops, text, sizeof text));
+        table_put(&t, "%s", text_bytes(output_bytes(l), text, sizeof text));
+        bytes += output_bytes(l);
+    }
+    table_put(&t, "total");
+    for (int i = 0; i < 3; i++)
+        table_put(&t, "%s", "");
+    table_put(&t, "%s", text_count(m->params, text, sizeof text));
+    table_put(&t, "%s", text_count(m->flops, text, sizeof text));
+    table_put(&t, "%s", text_bytes(bytes, text, sizeof text));
+    int bad = table_print(&t, stdout);
+    table_fini(&t);
+    return bad;
+}
+
+static void put_ports(table *t, const char *what, const ax_port *p, int n)
+{
+    char shape[160];
+    for (int i = 0; i < n; i++) {
+        table_put(t, "%s", what);
+        table_put(t, "%s: %s %s", p[i].name, ax_dtype_name(p[i].dtype),
+                  ax_shape_str(&p[i].shape, shape, sizeof shape));
+    }
+}
+
+/* "val_accuracy 0.8943, test.accuracy 0.8901": the numbers of the training summary. */
+static void put_training(table *t, const cJSON *o, const char *prefix)
+{
+    const cJSON *e;
+    cJSON_ArrayForEach(e, o)
+    {
+        if (cJSON_IsObject(e) && strcmp(e->string, "spec"))
+            put_training(t, e, e->string);
+        if (!cJSON_IsNumber(e) && !cJSON_IsString(e))
+            continue;
+        table_put(t, "training");
+        if (cJSON_IsNumber(e))
+            table_put(t, "%s%s%s: %.6g", prefix, *prefix ? " " : "", e->string, e->valuedouble);
+        else
+            table_put(t, "%s%s%s: %s", prefix, *prefix ? " " : "", e->string, e->valuestring);
+    }
+}
+
+static int print_head(const ax_model_info *m, int64_t working)
+{
+    table t;
+    char text[40];
+    cJSON *training = m->training ? cJSON_Parse(m->training) : NULL;
+    table_init(&t, "ll");
+    table_put(&t, "model");
+    table_put(&t, "%s", m->name);
+    table_put(&t, "file");
+    table_put(&t, "%s (%s, %s)", m->path, m->format, text_bytes(m->file_bytes, text, sizeof text));
+    table_put(&t, "hash");
+    table_put(&t, "%s", m->hash);
+    put_ports(&t, "input", m->inputs, m->n_inputs);
+    put_ports(&t, "output", m->outputs, m->n_outputs);
+    table_put(&t, "weights");
+    table_put(&t, "%s", text_bytes(m->params * (int64_t)sizeof(float), text, sizeof text));
+    table_put(&t, "memory");
+    table_put(&t, "%s to run one sample", text_bytes(working, text, sizeof text));
+    for (int i = 0; i < m->n_labels; i++) {
+        table_put(&t, "label %d", i);
+        table_put(&t, "%s", m->labels[i]);
+    }
+    put_training(&t, training, "");
+    int bad = table_print(&t, stdout);
+    table_fini(&t);
+    cJSON_Delete(training);
+    return bad;
+}
+
+/* ---- as JSON --------------------------------------------------------------------------------- */
+
+static void json_ports(cJSON *o, const char *name, const ax_port *p, int n)
+{
+    cJSON *list = cJSON_AddArrayToObject(o, name);
+    for (int i = 0; i < n; i++) {
+        cJSON *e = cJSON_CreateObject();
+        cJSON_AddStringToObject(e, "name", p[i].name);
+        cJSON_AddStringToObject(e, "dtype", ax_dtype_name(p[i].dtype));
+        cJSON_AddItemToObject(e, "shape", tensor_json_shape(&p[i].shape));
+        cJSON_AddItemToArray(list, e);
+    }
+}
+
+static void json_layers(cJSON *o, const ax_model_info *m)
+{
+    cJSON *list = cJSON_AddArrayToObject(o, "layers");
+    for (int i = 0; i < m->n_layers; i++) {
+        const ax_layer_info *l = &m->layers[i];
+        cJSON *e = cJSON_CreateObject();
+        cJSON_AddStringToObject(e, "name", l->name);
+        cJSON_AddStringToObject(e, "type", l->type);
+        cJSON_AddStringToObject(e, "activation", l->activation);
+        cJSON_AddItemToObject(e, "shape", tensor_json_shape(&l->shape));
+        cJSON_AddNumberToObject(e, "params", (double)l->params);
+        cJSON_AddNumberToObject(e, "flops", (double)l->flops);
+        cJSON_AddNumberToObject(e, "bytes", (double)output_bytes(l));
+        cJSON_AddItemToArray(list, e);
+    }
+}
+
+static void print_json(const ax_model_info *m, int64_t working)
+{
+    cJSON *o = cJSON_CreateObject();
+    cJSON_AddStringToObject(o, "name", m->name);
+    cJSON_AddStringToObject(o, "path", m->path);
+    cJSON_AddStringToObject(o, "format", m->format);
+    cJSON_AddStringToObject(o, "hash", m->hash);
+    cJSON_AddNumberToObject(o, "file_bytes", (double)m->file_bytes);
+    cJSON_AddNumberToObject(o, "params", (double)m->params);
+    cJSON_AddNumberToObject(o, "flops", (double)m->flops);
+    cJSON_AddNumberToObject(o, "memory_bytes", (double)working);
+    json_ports(o, "inputs", m->inputs, m->n_inputs);
+    json_ports(o, "outputs", m->outputs, m->n_outputs);
+    json_layers(o, m);
+    if (m->labels)
+        cJSON_AddItemToObject(o, "labels", cJSON_CreateStringArray(m->labels, m->n_labels));
+    cJSON_AddItemToObject(o, "training", m->training ? cJSON_Parse(m->training) : cJSON_CreateNull());
+    cJSON_AddItemToObject(o, "spec", m->spec ? cJSON_Parse(m->spec) : cJSON_CreateNull());
+    cli_print_json(o, 1, stdout);
+}
+
+/* ---- the command ----------------------------------------------------------------------------- */
+
+static int print_plan(const ax_session *s, ax_err *err)
+{
+    ax_arena mem;
+    ax_arena_init(&mem, 0);
+    const char *text = ax_session_plan_text(s, &mem);
+    if (text)
+        fputs(text, stdout);
+    ax_arena_fini(&mem);
+    return text ? 0 : ax_fail(err, AX_ENOMEM, "no memory for the plan's text");
+}
+
+static int inspect(const char *path, int json, int plan)
+{
+    ax_err err = {0};
+    ax_model *m = ax_model_open(path, &err);
+    ax_session *s = m ? ax_session_open(m, &(ax_session_options){0}, &err) : NULL;
+    int bad = !s || ax_session_resize(s, 1, &err);
+    if (!bad && plan)
+        bad = print_plan(s, &err);
+    else if (!bad && json)
+        print_json(ax_model_get_info(m), ax_session_bytes(s));
+    else if (!bad && (print_head(ax_model_get_info(m), ax_session_bytes(s)) || printf("\n") < 0 ||
+                      print_layers(ax_model_get_info(m))))
+        bad = ax_fail(&err, AX_ENOMEM, "no memory for a table");
+    ax_session_close(s);
+    ax_model_release(m);
+    if (bad)
+        cli_error("inspect", &err);
+    return bad ? EXIT_FAILED : EXIT_DONE;
+}
+
+int cmd_inspect(int argc, char **argv)
+{
+    int n, code, json = 0, plan = 0;
+    // clang-format off
+    const option rows[] = {
+        {"json", OPTION_SWITCH, &json, NULL, 0, 0, 0, "everything as JSON, with the model spec"},
+        {"plan", OPTION_SWITCH, &plan, NULL, 0, 0, 0, "the steps, kernels and memory of a run of one sample"},
+    };
+    // clang-format on
+    const command_line line = {"inspect", "MODEL.safetensors [--json | --plan]",
+                               "Show what is in a model file. FLOPs and memory are of one sample.\n", rows,
+                               sizeof rows / sizeof *rows, 1, 1};
+    argv++;
+    if (!options_parse(&line, argc - 1, argv, &n, &code))
+        return code;
+    if (json && plan) {
+        ax_err err;
+        ax_fail(&err, AX_EINVAL, "--json and --plan exclude each other");
+        cli_error("inspect", &err);
+        return EXIT_USAGE;
+    }
+    return inspect(argv[0], json, plan);
+}

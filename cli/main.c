@@ -1,0 +1,123 @@
+/* main.c - axond: one program, a row per command. */
+#include <string.h>
+
+#include "../server/server.h"
+#include "cli.h"
+#include "options.h"
+
+static int cmd_health(int argc, char **argv);
+static int cmd_version(int argc, char **argv);
+static int cmd_help(int argc, char **argv);
+
+typedef struct command {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *help;
+} command;
+
+// clang-format off
+static const command commands[] = {
+    {"serve",   axond_serve,  "answer predictions over HTTP"},
+    {"train",   cmd_train,    "train a model from a spec"},
+    {"predict", cmd_predict,  "classify pictures, JSON, CSV or npy files"},
+    {"run",     cmd_run,      "run a model on npy files"},
+    {"inspect", cmd_inspect,  "show a model's layers, shapes and costs"},
+    {"bench",   cmd_bench,    "measure how fast a model runs"},
+    {"health",  cmd_health,   "ask a running server whether it is ready"},
+    {"version", cmd_version,  "print the version"},
+    {"help",    cmd_help,     "this list; help COMMAND: more about one"},
+};
+// clang-format on
+
+enum { N_COMMANDS = sizeof commands / sizeof *commands };
+
+static void list_commands(FILE *out)
+{
+    fprintf(out, "axond %s - serves, trains and explains neural networks\n\n", AX_VERSION);
+    fprintf(out, "usage: axond COMMAND [options]; axond COMMAND --help tells more\n\n");
+    for (int i = 0; i < N_COMMANDS; i++)
+        fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].help);
+}
+
+static const command *find(const char *name)
+{
+    for (int i = 0; i < N_COMMANDS; i++)
+        if (!strcmp(commands[i].name, name))
+            return &commands[i];
+    return NULL;
+}
+
+static int unknown(const char *name)
+{
+    const char *names[N_COMMANDS];
+    ax_err err;
+    for (int i = 0; i < N_COMMANDS; i++)
+        names[i] = commands[i].name;
+    ax_fail(&err, AX_EINVAL, "there is no command '%.60s'", name);
+    const char *near = ax_nearest(name, names, N_COMMANDS);
+    if (near)
+        ax_err_hint(&err, "did you mean '%s'?", near);
+    else
+        ax_err_hint(&err, "axond help lists them");
+    cli_error(NULL, &err);
+    return EXIT_USAGE;
+}
+
+static int cmd_health(int argc, char **argv)
+{
+    int n, code;
+    const command_line line = {
+        "health", "[URL]",
+        "Ask a server whether it is ready: exit code 0 says yes, 1 no. Without URL it is the one that\n"
+        "AXOND_LISTEN names, or 127.0.0.1:8080.\n",
+        NULL, 0, 0, 1};
+    if (!options_parse(&line, argc - 1, argv + 1, &n, &code))
+        return code;
+    return axond_health(n + 1, argv);
+}
+
+static int cmd_version(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    printf("axond %s (%s kernels)\n", AX_VERSION, ax_isa_name(ax_isa_active()));
+    return EXIT_DONE;
+}
+
+static int cmd_help(int argc, char **argv)
+{
+    if (argc < 2) {
+        list_commands(stdout);
+        return EXIT_DONE;
+    }
+    const command *c = find(argv[1]);
+    if (!c)
+        return unknown(argv[1]);
+    if (c->run == cmd_help || c->run == cmd_version)
+        return cmd_help(1, argv);
+    char flag[] = "--help", *words[] = {argv[1], flag, NULL};
+    return c->run(2, words);
+}
+
+/* Results that did not reach stdout (a full disk) are a failure, whatever the command thought. */
+static int finish(int code)
+{
+    if (!fflush(stdout) && !ferror(stdout))
+        return code;
+    fprintf(stderr, "axond: standard output could not be written\n");
+    return code == EXIT_DONE ? EXIT_FAILED : code;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        list_commands(stderr);
+        return EXIT_USAGE;
+    }
+    const char *name = argv[1];
+    if (!strcmp(name, "--help") || !strcmp(name, "-h"))
+        name = "help";
+    else if (!strcmp(name, "--version"))
+        name = "version";
+    const command *c = find(name);
+    return c ? finish(c->run(argc - 1, argv + 1)) : unknown(name);
+}

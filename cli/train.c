@@ -1,0 +1,245 @@
+/* train.c - `axond train`: from a training spec to a model file.
+ *
+ * SIGINT, SIGTERM and SIGHUP stop through the progress callback, after a checkpoint; a second
+ * signal ends the process at once. With --progress json every line on stdout is one JSON object,
+ * the last one is {"event":"done"} or {"event":"error"}: that is how the job server runs this
+ * command, and when its end of the pipe is gone the training stops as if by a signal. */
+#include <errno.h>
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli.h"
+#include "options.h"
+#include "progress.h"
+
+static const size_t spec_limit = (size_t)1 << 30;
+
+typedef struct training {
+    const char *spec_path, *models;
+    ax_train_options options;
+    progress progress;
+    int told;      /* the first progress came                       */
+    int unheard;   /* nobody reads the JSON lines any more          */
+} training;
+
+static volatile sig_atomic_t stop_signal;
+
+static void on_signal(int number)
+{
+    stop_signal = number;
+}
+
+static void catch_signals(void)
+{
+    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
+    struct sigaction old, sa = {.sa_handler = on_signal, .sa_flags = SA_RESETHAND};
+    signal(SIGPIPE, SIG_IGN);
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) /* nohup's wish is respected */
+        if (!sigaction(numbers[i], NULL, &old) && old.sa_handler != SIG_IGN)
+            sigaction(numbers[i], &sa, NULL);
+}
+
+/* ---- callbacks ------------------------------------------------------------------------------- */
+
+/* "model":"name" is a file of the models folder; names do not lead out of it. */
+static int find_model(void *ctx, const char *name, char *path, size_t size)
+{
+    const training *t = ctx;
+    if (!*name || *name == '.' || strchr(name, '/'))
+        return -1;
+    int n = snprintf(path, size, "%s/%s.safetensors", t->models, name);
+    return n > 0 && (size_t)n < size && !access(path, R_OK) ? 0 : -1;
+}
+
+static void tell_resumed(training *t, const ax_train_progress *p)
+{
+    int fresh = p->step <= 1;
+    if (!t->options.resume || t->progress.style == PROGRESS_JSON)
+        return;
+    if (fresh)
+        fprintf(t->progress.out, "no checkpoint in %s: starting from the beginning\n",
+                t->options.checkpoint_dir);
+    else
+        fprintf(t->progress.out, "resumed after step %lld of %lld\n", (long long)p->step - 1,
+                (long long)p->steps);
+    t->progress.epoch_started = t->progress.last_line = p->seconds;
+}
+
+static int on_progress(void *ctx, const ax_train_progress *p)
+{
+    training *t = ctx;
+    if (!t->told++)
+        tell_resumed(t, p);
+    if (progress_tell(&t->progress, p) && t->progress.style == PROGRESS_JSON)
+        t->unheard = 1;
+    return stop_signal || t->unheard;
+}
+
+/* ---- the end --------------------------------------------------------------------------------- */
+
+static void json_done(const training *t, const ax_train_result *r, int64_t bytes)
+{
+    const struct {
+        const char *name;
+        double value;
+    } fields[] = {
+        {"epochs", r->epochs},
+        {"steps", (double)r->steps},
+        {"samples", (double)r->samples},
+        {"seconds", r->seconds},
+        {"loss", r->loss},
+        {"accuracy", r->accuracy},
+        {"val_loss", r->val_loss},
+        {"val_accuracy", r->val_accuracy},
+        {"test_loss", r->test_loss},
+        {"test_accuracy", r->test_accuracy},
+        {"bytes", (double)bytes},
+    };
+    cJSON *o = cJSON_CreateObject();
+    cJSON_AddStringToObject(o, "event", "done");
+    cJSON_AddStringToObject(o, "model", t->options.out);
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
+        cJSON_AddNumberToObject(o, fields[i].name, fields[i].value);
+    cli_print_json(o, 0, stdout);
+}
+
+static void figure(const char *name, double v)
+{
+    if (isfinite(v))
+        printf("%s %.4f\n", name, v);
+}
+
+static int done(training *t, const ax_train_result *r)
+{
+    struct stat st = {0};
+    char time[32], size[32], samples[32];
+    int64_t bytes = stat(t->options.out, &st) ? 0 : (int64_t)st.st_size;
+    if (t->progress.style == PROGRESS_JSON) {
+        json_done(t, r, bytes);
+        return EXIT_DONE;
+    }
+    printf("\n");
+    figure("test accuracy  ", r->test_accuracy);
+    figure("test loss      ", r->test_loss);
+    figure("val accuracy   ", r->val_accuracy);
+    figure("val loss       ", r->val_loss);
+    printf("time            %s for %d epoch%s, %s samples\n", text_seconds(r->seconds, time, sizeof time),
+           r->epochs, r->epochs == 1 ? "" : "s", text_count(r->samples, samples, sizeof samples));
+    printf("model           %s (%s)\n", t->options.out, text_bytes(bytes, size, sizeof size));
+    return EXIT_DONE;
+}
+
+/* A stop on request says whose it was and how to go on. */
+static void explain_stop(const training *t, ax_err *err)
+{
+    const ax_train_options *o = &t->options;
+    size_t n = strlen(err->msg);
+    if (t->unheard)
+        snprintf(err->msg + n, sizeof err->msg - n, " because nobody reads its progress");
+    else
+        snprintf(err->msg + n, sizeof err->msg - n, " by SIG%s", sigabbrev_np(stop_signal));
+    if (!o->checkpoint_dir)
+        ax_err_hint(err, "nothing was kept; with --checkpoint DIR it can be resumed");
+    else if (!strcmp(t->spec_path, "-"))
+        ax_err_hint(err, "the same command with --resume goes on from the checkpoint in %s", o->checkpoint_dir);
+    else
+        ax_err_hint(err, "go on with: axond train %s --out %s --checkpoint %s --resume", t->spec_path, o->out,
+                    o->checkpoint_dir);
+}
+
+static int failed(training *t, ax_err *err)
+{
+    progress_clear(&t->progress);
+    fflush(stdout);
+    if (err->code == AX_ECANCELED)
+        explain_stop(t, err);
+    if (t->progress.style == PROGRESS_JSON && !t->unheard) {
+        cJSON *o = cJSON_CreateObject();
+        cJSON_AddStringToObject(o, "event", "error");
+        cJSON_AddStringToObject(o, "code", ax_code_name(err->code));
+        cJSON_AddStringToObject(o, "message", err->msg);
+        cJSON_AddStringToObject(o, "at", err->at);
+        cJSON_AddStringToObject(o, "hint", err->hint);
+        cli_print_json(o, 0, stdout);
+    }
+    cli_error("train", err);
+    return EXIT_FAILED;
+}
+
+/* ---- the beginning --------------------------------------------------------------------------- */
+
+/* A folder that cannot be written is found out before the hours of training, not behind them. */
+static int check_out(const char *path, ax_err *err)
+{
+    ax_outfile f;
+    if (ax_outfile_open(&f, path, err)) {
+        ax_err_in(err, "--out");
+        return -1;
+    }
+    ax_outfile_abort(&f);
+    return 0;
+}
+
+static int train(training *t)
+{
+    ax_err err = {0};
+    ax_train_result result;
+    size_t len;
+    char *text = ax_file_read(t->spec_path, spec_limit, &len, &err);
+    if (!text)
+        return failed(t, &err);
+    t->options.spec = text;
+    t->options.spec_len = len;
+    catch_signals();
+    int bad = check_out(t->options.out, &err) || ax_train(&t->options, &result, &err);
+    free(text);
+    return bad ? failed(t, &err) : done(t, &result);
+}
+
+int cmd_train(int argc, char **argv)
+{
+    int n, code, style = PROGRESS_AUTO;
+    int64_t threads = 0;
+    training t = {.models = "models"};
+    ax_train_options *o = &t.options;
+    // clang-format off
+    const option rows[] = {
+        {"out",        OPTION_TEXT,    &o->out,            "MODEL.safetensors", 0, 0, 0, "the model file to write"},
+        {"checkpoint", OPTION_TEXT,    &o->checkpoint_dir, "DIR", 0, 0, 0, "keep what is needed to go on after a stop here"},
+        {"resume",     OPTION_SWITCH,  &o->resume,         NULL,  0, 0, 0, "go on from the checkpoint, if there is one"},
+        {"threads",    OPTION_INTEGER, &threads,           "N",   0, 1024, 1, "threads to use; 0: one per core"},
+        {"data",       OPTION_TEXT,    &o->data_dir,       "DIR", 0, 0, 1, "where named data sets are looked for first"},
+        {"models",     OPTION_TEXT,    &t.models,          "DIR", 0, 0, 1, "where \"model\":\"NAME\" finds NAME.safetensors (models)"},
+        {"progress",   OPTION_CHOICE,  &style,             "auto|plain|json", 0, 0, 0, "auto: a bar on a terminal, else plain lines"},
+    };
+    // clang-format on
+    const command_line line = {
+        "train", "SPEC.json --out MODEL.safetensors [options]",
+        "Train a model as the spec says (docs/model-format.md) and write it. \"-\" reads the spec from\n"
+        "standard input. The same spec gives the same bits on any number of threads, resumed or not.\n",
+        rows, sizeof rows / sizeof *rows, 1, 1};
+    argv++;
+    if (!options_parse(&line, argc - 1, argv, &n, &code))
+        return code;
+    ax_err err = {0};
+    if (!o->out)
+        ax_fail(&err, AX_EINVAL, "--out is missing: the model file to write");
+    else if (o->resume && !o->checkpoint_dir)
+        ax_fail(&err, AX_EINVAL, "--resume needs --checkpoint DIR");
+    if (err.code) {
+        cli_error("train", &err);
+        return EXIT_USAGE;
+    }
+    t.spec_path = argv[0];
+    o->threads = (int)threads;
+    o->allow_paths = 1;
+    o->find_model = find_model;
+    o->progress = on_progress;
+    o->ctx = &t;
+    progress_init(&t.progress, stdout, (progress_style)style);
+    return train(&t);
+}

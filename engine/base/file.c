@@ -1,0 +1,319 @@
+/* file.c - bytes on disk; see file.h.
+ *
+ * Opening never waits: O_NONBLOCK keeps a named pipe in a model folder from hanging the reader; for
+ * regular files the flag means nothing. Every descriptor is O_CLOEXEC, since training runs in
+ * child processes. */
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int fail_errno(ax_err *err, int e, const char *what, const char *path)
+{
+    char text[128];
+    ax_code code = e == ENOENT || e == ENOTDIR ? AX_ENOTFOUND : e == ENOMEM ? AX_ENOMEM : AX_EIO;
+    return ax_fail(err, code, "cannot %s '%.300s': %s", what, path,
+                   strerror_r(e, text, sizeof text));
+}
+
+static const char *kind_name(mode_t mode)
+{
+    return S_ISDIR(mode)    ? "a directory"
+           : S_ISCHR(mode)  ? "a character device"
+           : S_ISBLK(mode)  ? "a block device"
+           : S_ISFIFO(mode) ? "a pipe"
+           : S_ISSOCK(mode) ? "a socket"
+                            : "not a file";
+}
+
+static int fail_kind(ax_err *err, const char *path, mode_t mode)
+{
+    return ax_fail(err, AX_EINVAL, "'%.300s' is %s, expected a regular file", path,
+                   kind_name(mode));
+}
+
+/* ---- reading --------------------------------------------------------------------------------- */
+
+static int open_retry(const char *path, int flags, mode_t mode)
+{
+    int fd;
+    do
+        fd = open(path, flags | O_CLOEXEC | O_NOCTTY, mode);
+    while (fd < 0 && errno == EINTR);
+    return fd;
+}
+
+static int map_fd(ax_map *m, int fd, const char *path, ax_err *err)
+{
+    struct stat st;
+    if (fstat(fd, &st))
+        return fail_errno(err, errno, "read", path);
+    if (!S_ISREG(st.st_mode))
+        return fail_kind(err, path, st.st_mode);
+    if (st.st_size == 0)
+        return 0;
+    void *data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (data == MAP_FAILED)
+        return fail_errno(err, errno, "map", path);
+    *m = (ax_map){data, (size_t)st.st_size};
+    return 0;
+}
+
+int ax_map_open(ax_map *m, const char *path, ax_err *err)
+{
+    *m = (ax_map){0};
+    int fd = open_retry(path, O_RDONLY | O_NONBLOCK, 0);
+    if (fd < 0)
+        return fail_errno(err, errno, "open", path);
+    int status = map_fd(m, fd, path, err);
+    close(fd); /* the map stays */
+    return status;
+}
+
+void ax_map_close(ax_map *m)
+{
+    if (m->data)
+        munmap((void *)m->data, m->size);
+    *m = (ax_map){0};
+}
+
+static int fail_limit(ax_err *err, const char *path, size_t limit)
+{
+    return ax_fail(err, AX_ELIMIT, "'%.300s' is too large: at most %zu bytes are read here", path,
+                   limit);
+}
+
+/* The bytes of fd up to its end. `room` is the first guess of their number. */
+static char *read_all(int fd, const char *path, size_t room, size_t limit, size_t *size,
+                      ax_err *err)
+{
+    char *data = malloc(room + 1);
+    size_t used = 0;
+    while (data) {
+        ssize_t n = read(fd, data + used, room - used);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            fail_errno(err, errno, "read", path);
+            goto failed;
+        }
+        if (n == 0)
+            break;
+        used += (size_t)n;
+        if (used > limit) {
+            fail_limit(err, path, limit);
+            goto failed;
+        }
+        if (used < room)
+            continue;
+        /* One byte more than the limit, so that a longer file shows itself. */
+        room = room > limit / 2 ? limit + 1 : room * 2;
+        char *more = realloc(data, room + 1);
+        if (!more)
+            free(data);
+        data = more;
+    }
+    if (!data) {
+        ax_fail(err, AX_ENOMEM, "no memory for the %zu bytes of '%.300s'", room, path);
+        return NULL;
+    }
+    data[used] = 0;
+    *size = used;
+    return data;
+failed:
+    free(data);
+    return NULL;
+}
+
+char *ax_file_read(const char *path, size_t limit, size_t *size, ax_err *err)
+{
+    size_t ignored, room = 4096;
+    if (!size)
+        size = &ignored;
+    if (limit > SIZE_MAX - 2)
+        limit = SIZE_MAX - 2;
+    if (!strcmp(path, "-"))
+        return read_all(STDIN_FILENO, "standard input", room, limit, size, err);
+    /* Pipes are welcome here (`<(command)` in a shell), so this open may wait for a writer. */
+    int fd = open_retry(path, O_RDONLY, 0);
+    if (fd < 0) {
+        fail_errno(err, errno, "open", path);
+        return NULL;
+    }
+    char *data = NULL;
+    struct stat st;
+    if (fstat(fd, &st))
+        fail_errno(err, errno, "read", path);
+    else if (S_ISDIR(st.st_mode))
+        fail_kind(err, path, st.st_mode);
+    else if (S_ISREG(st.st_mode) && (uintmax_t)st.st_size > limit)
+        fail_limit(err, path, limit);
+    else {
+        if (S_ISREG(st.st_mode) && st.st_size > 0)
+            room = (size_t)st.st_size + 1; /* the last read then finds the end, not a full buffer */
+        data = read_all(fd, path, room, limit, size, err);
+    }
+    close(fd);
+    return data;
+}
+
+/* ---- writing --------------------------------------------------------------------------------- */
+
+/* "dir/" of "dir/name", or "" when there is none: the prefix that puts a name beside path. */
+static size_t dir_length(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? (size_t)(slash - path) + 1 : 0;
+}
+
+/* A fresh file beside f->path, whose own name may already be as long as the system allows. */
+static int open_temp(ax_outfile *f, mode_t mode)
+{
+    enum { TRIES = 100 };
+    size_t dir = dir_length(f->path), size = dir + sizeof ".axon-0123456789abcdef.tmp";
+    f->temp = malloc(size);
+    if (!f->temp)
+        return ENOMEM;
+    for (int i = 0; i < TRIES; i++) {
+        uint64_t name;
+        if (getrandom(&name, sizeof name, 0) != sizeof name)
+            return errno;
+        snprintf(f->temp, size, "%.*s.axon-%016llx.tmp", (int)dir, f->path,
+                 (unsigned long long)name);
+        f->fd = open_retry(f->temp, O_WRONLY | O_CREAT | O_EXCL, mode);
+        if (f->fd >= 0)
+            return 0;
+        if (errno != EEXIST)
+            return errno;
+    }
+    return EEXIST;
+}
+
+/* What the target may be: absent, or a regular file. A device must not be renamed over. */
+static int check_target(const char *path, mode_t *mode, ax_err *err)
+{
+    struct stat st;
+    *mode = 0666;
+    if (!path[dir_length(path)])
+        return ax_fail(err, AX_EINVAL, "'%.300s' is not a file name", path);
+    if (strlen(path) > 1 << 16)
+        return fail_errno(err, ENAMETOOLONG, "write", path);
+    if (stat(path, &st))
+        return errno == ENOENT ? 0 : fail_errno(err, errno, "write", path);
+    if (!S_ISREG(st.st_mode))
+        return fail_kind(err, path, st.st_mode);
+    *mode = st.st_mode & 0777; /* what was private stays private */
+    return 0;
+}
+
+int ax_outfile_open(ax_outfile *f, const char *path, ax_err *err)
+{
+    mode_t mode;
+    *f = (ax_outfile){.fd = -1};
+    if (check_target(path, &mode, err))
+        return -1;
+    f->path = strdup(path);
+    int e = f->path ? open_temp(f, mode) : ENOMEM;
+    if (e) {
+        free(f->temp); /* never created: nothing to unlink */
+        f->temp = NULL;
+        ax_outfile_abort(f);
+        return fail_errno(err, e, "write beside", path);
+    }
+    return 0;
+}
+
+void ax_outfile_write(ax_outfile *f, const void *data, size_t size)
+{
+    const char *p = data;
+    while (size && !f->failed) {
+        ssize_t n = write(f->fd, p, size);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0) {
+            f->failed = 1;
+            fail_errno(&f->why, n ? errno : EIO, "write", f->path ? f->path : "a file not open");
+            return;
+        }
+        p += n;
+        size -= (size_t)n;
+    }
+}
+
+static int sync_retry(int fd)
+{
+    int status;
+    do
+        status = fsync(fd);
+    while (status && errno == EINTR);
+    return status;
+}
+
+/* The directory that holds path, open: had before the rename, so that less can fail after it. */
+static int open_dir(const char *path)
+{
+    size_t n = dir_length(path);
+    char *dir = n ? strndup(path, n) : strdup(".");
+    if (!dir)
+        return -1;
+    int fd = open_retry(dir, O_RDONLY | O_DIRECTORY, 0), e = errno;
+    free(dir);
+    errno = e;
+    return fd;
+}
+
+/* 0 or the errno of the step that failed, whose name goes to *what. */
+static int put_in_place(ax_outfile *f, int dir, const char **what)
+{
+    *what = "write";
+    if (sync_retry(f->fd))
+        return errno;
+    int closed = close(f->fd);
+    f->fd = -1;
+    if (closed && errno != EINTR) /* Linux closes it all the same, and it is synced */
+        return errno;
+    *what = "rename a new file to";
+    if (rename(f->temp, f->path))
+        return errno;
+    free(f->temp);
+    f->temp = NULL;
+    *what = "make durable (it is replaced, but a power cut may undo that)";
+    return sync_retry(dir) && errno != EINVAL ? errno : 0; /* EINVAL: no such thing on this disk */
+}
+
+int ax_outfile_commit(ax_outfile *f, ax_err *err)
+{
+    int status = -1;
+    if (f->failed) {
+        if (err)
+            *err = f->why;
+    } else if (f->fd < 0) {
+        ax_fail(err, AX_EINVAL, "no file is open for writing");
+    } else {
+        const char *what = "open the directory of";
+        int dir = open_dir(f->path), e = dir < 0 ? errno : put_in_place(f, dir, &what);
+        if (dir >= 0)
+            close(dir);
+        status = e ? fail_errno(err, e, what, f->path) : 0;
+    }
+    ax_outfile_abort(f);
+    return status;
+}
+
+void ax_outfile_abort(ax_outfile *f)
+{
+    if (f->fd >= 0)
+        close(f->fd);
+    if (f->temp)
+        unlink(f->temp);
+    free(f->temp);
+    free(f->path);
+    *f = (ax_outfile){.fd = -1};
+}

@@ -1,0 +1,11 @@
+/* hash.h - a fast 64-bit fingerprint of bytes: to notice damage and to tell files apart, not to
+ * resist an attacker. The value is the same on every machine. Thread-safe. */
+#ifndef AX_BASE_HASH_H
+#define AX_BASE_HASH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+uint64_t ax_hash64(const void *data, size_t n);
+
+#endif

@@ -1,0 +1,42 @@
+/* plan_impl.h - the inside of a plan, shared by plan.c (makes it), run.c (binds and runs it) and
+ * plan_text.c (shows it). */
+#ifndef AX_GRAPH_PLAN_IMPL_H
+#define AX_GRAPH_PLAN_IMPL_H
+
+#include "graph/plan.h"
+
+typedef struct ax_buffer {
+    int64_t bytes, offset;
+    int root;        /* the buffer whose memory this one uses: itself, a view's source... */
+    int first, last; /* lifetime in steps, both included                                  */
+} ax_buffer;
+
+typedef struct ax_step {
+    const ax_op *op; /* NULL: a layout conversion */
+    const char *name;
+    int node;
+    const void *attr;
+    const ax_desc *in, *out;
+    int n_in, n_out;
+    ax_choice choice;
+    ax_val in_val[AX_MAX_IN];
+    int in_buf[AX_MAX_IN]; /* -1: a parameter or constant, or absent */
+    int out_buf[AX_MAX_OUT];
+    int scratch; /* buffer or -1 */
+    const float *packed;
+} ax_step;
+
+struct ax_plan {
+    ax_arena arena;
+    const ax_graph *graph;
+    ax_desc *desc; /* [n_val] */
+    ax_buffer *buf;
+    ax_step *step;
+    int n_buf, cap_buf, n_step, cap_step;
+    int *input, n_input;   /* buffer of each graph input                         */
+    int *output, n_output; /* buffer; -1: a parameter or constant asked for      */
+    ax_val *output_val;
+    int64_t bytes;
+};
+
+#endif

@@ -1,0 +1,41 @@
+/* net_build.h - shared by net.c (the spec as a whole) and layers.c (one row per layer type). */
+#ifndef AX_IO_NET_BUILD_H
+#define AX_IO_NET_BUILD_H
+
+#include "io/net.h"
+
+typedef struct ax_builder {
+    ax_net *net;
+    ax_graph *g;
+    const ax_net_training *training; /* NULL: for inference           */
+    int frozen;                      /* the layer being built is frozen */
+    ax_val first[16];  /* each input's value after normalisation */
+    const char *layer; /* the name of the one being built */
+    ax_act act;        /* its activation; row NULL: none  */
+    ax_err *err;
+} ax_builder;
+
+typedef struct ax_layer_row {
+    const char *type;
+    int min_in, max_in;
+    int has_activation;    /* takes "activation"                                       */
+    const char *fields[14]; /* its own fields; the common ones are known already       */
+    /* emit nodes; *out is the layer's value before its activation */
+    int (*build)(ax_builder *b, const cJSON *spec, const ax_val *in, int n_in, ax_val *out);
+} ax_layer_row;
+
+extern const ax_layer_row ax_layer_rows[];
+extern const int ax_layer_rows_n;
+
+/* A parameter "layer/suffix" and what it starts from. */
+ax_val ax_build_param(ax_builder *b, const char *suffix, const ax_shape *s, int trainable, ax_init how);
+/* Add l1 * sum|v| + l2 * sum v^2 to the loss (when training), l1 and l2 being fields of o;
+ * per_sample divides by the batch. */
+int ax_build_l1l2(ax_builder *b, const cJSON *o, ax_val v, int per_sample);
+/* The same for {"l1":..,"l2":..} in spec[field], if it is there. */
+int ax_build_penalty(ax_builder *b, const cJSON *spec, const char *field, ax_val v, int per_sample);
+/* The layer's activation on *v: vector, learnable or plain. */
+int ax_build_activation(ax_builder *b, ax_val *v);
+int ax_build_running(ax_builder *b, ax_val running, ax_val batch, double momentum);
+
+#endif

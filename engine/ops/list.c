@@ -1,0 +1,33 @@
+/* list.c - every operator there is: one line each. */
+#include <string.h>
+
+#include "ops/ops.h"
+
+static const ax_op *const list[] = {
+    &ax_op_dense,          &ax_op_dense_dx,        &ax_op_dense_dw,
+    &ax_op_conv2d,         &ax_op_conv2d_dx,       &ax_op_conv2d_dw,
+    &ax_op_bias_grad,      &ax_op_pool2d,          &ax_op_pool2d_grad,
+    &ax_op_reshape,        &ax_op_like,            &ax_op_permute,
+    &ax_op_concat,         &ax_op_slice,           &ax_op_pad2d,
+    &ax_op_upsample2d,     &ax_op_upsample2d_grad, &ax_op_add,
+    &ax_op_mul,            &ax_op_affine,          &ax_op_activation,
+    &ax_op_activation_grad, &ax_op_prelu,          &ax_op_prelu_grad,
+    &ax_op_batch_norm,     &ax_op_batch_norm_train, &ax_op_batch_norm_grad,
+    &ax_op_layer_norm,     &ax_op_layer_norm_grad, &ax_op_dropout,
+    &ax_op_loss,           &ax_op_loss_grad,       &ax_op_penalty,
+    &ax_op_penalty_grad,
+};
+
+const ax_op *const *ax_op_list(int *count)
+{
+    *count = (int)(sizeof list / sizeof *list);
+    return list;
+}
+
+const ax_op *ax_op_find(const char *name)
+{
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++)
+        if (!strcmp(list[i]->name, name))
+            return list[i];
+    return NULL;
+}

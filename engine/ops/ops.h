@@ -1,0 +1,159 @@
+/* ops.h - the operators by name, for whoever builds graphs, with their attributes.
+ *
+ * Shapes: N is the batch; pictures are (N,C,H,W), sequences (N,C,L). "?" marks inputs that may be
+ * AX_NONE. An attribute struct is copied into the graph as bytes, so it holds no pointers but to
+ * things that outlive every graph (rows of tables). */
+#ifndef AX_OPS_OPS_H
+#define AX_OPS_OPS_H
+
+#include "activation/activation.h"
+#include "graph/graph.h"
+#include "math/epilogue.h"
+#include "math/kernels.h"
+
+/* ---- dense.c: y (...,n) = act(x (...,k) . (w (n,k) * scale (n))^T + b (n) + residual) ---- */
+typedef struct ax_fused_attr {
+    ax_act act; /* act.row NULL: none */
+} ax_fused_attr;
+extern const ax_op ax_op_dense;    /* x, w, b?, residual?, scale?; ax_fused_attr */
+extern const ax_op ax_op_dense_dx; /* dy, w                                      */
+extern const ax_op ax_op_dense_dw; /* x, dy -> (n,k)                             */
+
+/* ---- conv2d.c: y (N,K,OH,OW), w (K,C/groups,KH,KW) ---- */
+typedef struct ax_conv2d_attr {
+    int stride[2], dilation[2];
+    int pad[4]; /* top, left, bottom, right */
+    int groups;
+    ax_act act; /* act.row NULL: none */
+} ax_conv2d_attr;
+typedef struct ax_conv2d_grad_attr {
+    ax_conv2d_attr conv;
+    int64_t c, h, w; /* of x */
+    int64_t kernel[2];
+} ax_conv2d_grad_attr;
+extern const ax_op ax_op_conv2d;    /* x, w, b?, residual?, scale?; ax_conv2d_attr */
+extern const ax_op ax_op_conv2d_dx; /* dy, w; ax_conv2d_grad_attr                  */
+extern const ax_op ax_op_conv2d_dw; /* x, dy; ax_conv2d_grad_attr                  */
+/* sum over all but channels (axis 1; the last axis when rank is 2): the gradient of a bias */
+typedef struct ax_bias_grad_attr {
+    int axis;
+} ax_bias_grad_attr;
+extern const ax_op ax_op_bias_grad;
+
+/* ---- pool2d.c ---- */
+typedef struct ax_pool2d_attr {
+    int max; /* 1: maximum, 0: average */
+    int global; /* the window is the whole map */
+    int kernel[2], stride[2], pad[4];
+    int count_pad; /* the average divides by the whole window, padding included */
+} ax_pool2d_attr;
+extern const ax_op ax_op_pool2d;      /* x                            */
+extern const ax_op ax_op_pool2d_grad; /* x, dy -> dx (same attr)      */
+
+/* ---- shape.c ---- */
+typedef struct ax_reshape_attr {
+    ax_shape shape; /* 0: copy that dimension of x; -1 (once): what is left */
+} ax_reshape_attr;
+extern const ax_op ax_op_reshape; /* x */
+extern const ax_op ax_op_like;    /* x, t: the elements of x in the shape of t */
+typedef struct ax_permute_attr {
+    int perm[AX_MAX_RANK];
+} ax_permute_attr;
+extern const ax_op ax_op_permute; /* x */
+typedef struct ax_axis_attr {
+    int axis;
+} ax_axis_attr;
+extern const ax_op ax_op_concat; /* x0, x1...; ax_axis_attr */
+typedef struct ax_slice_attr {
+    int axis;
+    int64_t from, count;
+} ax_slice_attr;
+extern const ax_op ax_op_slice; /* x */
+typedef struct ax_pad2d_attr {
+    int pad[4]; /* top, left, bottom, right; negative crops */
+} ax_pad2d_attr;
+extern const ax_op ax_op_pad2d; /* x: zeros round the last two axes */
+typedef struct ax_upsample2d_attr {
+    int size[2];
+} ax_upsample2d_attr;
+extern const ax_op ax_op_upsample2d;      /* x: nearest neighbour */
+extern const ax_op ax_op_upsample2d_grad; /* dy: sums             */
+
+/* ---- elementwise.c ---- */
+typedef struct ax_add_attr {
+    ax_act act; /* act.row NULL: none; fused after a residual add */
+} ax_add_attr;
+extern const ax_op ax_op_add; /* a, b of one shape; ax_add_attr */
+extern const ax_op ax_op_mul; /* a, b of one shape              */
+/* y = x * scale[c] + shift[c]; c runs over axis 1, or is the same for all when count is 1.
+ * Input normalisation; batch-norm at inference is this with computed numbers. */
+extern const ax_op ax_op_affine; /* x, scale (C) or (1), shift (C) or (1) */
+
+/* ---- activation.c ---- */
+typedef struct ax_activation_attr {
+    ax_act act;
+    int axis; /* vector activations; negative counts from the end */
+} ax_activation_attr;
+extern const ax_op ax_op_activation;      /* x                                              */
+extern const ax_op ax_op_activation_grad; /* x (element-wise) or y (vector; relu), dy -> dx */
+extern const ax_op ax_op_prelu;           /* x, slope (C) or (1)                            */
+extern const ax_op ax_op_prelu_grad;      /* x, slope, dy -> dx, dslope                     */
+
+/* (n, c, pixels) of a tensor of rank >= 2 whose channels are axis 1. */
+ax_maps ax_maps_of(const ax_shape *s, ax_layout l);
+
+/* What the fused ops of this folder share: the activation as an epilogue (act.row NULL: none), and
+ * an element-wise activation over a pool. */
+void ax_act_fuse(const ax_act *act, ax_epilogue *e);
+void ax_act_forward_pool(const ax_act *act, const float *x, float *y, int64_t n, ax_pool *pool);
+
+/* ---- norm.c ---- */
+typedef struct ax_norm_attr {
+    double epsilon;
+    int axis; /* layer_norm: the first of the normalised axes, from the end (-1) */
+} ax_norm_attr;
+extern const ax_op ax_op_batch_norm;       /* x, gamma, beta, mean, var (C each)             */
+extern const ax_op ax_op_batch_norm_train; /* x, gamma, beta -> y, batch mean, batch var     */
+extern const ax_op ax_op_batch_norm_grad;  /* x, gamma, mean, var, dy -> dx, dgamma, dbeta   */
+extern const ax_op ax_op_layer_norm;       /* x, gamma, beta (the normalised axes)           */
+extern const ax_op ax_op_layer_norm_grad;  /* x, gamma, dy -> dx, dgamma, dbeta              */
+
+/* ---- dropout.c: y = x * mask / (1-rate); the mask is a function of (seed, stream, step) ---- */
+typedef struct ax_dropout_attr {
+    double rate;
+    uint64_t seed, stream;
+} ax_dropout_attr;
+extern const ax_op ax_op_dropout; /* x, step (scalar int64): its own gradient */
+
+/* ---- loss.c: a scalar, the mean over the batch; labels are class numbers (N) int32 or rows
+ * like x ---- */
+typedef struct ax_loss_row ax_loss_row;
+typedef struct ax_loss_attr {
+    const ax_loss_row *row;
+    double param; /* huber: delta; cross_entropy: label smoothing */
+} ax_loss_attr;
+struct ax_loss_row {
+    const char *name;
+    const char *doc;
+    double param_default;
+    int takes_classes; /* targets may be class numbers                                     */
+    const char *after; /* fused with this final activation: x is what goes into it; or NULL */
+    /* of one row x[0..n) with target row t[0..n), or class number c >= 0 and t NULL */
+    double (*value)(const float *x, const float *t, int c, int64_t n, double param);
+    void (*grad)(const float *x, const float *t, int c, int64_t n, double param, double scale,
+                 float *dx);
+};
+const ax_loss_row *ax_loss_list(int *count);
+const ax_loss_row *ax_loss_find(const char *name);
+extern const ax_op ax_op_loss;      /* x (N,...), target -> scalar                          */
+extern const ax_op ax_op_loss_grad; /* x, target, dloss -> dx                               */
+
+/* ---- penalty.c: (l1 * sum|a| + l2 * sum a^2) / (batch ? N : 1) ---- */
+typedef struct ax_penalty_attr {
+    double l1, l2;
+    int batch;
+} ax_penalty_attr;
+extern const ax_op ax_op_penalty;      /* a -> scalar      */
+extern const ax_op ax_op_penalty_grad; /* a, dscalar -> da */
+
+#endif

@@ -1,0 +1,492 @@
+/* dataset.c - where samples come from; see dataset.h. */
+#include "train/dataset.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/json.h"
+#include "io/csv.h"
+#include "io/idx.h"
+#include "io/npy.h"
+#include "io/safetensors.h"
+
+static const size_t file_limit = (size_t)8 << 30;
+enum { MAX_CLASSES = 100000 };
+
+static void *own(ax_dataset *d, void *p)
+{
+    return d->owned[d->n_owned++] = p;
+}
+
+/* ---- arrays to samples ----------------------------------------------------------------------- */
+
+static int to_float(ax_dataset *d, ax_tensor *t, const char *what, ax_err *err)
+{
+    int64_t n = ax_shape_count(&t->shape);
+    if (t->dtype == AX_F32)
+        return 0;
+    float *f = own(d, malloc((size_t)n * sizeof *f + 1));
+    if (!f)
+        return ax_fail(err, AX_ENOMEM, "no memory for %s", what);
+    for (int64_t i = 0; i < n; i++)
+        f[i] = t->dtype == AX_U8    ? (float)((const uint8_t *)t->data)[i]
+               : t->dtype == AX_BOOL ? (float)((const uint8_t *)t->data)[i]
+               : t->dtype == AX_I32  ? (float)((const int32_t *)t->data)[i]
+               : t->dtype == AX_I64  ? (float)((const int64_t *)t->data)[i]
+                                     : (float)((const double *)t->data)[i];
+    t->data = f;
+    t->dtype = AX_F32;
+    return 0;
+}
+
+static int all_finite(const ax_tensor *t, const char *what, ax_err *err)
+{
+    int64_t n = t->dtype == AX_F32 ? ax_shape_count(&t->shape) : 0;
+    int64_t row = t->shape.dim[0] ? n / t->shape.dim[0] : 1;
+    const float *f = t->data;
+    for (int64_t i = 0; i < n; i++)
+        if (!isfinite(f[i])) {
+            ax_fail(err, AX_ERANGE, "%s holds a number that is not finite: element %lld of sample %lld", what,
+                    (long long)(i % row), (long long)(i / row));
+            return ax_err_in(err, "%s[%lld]", what, (long long)(i / row));
+        }
+    return 0;
+}
+
+/* Whole numbers, one per sample: class numbers. */
+static int as_classes(ax_dataset *d, const ax_tensor *y, ax_samples *s, ax_err *err)
+{
+    int64_t n = y->shape.dim[0];
+    int32_t *c = own(d, malloc((size_t)n * sizeof *c + 1));
+    if (!c)
+        return ax_fail(err, AX_ENOMEM, "no memory for the labels");
+    for (int64_t i = 0; i < n; i++) {
+        int64_t v = y->dtype == AX_U8 || y->dtype == AX_BOOL ? ((const uint8_t *)y->data)[i]
+                    : y->dtype == AX_I32                      ? ((const int32_t *)y->data)[i]
+                                                              : ((const int64_t *)y->data)[i];
+        if (v < 0 || v >= MAX_CLASSES) {
+            ax_fail(err, AX_ERANGE, "the label of sample %lld is %lld, expected a class number from 0 to %d",
+                    (long long)i, (long long)v, MAX_CLASSES - 1);
+            return ax_err_in(err, "y[%lld]", (long long)i);
+        }
+        c[i] = (int32_t)v;
+        if (v >= d->n_classes)
+            d->n_classes = (int)v + 1;
+    }
+    s->classes = c;
+    return 0;
+}
+
+/* Take x and y (borrowed or owned by d already) as one part of the data set. */
+static int take(ax_dataset *d, ax_samples *s, ax_tensor *x, ax_tensor *y, ax_err *err)
+{
+    char a[160], b[160];
+    if (x->shape.rank < 2 || y->shape.rank < 1 || x->shape.dim[0] != y->shape.dim[0] || x->shape.dim[0] < 1)
+        return ax_fail(err, AX_ESHAPE, "x has shape %s and y %s: expected (samples, ...) and as many labels",
+                       ax_shape_str(&x->shape, a, sizeof a), ax_shape_str(&y->shape, b, sizeof b));
+    if ((x->dtype != AX_U8 && to_float(d, x, "x", err)) || all_finite(x, "x", err))
+        return -1;
+    int first = d->x_shape.rank == 0;
+    ax_shape xs = {.rank = x->shape.rank - 1}, ys = {.rank = y->shape.rank - 1};
+    memcpy(xs.dim, x->shape.dim + 1, (size_t)xs.rank * sizeof xs.dim[0]);
+    memcpy(ys.dim, y->shape.dim + 1, (size_t)ys.rank * sizeof ys.dim[0]);
+    if (!first && (!ax_shape_equal(&xs, &d->x_shape) || x->dtype != d->x_type))
+        return ax_fail(err, AX_ESHAPE, "the test samples have shape %s, the training samples %s",
+                       ax_shape_str(&xs, a, sizeof a), ax_shape_str(&d->x_shape, b, sizeof b));
+    d->x_shape = xs;
+    d->x_type = x->dtype;
+    s->n = x->shape.dim[0];
+    s->x = x->data;
+    int whole = y->dtype != AX_F32 && y->dtype != AX_F64;
+    if (whole && (ys.rank == 0 || (ys.rank == 1 && ys.dim[0] == 1)))
+        return as_classes(d, y, s, err);
+    if (to_float(d, y, "y", err) || all_finite(y, "y", err))
+        return -1;
+    if (ys.rank == 0)
+        ys = AX_SHAPE(1);
+    d->y_shape = ys;
+    s->y = y->data;
+    return 0;
+}
+
+/* ---- inline in the spec ---------------------------------------------------------------------- */
+
+/* The shape of nested JSON arrays, read off the first elements. */
+static int nested_shape(const cJSON *j, ax_shape *s, ax_err *err)
+{
+    *s = (ax_shape){0};
+    for (; cJSON_IsArray(j); j = j->child) {
+        if (s->rank == AX_MAX_RANK || !j->child)
+            return ax_fail(err, AX_ESHAPE, j->child ? "nested deeper than %d" : "an empty array (at most %d deep)", AX_MAX_RANK);
+        s->dim[s->rank++] = cJSON_GetArraySize(j);
+    }
+    return s->rank ? 0 : ax_fail(err, AX_ETYPE, "expected an array");
+}
+
+static int nested_fill(const cJSON *j, const ax_shape *s, int level, float **out, ax_err *err)
+{
+    if (level == s->rank) {
+        if (!cJSON_IsNumber(j) || !isfinite((float)j->valuedouble))
+            return ax_fail(err, AX_ETYPE, "expected a number that fits float32");
+        *(*out)++ = (float)j->valuedouble;
+        return 0;
+    }
+    if (!cJSON_IsArray(j) || cJSON_GetArraySize(j) != s->dim[level])
+        return ax_fail(err, AX_ESHAPE, "expected an array of %lld, as the first one is", (long long)s->dim[level]);
+    int i = 0;
+    for (const cJSON *e = j->child; e; e = e->next, i++)
+        if (nested_fill(e, s, level + 1, out, err))
+            return ax_err_in(err, "[%d]", i);
+    return 0;
+}
+
+static int nested(ax_dataset *d, const cJSON *j, const char *key, ax_tensor *t, ax_err *err)
+{
+    t->dtype = AX_F32;
+    if (nested_shape(j, &t->shape, err) || ax_shape_count_checked(&t->shape, sizeof(float), err) < 0)
+        return ax_err_in(err, "%s", key);
+    float *f = own(d, malloc((size_t)ax_shape_count(&t->shape) * sizeof *f + 1));
+    t->data = f;
+    if (!f)
+        return ax_fail(err, AX_ENOMEM, "no memory for %s", key);
+    return nested_fill(j, &t->shape, 0, &f, err) ? ax_err_in(err, "%s", key) : 0;
+}
+
+/* Labels as strings: their classes are the distinct strings in the order of their bytes. */
+static int compare_strings(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static int string_labels(ax_dataset *d, const cJSON *y, ax_tensor *t, ax_err *err)
+{
+    int n = cJSON_GetArraySize(y), i = 0, m = 0;
+    const char **sorted = AX_ARRAY(&d->arena, const char *, n);
+    int32_t *c = own(d, malloc((size_t)n * sizeof *c + 1));
+    if (!sorted || !c)
+        return ax_fail(err, AX_ENOMEM, "no memory for the labels");
+    for (const cJSON *e = y->child; e; e = e->next, i++) {
+        if (!cJSON_IsString(e)) {
+            ax_fail(err, AX_ETYPE, "labels are strings or numbers, not both");
+            return ax_err_in(err, "y[%d]", i);
+        }
+        if (!(sorted[i] = ax_arena_strdup(&d->arena, e->valuestring)))
+            return ax_fail(err, AX_ENOMEM, "no memory for the labels");
+    }
+    qsort(sorted, (size_t)n, sizeof *sorted, compare_strings);
+    for (i = 0; i < n; i++)
+        if (i == 0 || strcmp(sorted[i], sorted[m - 1]))
+            sorted[m++] = sorted[i];
+    i = 0;
+    for (const cJSON *e = y->child; e; e = e->next, i++) {
+        const char *key = e->valuestring, **at = bsearch(&key, sorted, (size_t)m, sizeof *sorted, compare_strings);
+        c[i] = (int32_t)(at - sorted);
+    }
+    d->labels = sorted;
+    *t = (ax_tensor){AX_I32, AX_SHAPE(n), c};
+    return 0;
+}
+
+/* Numbers that are all whole and one per sample can be class numbers; the trainer decides. */
+static int from_inline(ax_dataset *d, const cJSON *o, ax_err *err)
+{
+    static const char *const known[] = {"x", "y"};
+    const cJSON *xj = cJSON_GetObjectItemCaseSensitive(o, "x"), *yj = cJSON_GetObjectItemCaseSensitive(o, "y");
+    ax_tensor x, y;
+    if (ax_json_known(o, known, 2, err))
+        return -1;
+    if (!xj || !yj)
+        return ax_fail(err, AX_EINVAL, "inline data needs \"x\" and \"y\"");
+    if (nested(d, xj, "x", &x, err))
+        return -1;
+    if (cJSON_IsArray(yj) && cJSON_IsString(yj->child) ? string_labels(d, yj, &y, err) : nested(d, yj, "y", &y, err))
+        return -1;
+    return take(d, &d->train, &x, &y, err);
+}
+
+/* ---- files ----------------------------------------------------------------------------------- */
+
+static int load_idx_pair(ax_dataset *d, ax_samples *s, const char *images, const char *labels, ax_err *err)
+{
+    ax_tensor x, y;
+    if (ax_idx_load(images, file_limit, &x, err))
+        return -1;
+    own(d, x.data);
+    if (ax_idx_load(labels, file_limit, &y, err))
+        return -1;
+    own(d, y.data);
+    if (x.shape.rank == 3) { /* grey pictures: one channel */
+        x.shape = AX_SHAPE(x.shape.dim[0], 1, x.shape.dim[1], x.shape.dim[2]);
+    }
+    return take(d, s, &x, &y, err);
+}
+
+static int path_pair(const cJSON *list, const char *key, const char *out[2], ax_err *err)
+{
+    if (!cJSON_IsArray(list) || cJSON_GetArraySize(list) != 2 || !cJSON_IsString(list->child) ||
+        !cJSON_IsString(list->child->next)) {
+        ax_fail(err, AX_ETYPE, "expected [IMAGES, LABELS], two paths of IDX files");
+        return ax_err_in(err, "%s", key);
+    }
+    out[0] = list->child->valuestring;
+    out[1] = list->child->next->valuestring;
+    return 0;
+}
+
+static int from_idx(ax_dataset *d, const cJSON *o, ax_err *err)
+{
+    static const char *const known[] = {"idx", "test_idx"};
+    const cJSON *test = cJSON_GetObjectItemCaseSensitive(o, "test_idx");
+    const char *p[2];
+    if (ax_json_known(o, known, 2, err) ||
+        path_pair(cJSON_GetObjectItemCaseSensitive(o, "idx"), "idx", p, err) ||
+        load_idx_pair(d, &d->train, p[0], p[1], err))
+        return -1;
+    return test && (path_pair(test, "test_idx", p, err) || load_idx_pair(d, &d->test, p[0], p[1], err)) ? -1 : 0;
+}
+
+static int from_npz(ax_dataset *d, const char *path, ax_err *err)
+{
+    static const char *const names[2][2] = {{"x", "y"}, {"x_test", "y_test"}};
+    ax_map m;
+    if (ax_map_open(&m, path, err))
+        return -1;
+    ax_npz *z = ax_npz_open(m.data, m.size, err);
+    int bad = !z;
+    for (int part = 0; !bad && part < 2; part++) {
+        ax_tensor t[2];
+        int there = part == 0;
+        for (int i = 0; z && i < ax_npz_count(z); i++)
+            there |= !strcmp(ax_npz_name(z, i), names[1][0]);
+        for (int i = 0; there && !bad && i < 2; i++) {
+            bad = ax_npz_get(z, names[part][i], file_limit, &t[i], err);
+            if (!bad)
+                own(d, t[i].data);
+        }
+        bad = bad || (there && take(d, part ? &d->test : &d->train, &t[0], &t[1], err));
+    }
+    ax_npz_close(z);
+    ax_map_close(&m);
+    return bad ? -1 : 0;
+}
+
+static int from_safetensors(ax_dataset *d, const char *path, ax_err *err)
+{
+    static const char *const names[2][2] = {{"x", "y"}, {"x_test", "y_test"}};
+    ax_safetensors *f = ax_safetensors_open(path, err);
+    int bad = !f;
+    for (int part = 0; !bad && part < 2; part++) {
+        ax_tensor t[2];
+        if (part == 1 && !ax_safetensors_find(f, names[1][0]))
+            break;
+        for (int i = 0; !bad && i < 2; i++) {
+            bad = ax_safetensors_get(f, names[part][i], &t[i], err);
+            size_t bytes = bad ? 0 : (size_t)ax_shape_count(&t[i].shape) * ax_dtype_size(t[i].dtype);
+            void *copy = bad ? NULL : own(d, malloc(bytes + 1));
+            if (copy)
+                t[i].data = memcpy(copy, t[i].data, bytes);
+            else if (!bad)
+                bad = ax_fail(err, AX_ENOMEM, "no memory for the data set");
+        }
+        bad = bad || take(d, part ? &d->test : &d->train, &t[0], &t[1], err);
+    }
+    ax_safetensors_close(f);
+    return bad ? -1 : 0;
+}
+
+/* All columns but the label are features; text columns and missing values are refused here. */
+static int csv_features(ax_dataset *d, const ax_csv *t, int label, ax_tensor *x, ax_err *err)
+{
+    int64_t n = t->n_rows, f = t->n_columns - 1, at = 0;
+    float *v = f > 0 ? own(d, malloc((size_t)(n * f) * sizeof *v)) : NULL;
+    if (!v)
+        return f > 0 ? ax_fail(err, AX_ENOMEM, "no memory for the table") : ax_fail(err, AX_EINVAL, "the table has no column besides the label");
+    for (int c = 0; c < t->n_columns; c++) {
+        const ax_csv_column *col = &t->column[c];
+        if (c == label)
+            continue;
+        if (!col->number)
+            return ax_fail(err, AX_ETYPE, "column '%s' holds text (line %lld); features must be numbers", col->name,
+                           (long long)col->first_text_line);
+        if (col->missing)
+            return ax_fail(err, AX_EINVAL, "column '%s' has %lld missing values, the first in line %lld", col->name,
+                           (long long)col->missing, (long long)col->first_missing_line);
+        for (int64_t i = 0; i < n; i++)
+            v[i * f + at] = (float)col->number[i];
+        at++;
+    }
+    *x = (ax_tensor){AX_F32, AX_SHAPE(n, f), v};
+    return 0;
+}
+
+static int csv_labels(ax_dataset *d, const ax_csv *t, const ax_csv_column *col, ax_tensor *y, ax_err *err)
+{
+    int64_t n = t->n_rows;
+    int whole = 1;
+    if (col->missing)
+        return ax_fail(err, AX_EINVAL, "the label column '%s' has missing values, the first in line %lld", col->name,
+                       (long long)col->first_missing_line);
+    int32_t *c = own(d, malloc((size_t)n * sizeof *c));
+    float *f = own(d, malloc((size_t)n * sizeof *f));
+    if (!c || !f)
+        return ax_fail(err, AX_ENOMEM, "no memory for the labels");
+    for (int64_t i = 0; i < n; i++) {
+        double v = col->number ? col->number[i] : col->code[i];
+        f[i] = (float)v;
+        whole &= v == floor(v) && v >= 0 && v < MAX_CLASSES;
+        c[i] = whole ? (int32_t)v : 0;
+    }
+    *y = whole ? (ax_tensor){AX_I32, AX_SHAPE(n), c} : (ax_tensor){AX_F32, AX_SHAPE(n), f};
+    if (col->number)
+        return 0;
+    d->labels = AX_ARRAY(&d->arena, const char *, col->n_values);
+    for (int i = 0; d->labels && i < col->n_values; i++)
+        if (!(d->labels[i] = ax_arena_strdup(&d->arena, col->values[i])))
+            return ax_fail(err, AX_ENOMEM, "no memory for the labels");
+    return d->labels ? 0 : ax_fail(err, AX_ENOMEM, "no memory for the labels");
+}
+
+static int from_csv(ax_dataset *d, const cJSON *o, const char *path, ax_err *err)
+{
+    static const char *const known[] = {"csv", "label"};
+    const char *label;
+    ax_csv t;
+    ax_map m;
+    ax_tensor x, y;
+    if (ax_json_known(o, known, 2, err) || ax_json_str(o, "label", NULL, &label, err) || ax_map_open(&m, path, err))
+        return -1;
+    int bad = ax_csv_read(&t, (const char *)m.data, m.size, 0, err);
+    ax_map_close(&m);
+    if (bad)
+        return -1;
+    int at = label ? ax_csv_find(&t, label, err) : t.n_columns - 1;
+    bad = at < 0 ? ax_err_in(err, "label")
+                 : csv_features(d, &t, at, &x, err) || csv_labels(d, &t, &t.column[at], &y, err) ||
+                       take(d, &d->train, &x, &y, err);
+    ax_csv_free(&t);
+    return bad ? -1 : 0;
+}
+
+/* ---- by name --------------------------------------------------------------------------------- */
+
+static const struct named {
+    const char *name, *folder, *package;
+    const char *labels[10];
+} named_sets[] = {
+    {"fashion-mnist", "/usr/share/datasets/fashion-mnist", "dataset-fashion-mnist",
+     {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"}},
+};
+
+static int from_folder(ax_dataset *d, const char *folder, ax_err *err)
+{
+    char p[4][4200];
+    static const char *const files[] = {"train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz",
+                                        "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"};
+    for (int i = 0; i < 4; i++)
+        snprintf(p[i], sizeof p[i], "%s/%s", folder, files[i]);
+    return load_idx_pair(d, &d->train, p[0], p[1], err) || load_idx_pair(d, &d->test, p[2], p[3], err) ? -1 : 0;
+}
+
+static int from_name(ax_dataset *d, const char *name, const char *data_dir, ax_err *err)
+{
+    for (size_t i = 0; i < sizeof named_sets / sizeof *named_sets; i++) {
+        const struct named *s = &named_sets[i];
+        char local[4096];
+        if (strcmp(s->name, name))
+            continue;
+        snprintf(local, sizeof local, "%s/%s", data_dir ? data_dir : "", name);
+        const char *folder = data_dir && !access(local, R_OK) ? local : s->folder;
+        if (access(folder, R_OK)) {
+            ax_fail(err, AX_ENOTFOUND, "the data set '%s' is not installed", name);
+            return ax_err_hint(err, "apt-get install %s", s->package);
+        }
+        d->labels = (const char **)s->labels;
+        return from_folder(d, folder, err);
+    }
+    ax_fail(err, AX_ENOTFOUND, "there is no data set '%.60s'", name);
+    return ax_err_hint(err, "there is fashion-mnist");
+}
+
+int ax_dataset_load(ax_dataset *d, const cJSON *source, const char *data_dir, int allow_paths, ax_err *err)
+{
+    *d = (ax_dataset){0};
+    ax_arena_init(&d->arena, 0);
+    int bad;
+    const cJSON *o;
+    if (cJSON_IsString(source))
+        bad = from_name(d, source->valuestring, data_dir, err);
+    else if (!cJSON_IsObject(source))
+        bad = ax_fail(err, AX_ETYPE, "\"dataset\" must be a name or an object");
+    else if (cJSON_GetObjectItemCaseSensitive(source, "x") || cJSON_GetObjectItemCaseSensitive(source, "y"))
+        bad = from_inline(d, source, err);
+    else if (!allow_paths)
+        bad = ax_fail(err, AX_EINVAL, "a data set is a name or {\"x\":[...],\"y\":[...]}");
+    else if ((o = cJSON_GetObjectItemCaseSensitive(source, "csv")) && cJSON_IsString(o))
+        bad = from_csv(d, source, o->valuestring, err);
+    else if ((o = cJSON_GetObjectItemCaseSensitive(source, "npz")) && cJSON_IsString(o))
+        bad = from_npz(d, o->valuestring, err);
+    else if ((o = cJSON_GetObjectItemCaseSensitive(source, "safetensors")) && cJSON_IsString(o))
+        bad = from_safetensors(d, o->valuestring, err);
+    else if (cJSON_GetObjectItemCaseSensitive(source, "idx"))
+        bad = from_idx(d, source, err);
+    else
+        bad = ax_fail(err, AX_EINVAL, "expected \"x\" and \"y\", or one of \"csv\", \"npz\", \"safetensors\", \"idx\"");
+    if (bad)
+        ax_dataset_free(d);
+    return bad ? -1 : 0;
+}
+
+void ax_dataset_free(ax_dataset *d)
+{
+    for (int i = 0; i < d->n_owned; i++)
+        free(d->owned[i]);
+    ax_arena_fini(&d->arena);
+    *d = (ax_dataset){0};
+}
+
+/* ---- drawing --------------------------------------------------------------------------------- */
+
+static void copy_sample(const ax_dataset *d, const ax_samples *s, int64_t i, float *out)
+{
+    int64_t n = ax_shape_count(&d->x_shape);
+    if (d->x_type == AX_F32) {
+        memcpy(out, (const float *)s->x + i * n, (size_t)n * sizeof *out);
+        return;
+    }
+    const uint8_t *x = (const uint8_t *)s->x + i * n;
+    for (int64_t k = 0; k < n; k++)
+        out[k] = x[k];
+}
+
+static float pixel(const ax_dataset *d, const ax_samples *s, int64_t at)
+{
+    return d->x_type == AX_F32 ? ((const float *)s->x)[at] : ((const uint8_t *)s->x)[at];
+}
+
+void ax_sample_fetch(const ax_dataset *d, const ax_samples *s, int64_t i, const ax_augment *a,
+                     ax_rng rng, uint64_t draw, float *out)
+{
+    if (!a || (!a->flip && !a->shift) || d->x_shape.rank != 3) {
+        copy_sample(d, s, i, out);
+        return;
+    }
+    uint32_t r[4];
+    ax_rng_block(rng, draw, r);
+    int64_t c = d->x_shape.dim[0], h = d->x_shape.dim[1], w = d->x_shape.dim[2];
+    uint32_t span = 2 * (uint32_t)a->shift + 1;
+    int mirror = a->flip && r[0] & 1;
+    int64_t dy = r[1] % span - (int64_t)a->shift, dx = r[2] % span - (int64_t)a->shift;
+    for (int64_t m = 0; m < c; m++)
+        for (int64_t y = 0; y < h; y++)
+            for (int64_t x = 0; x < w; x++) {
+                int64_t sy = y - dy, sx = x - dx;
+                int inside = sy >= 0 && sy < h && sx >= 0 && sx < w;
+                if (mirror)
+                    sx = w - 1 - sx;
+                *out++ = inside ? pixel(d, s, ((i * c + m) * h + sy) * w + sx) : 0;
+            }
+}

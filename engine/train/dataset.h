@@ -1,0 +1,48 @@
+/* dataset.h - samples in memory, ready to be drawn: from a name, from files, or from the spec.
+ *
+ * Pictures stay bytes until a batch is made of them. Targets are class numbers or rows of floats.
+ * A data set is read-only once loaded. */
+#ifndef AX_TRAIN_DATASET_H
+#define AX_TRAIN_DATASET_H
+
+#include <cjson/cJSON.h>
+
+#include "base/rng.h"
+#include "math/tensor.h"
+
+typedef struct ax_samples {
+    int64_t n;
+    const void *x; /* (n, x_shape) of x_type       */
+    const int32_t *classes; /* (n), or NULL        */
+    const float *y;         /* (n, y_shape) when classes is NULL */
+} ax_samples;
+
+typedef struct ax_dataset {
+    ax_dtype x_type; /* AX_U8 or AX_F32 */
+    ax_shape x_shape, y_shape; /* of one sample */
+    int n_classes;             /* 0 when targets are floats */
+    const char **labels;       /* class names where the source has them, else NULL */
+    ax_samples train, test;    /* test.n is 0 when the source has none */
+    ax_arena arena;
+    void *owned[8]; /* malloc'ed arrays behind the samples */
+    int n_owned;
+} ax_dataset;
+
+/* source: "fashion-mnist" | {"x":[[...]],"y":[...]} | {"csv":PATH,"label":COLUMN} | {"npz":PATH} |
+ * {"safetensors":PATH} | {"idx":[IMAGES,LABELS]} (with "test_idx" too). Paths are taken only when
+ * `allow_paths`. data_dir: where named sets are looked for first; may be NULL.
+ * -1 with the place in the source in err->at. The caller frees with ax_dataset_free(). */
+int ax_dataset_load(ax_dataset *d, const cJSON *source, const char *data_dir, int allow_paths, ax_err *err);
+void ax_dataset_free(ax_dataset *d);
+
+typedef struct ax_augment {
+    int flip;  /* mirror left-right, half of the time    */
+    int shift; /* move by up to this many pixels, zeros come in */
+} ax_augment;
+
+/* Sample i of s as floats into out. With a (pictures (c,h,w) only), changed by random numbers
+ * number `draw` of the stream. Thread-safe. */
+void ax_sample_fetch(const ax_dataset *d, const ax_samples *s, int64_t i, const ax_augment *a,
+                     ax_rng rng, uint64_t draw, float *out);
+
+#endif

@@ -1,0 +1,354 @@
+/* setup.c - everything that can go wrong, before the first step: the spec, the data, how they fit,
+ * the graphs, memory, the first weights. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/rng.h"
+#include "train/init.h"
+#include "train/trainer.h"
+
+static int no_memory(ax_err *err)
+{
+    return ax_fail(err, AX_ENOMEM, "no memory for the training");
+}
+
+int64_t ax_param_count(const ax_trainer *t, int i)
+{
+    return ax_shape_count(&t->net.graph.val[t->net.inits[i].param].desc.shape);
+}
+
+float *ax_param_data(const ax_trainer *t, int i)
+{
+    return t->net.graph.val[t->net.inits[i].param].data;
+}
+
+/* ---- how the data fits the model ------------------------------------------------------------- */
+
+static int check_input(ax_trainer *t, ax_err *err)
+{
+    const ax_net *n = &t->net;
+    const ax_shape *in = &n->graph.val[n->inputs[0]].desc.shape;
+    char a[160], b[160];
+    if (n->n_inputs != 1 || n->n_outputs != 1) {
+        ax_fail(err, AX_EUNSUPPORTED, "only models with one input and one output can be trained, this one has %d and %d",
+                n->n_inputs, n->n_outputs);
+        return ax_err_in(err, "model");
+    }
+    if (ax_shape_count(in) / in->dim[0] == ax_shape_count(&t->data.x_shape))
+        return 0;
+    ax_shape one = {.rank = in->rank - 1};
+    memcpy(one.dim, in->dim + 1, (size_t)one.rank * sizeof one.dim[0]);
+    ax_fail(err, AX_ESHAPE, "the model takes samples of shape %s, the data set has %s", ax_shape_str(&one, a, sizeof a),
+            ax_shape_str(&t->data.x_shape, b, sizeof b));
+    return ax_err_in(err, "model.inputs[0].shape");
+}
+
+static const char *final_activation(const ax_net *n)
+{
+    if (n->logits[0] == n->outputs[0])
+        return NULL;
+    const ax_node *node = &n->graph.node[n->graph.val[n->outputs[0]].node];
+    return ((const ax_activation_attr *)node->attr)->act.row->name;
+}
+
+static int choose_loss(ax_trainer *t, ax_err *err)
+{
+    const char *last = final_activation(&t->net);
+    t->loss = t->config.loss;
+    if (!t->loss) {
+        t->loss = ax_loss_find(last && !strcmp(last, "softmax")   ? "cross_entropy"
+                               : last && !strcmp(last, "sigmoid") ? "binary_cross_entropy"
+                                                                  : "mse");
+        t->config.loss_param = t->loss->param_default;
+    }
+    if (t->loss->after && last && strcmp(last, t->loss->after)) {
+        ax_fail(err, AX_EINVAL, "%s goes with a final %s, but the model ends in %s", t->loss->name, t->loss->after, last);
+        return ax_err_in(err, "loss");
+    }
+    t->task = t->loss->takes_classes                          ? AX_TASK_CLASSES
+              : !strcmp(t->loss->name, "binary_cross_entropy") || !strcmp(t->loss->name, "hinge") ? AX_TASK_BINARY
+                                                                                                 : AX_TASK_NUMBERS;
+    return 0;
+}
+
+static int bad_label(ax_trainer *t, int64_t i, double v, ax_err *err)
+{
+    ax_fail(err, AX_ERANGE, "the label of sample %lld is %g, but the model has %lld outputs: classes 0 to %lld", (long long)i,
+            v, (long long)t->width, (long long)t->width - 1);
+    return ax_err_in(err, "dataset");
+}
+
+/* Floats that are whole numbers, one per sample, where classes are wanted. */
+static int floats_to_classes(ax_trainer *t, ax_samples *s, ax_err *err)
+{
+    int32_t *c = AX_ARRAY(&t->arena, int32_t, s->n);
+    if (!c)
+        return no_memory(err);
+    for (int64_t i = 0; i < s->n; i++) {
+        if (s->y[i] != floorf(s->y[i]) || s->y[i] < 0 || s->y[i] >= (float)t->width)
+            return bad_label(t, i, s->y[i], err);
+        c[i] = (int32_t)s->y[i];
+    }
+    s->classes = c;
+    return 0;
+}
+
+/* Class numbers where rows of floats are wanted: the number itself, or one-hot. */
+static int classes_to_floats(ax_trainer *t, ax_samples *s, ax_err *err)
+{
+    float *y = AX_ARRAY(&t->arena, float, s->n * t->width);
+    if (!y)
+        return no_memory(err);
+    for (int64_t i = 0; i < s->n; i++) {
+        if (t->width == 1)
+            y[i] = (float)s->classes[i];
+        else if (s->classes[i] >= t->width)
+            return bad_label(t, i, s->classes[i], err);
+        else
+            y[i * t->width + s->classes[i]] = 1;
+    }
+    s->y = y;
+    s->classes = NULL;
+    return 0;
+}
+
+static int fit_targets(ax_trainer *t, ax_samples *s, ax_err *err)
+{
+    int64_t per_sample = s->classes ? 1 : ax_shape_count(&t->data.y_shape);
+    if (s->n == 0)
+        return 0;
+    if (t->loss->takes_classes && per_sample == 1 && t->width > 1) {
+        if (!s->classes)
+            return floats_to_classes(t, s, err);
+        for (int64_t i = 0; i < s->n; i++)
+            if (s->classes[i] >= t->width)
+                return bad_label(t, i, s->classes[i], err);
+        return 0;
+    }
+    if (s->classes)
+        return classes_to_floats(t, s, err);
+    if (per_sample == t->width)
+        return 0;
+    ax_fail(err, AX_ESHAPE, "a sample has %lld target numbers, the model gives %lld", (long long)per_sample, (long long)t->width);
+    return ax_err_in(err, "dataset.y");
+}
+
+/* ---- graphs ---------------------------------------------------------------------------------- */
+
+static int add_loss(ax_trainer *t, ax_err *err)
+{
+    ax_graph *g = &t->net.graph;
+    ax_val out = t->loss->after ? t->net.logits[0] : t->net.outputs[0];
+    ax_shape s = g->val[out].desc.shape;
+    t->classes = t->data.train.classes != NULL;
+    if (t->classes && s.rank != 2) {
+        ax_fail(err, AX_ESHAPE, "class labels need an output of one row per sample, this one has %d axes", s.rank - 1);
+        return ax_err_in(err, "model");
+    }
+    t->target = t->classes ? ax_graph_input(g, " target", AX_I32, &AX_SHAPE(s.dim[0]), err)
+                           : ax_graph_input(g, " target", AX_F32, &s, err);
+    if (t->target < 0)
+        return -1;
+    ax_loss_attr attr = {t->loss, t->config.loss_param};
+    t->prediction = out;
+    t->total = ax_graph_node(g, &ax_op_loss, "loss", &attr, (ax_val[]){out, t->target}, 2, err);
+    for (int i = 0; t->total >= 0 && i < t->net.n_penalties; i++)
+        t->total = ax_graph_node(g, &ax_op_add, "loss", &(ax_add_attr){0}, (ax_val[]){t->total, t->net.penalties[i]}, 2, err);
+    return t->total < 0 ? -1 : 0;
+}
+
+static int add_gradients(ax_trainer *t, ax_err *err)
+{
+    const ax_net *n = &t->net;
+    ax_val *wrt = AX_ARRAY(&t->arena, ax_val, n->n_inits), *d = AX_ARRAY(&t->arena, ax_val, n->n_inits);
+    t->grads = AX_ARRAY(&t->arena, ax_val, n->n_inits);
+    if (!wrt || !d || !t->grads)
+        return no_memory(err);
+    int m = 0;
+    for (int i = 0; i < n->n_inits; i++)
+        if (n->graph.val[n->inits[i].param].trainable)
+            wrt[m++] = n->inits[i].param;
+    if (m == 0) {
+        ax_fail(err, AX_EINVAL, "nothing is left to train: all parameters are frozen");
+        return ax_err_in(err, "freeze");
+    }
+    if (ax_graph_grad(&t->net.graph, t->total, wrt, m, d, err))
+        return -1;
+    for (int i = 0, k = 0; i < n->n_inits; i++)
+        t->grads[i] = n->graph.val[n->inits[i].param].trainable ? d[k++] : AX_NONE;
+    return 0;
+}
+
+/* One block for weights, one per optimizer slot; both graphs see the same weights. */
+static int bind_memory(ax_trainer *t, ax_err *err)
+{
+    ax_net *n = &t->net;
+    for (int k = 0; k < t->config.optimizer.slots; k++)
+        if (!(t->slots[k] = AX_ARRAY(&t->arena, float *, n->n_inits)))
+            return no_memory(err);
+    if (t->config.restore_best && !(t->best = AX_ARRAY(&t->arena, float *, n->n_inits)))
+        return no_memory(err);
+    for (int i = 0; i < n->n_inits; i++) {
+        ax_value *v = &n->graph.val[n->inits[i].param];
+        int64_t count = ax_param_count(t, i);
+        if (!(v->data = AX_ARRAY(&t->arena, float, count)))
+            return no_memory(err);
+        t->eval.graph.val[t->eval.inits[i].param].data = v->data;
+        for (int k = 0; v->trainable && k < t->config.optimizer.slots; k++)
+            if (!(t->slots[k][i] = AX_ARRAY(&t->arena, float, count)))
+                return no_memory(err);
+        if (t->best && !(t->best[i] = AX_ARRAY(&t->arena, float, count)))
+            return no_memory(err);
+    }
+    return 0;
+}
+
+static int first_weights(ax_trainer *t, const ax_model *from, ax_err *err)
+{
+    for (int i = 0; i < t->net.n_inits; i++) {
+        if (from)
+            memcpy(ax_param_data(t, i), from->net.graph.val[from->net.inits[i].param].data,
+                   (size_t)ax_param_count(t, i) * sizeof(float));
+        else if (ax_init_fill(&t->net.graph, &t->net.inits[i], t->config.seed, err))
+            return ax_err_in(err, "model");
+    }
+    return 0;
+}
+
+/* Initializer names are checked even where a checkpoint will overwrite the numbers. */
+static int check_initializers(ax_trainer *t, ax_err *err)
+{
+    for (int i = 0; i < t->net.n_inits; i++)
+        if (ax_init_check(t->net.inits[i].initializer, err)) {
+            ax_err_in(err, "kernel_initializer");
+            return ax_err_in(err, "model.layers");
+        }
+    return 0;
+}
+
+/* ---- samples --------------------------------------------------------------------------------- */
+
+static int split_samples(ax_trainer *t, ax_err *err)
+{
+    int64_t n = t->data.train.n;
+    if (n > UINT32_MAX / 2)
+        return ax_fail(err, AX_ELIMIT, "%lld samples are too many", (long long)n);
+    t->n_val = (int64_t)(t->config.validation_split * (double)n);
+    t->n_train = n - t->n_val;
+    t->split = AX_ARRAY(&t->arena, uint32_t, n);
+    t->order = AX_ARRAY(&t->arena, uint32_t, n);
+    if (!t->split || !t->order)
+        return no_memory(err);
+    if (t->config.validation_split > 0 && t->n_val == 0) {
+        ax_fail(err, AX_EINVAL, "%g of %lld samples leaves none for validation", t->config.validation_split, (long long)n);
+        return ax_err_in(err, "validation_split");
+    }
+    ax_rng r = {t->config.seed, ax_rng_name("split")};
+    ax_rng_shuffle(r, t->split, (size_t)n);
+    if (t->config.batch_size > t->n_train)
+        t->config.batch_size = t->n_train;
+    t->steps_per_epoch = (t->n_train + t->config.batch_size - 1) / t->config.batch_size;
+    t->steps = t->steps_per_epoch * t->config.epochs;
+    return 0;
+}
+
+/* ---- all of it ------------------------------------------------------------------------------- */
+
+/* "model": a spec, or a model file to go on with. */
+static int open_model(ax_trainer *t, ax_model **from, cJSON **spec, ax_err *err)
+{
+    char path[4096];
+    if (cJSON_IsObject(t->config.model))
+        return 0;
+    const char *name = t->config.model->valuestring;
+    if (!t->options->find_model || t->options->find_model(t->options->ctx, name, path, sizeof path)) {
+        ax_fail(err, AX_ENOTFOUND, "there is no model '%.100s' to train further", name);
+        return ax_err_in(err, "model");
+    }
+    if (!(*from = ax_model_open(path, err)))
+        return ax_err_in(err, "model");
+    *spec = ax_json_parse((*from)->net.spec, strlen((*from)->net.spec), err);
+    return *spec ? 0 : -1;
+}
+
+/* The data set's class names become the model's labels when it has none of its own. */
+static int add_labels(const ax_trainer *t, cJSON *spec, int64_t width)
+{
+    if (!t->data.labels || cJSON_GetObjectItemCaseSensitive(spec, "labels") || width != t->data.n_classes)
+        return 0;
+    cJSON *list = cJSON_AddArrayToObject(spec, "labels");
+    for (int i = 0; list && i < t->data.n_classes; i++)
+        cJSON_AddItemToArray(list, cJSON_CreateString(t->data.labels[i]));
+    return list ? 0 : -1;
+}
+
+static int build(ax_trainer *t, cJSON *spec, ax_err *err)
+{
+    ax_net_training training = {t->config.seed, t->config.freeze};
+    int64_t batch = t->config.batch_size;
+    if (ax_net_build(&t->net, spec, &training, batch, err)) {
+        /* "freeze" is a field of the training, not of the model */
+        return err && !strncmp(err->at, "freeze", 6) ? -1 : ax_err_in(err, "model");
+    }
+    if (check_input(t, err))
+        return -1;
+    const ax_shape *out = &t->net.graph.val[t->net.outputs[0]].desc.shape;
+    t->width = ax_shape_count(out) / out->dim[0];
+    if (choose_loss(t, err) || fit_targets(t, &t->data.train, err) || fit_targets(t, &t->data.test, err) ||
+        check_initializers(t, err))
+        return -1;
+    if (add_labels(t, spec, t->width))
+        return no_memory(err);
+    if (ax_net_build(&t->eval, spec, NULL, 1, err))
+        return ax_err_in(err, "model");
+    return add_loss(t, err) || add_gradients(t, err) || bind_memory(t, err) ? -1 : 0;
+}
+
+int ax_trainer_open(ax_trainer *t, const ax_train_options *o, ax_err *err)
+{
+    *t = (ax_trainer){.options = o, .net.step = AX_NONE, .eval.step = AX_NONE};
+    ax_arena_init(&t->arena, 0);
+    ax_model *from = NULL;
+    cJSON *spec = NULL;
+    int bad = -1;
+    t->state = (ax_train_state){.loss = NAN, .accuracy = NAN, .val_loss = NAN, .val_accuracy = NAN};
+    if (ax_train_config_read(&t->config, o->spec, o->spec_len, err))
+        goto done;
+    t->state.best = INFINITY;
+    if (ax_dataset_load(&t->data, t->config.dataset, o->data_dir, o->allow_paths, err)) {
+        ax_err_in(err, "dataset");
+        goto done;
+    }
+    if (!(t->pool = ax_pool_new(o->threads, err)) || open_model(t, &from, &spec, err) || split_samples(t, err))
+        goto done;
+    if (!spec && !(spec = cJSON_Duplicate(t->config.model, 1))) {
+        no_memory(err);
+        goto done;
+    }
+    bad = build(t, spec, err) || first_weights(t, from, err);
+    /* the plan shows whether memory suffices */
+    bad = bad || !ax_trainer_plan(t, 0, t->config.batch_size, err);
+done:
+    cJSON_Delete(spec);
+    ax_model_release(from);
+    if (bad)
+        ax_trainer_close(t);
+    return bad ? -1 : 0;
+}
+
+void ax_trainer_close(ax_trainer *t)
+{
+    for (int i = 0; i < 4; i++) {
+        ax_exec_free(t->plans[i].exec);
+        ax_plan_free(t->plans[i].plan);
+    }
+    ax_net_fini(&t->net);
+    ax_net_fini(&t->eval);
+    ax_pool_free(t->pool);
+    ax_dataset_free(&t->data);
+    ax_train_config_fini(&t->config);
+    ax_arena_fini(&t->arena);
+    *t = (ax_trainer){0};
+}

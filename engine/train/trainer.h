@@ -1,0 +1,81 @@
+/* trainer.h - the inside of a training run, shared by trainer.c (the loop), setup.c (everything
+ * before the first step), evaluate.c and checkpoint.c. */
+#ifndef AX_TRAIN_TRAINER_H
+#define AX_TRAIN_TRAINER_H
+
+#include "model.h"
+#include "train/config.h"
+#include "train/metrics.h"
+
+/* A plan and its memory for one batch size. */
+typedef struct ax_batch_plan {
+    int64_t batch;
+    ax_plan *plan;
+    ax_exec *exec;
+} ax_batch_plan;
+
+/* Everything that changes while training, besides weights and slots: a checkpoint holds it. */
+typedef struct ax_train_state {
+    int64_t step;     /* steps done, in all                        */
+    int64_t epoch;    /* epochs done                               */
+    int64_t in_epoch; /* steps done in the epoch that is under way */
+    int64_t samples;  /* training samples seen, in all             */
+    double seconds;
+    double loss_sum; /* of the epoch under way                    */
+    int64_t correct, decided, seen;
+    double best;      /* early stopping: the best value so far */
+    int64_t best_epoch, waited;
+    double loss, accuracy, val_loss, val_accuracy; /* of the last epoch */
+} ax_train_state;
+
+typedef struct ax_trainer {
+    const ax_train_options *options;
+    ax_train_config config;
+    ax_dataset data;
+    ax_pool *pool;
+    ax_arena arena;
+
+    ax_net net;      /* the training graph, loss and gradients included  */
+    ax_net eval;     /* the same model for inference, on the same weights */
+    ax_task task;
+    const ax_loss_row *loss;
+    int classes;      /* targets are class numbers                        */
+    int64_t width;    /* numbers per output row                           */
+    ax_val target, total, prediction;
+    ax_val *grads;    /* [n_inits] or AX_NONE                             */
+    float **slots[2]; /* optimizer's, [n_inits]                           */
+    float **best;     /* [n_inits] the best epoch's weights, or NULL      */
+    ax_batch_plan plans[4]; /* training: full and last batch; evaluation: likewise */
+
+    uint32_t *split;  /* sample numbers: training first, then validation  */
+    uint32_t *order;  /* of the epoch                                     */
+    int64_t n_train, n_val, steps_per_epoch, steps;
+    ax_train_state state;
+    double last_report, started; /* clocks in seconds */
+} ax_trainer;
+
+/* setup.c: 0 when the first step can be made. */
+int ax_trainer_open(ax_trainer *t, const ax_train_options *o, ax_err *err);
+void ax_trainer_close(ax_trainer *t);
+int64_t ax_param_count(const ax_trainer *t, int i); /* numbers of parameter i */
+float *ax_param_data(const ax_trainer *t, int i);
+
+/* batch.c: put samples[0..n) of part s into the exec's input and target memory. augment_draw: the
+ * number of the first sample's random draw; NULL augment: as they are. */
+void ax_trainer_fill(ax_trainer *t, ax_exec *e, const ax_net *net, const ax_samples *s, const uint32_t *samples,
+                     int64_t n, const ax_augment *augment, uint64_t draw, void *target);
+/* The plan among plans[2*eval..] for this batch size, made when needed. NULL on failure. */
+ax_batch_plan *ax_trainer_plan(ax_trainer *t, int eval, int64_t batch, ax_err *err);
+
+/* evaluate.c: run samples[0..n) of s through the evaluation graph. */
+int ax_trainer_evaluate(ax_trainer *t, const ax_samples *s, const uint32_t *samples, int64_t n,
+                        ax_metrics *m, ax_err *err);
+/* The same through a finished model file, as it will be served. */
+int ax_trainer_test(ax_trainer *t, ax_model *model, const ax_samples *s, ax_metrics *m, ax_err *err);
+
+/* checkpoint.c */
+int ax_checkpoint_write(ax_trainer *t, ax_err *err);
+/* 1: continued from one; 0: there is none. */
+int ax_checkpoint_read(ax_trainer *t, ax_err *err);
+
+#endif

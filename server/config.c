@@ -1,0 +1,249 @@
+/* config.c - the table of settings; see config.h. */
+#include "config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "log.h"
+
+typedef enum kind { TEXT, INTEGER, CHOICE } kind;
+
+typedef struct setting {
+    const char *name; /* "max-batch": flag --max-batch, AXOND_MAX_BATCH, file key max-batch */
+    kind kind;
+    size_t at;         /* offset in config                                                   */
+    const char *value; /* default as text; NULL: none                                       */
+    int64_t lo, hi;
+    const char *choices; /* "text|json": the value is its index                             */
+    const char *unit, *help;
+} setting;
+
+#define AT(field) offsetof(config, field)
+#define GIB       ((int64_t)1 << 30)
+
+// clang-format off
+static const setting settings[] = {
+    {"config",             TEXT,    AT(file),               NULL,             0, 0, NULL, "FILE",  "settings, one name=value a line; # starts a comment"},
+    {"listen",             TEXT,    AT(listen),             "127.0.0.1:8080", 0, 0, NULL, "ADDR:PORT", "where to listen; port 0 takes a free one and prints it"},
+    {"models",             TEXT,    AT(models),             "models",         0, 0, NULL, "DIR",   "the models: NAME.safetensors, NAME.onnx or NAME/VERSION/*"},
+    {"default-model",      TEXT,    AT(default_model),      NULL,             0, 0, NULL, "NAME",  "the model of requests that name none"},
+    {"data",               TEXT,    AT(data),               NULL,             0, 0, NULL, "DIR",   "data sets"},
+    {"state",              TEXT,    AT(state),              NULL,             0, 0, NULL, "DIR",   "what must survive a restart: jobs, checkpoints"},
+    {"threads",            INTEGER, AT(threads),            "0",              0, 256, NULL, "N",   "event loops and threads of a computation; 0: one per core"},
+    {"max-batch",          INTEGER, AT(max_batch),          "32",             1, 4096, NULL, "N",  "samples computed together"},
+    {"max-delay-us",       INTEGER, AT(max_delay_us),       "0",              0, 1000000, NULL, "N", "microseconds a request may wait for others to join its batch"},
+    {"max-queue",          INTEGER, AT(max_queue),          "1024",           1, 1000000, NULL, "N", "requests waiting for computation; beyond it 429"},
+    {"max-rows",           INTEGER, AT(max_rows),           "65536",          1, 16777216, NULL, "N", "samples in one request"},
+    {"max-body",           INTEGER, AT(max_body),           "67108864",       1, GIB, NULL, "BYTES", "body of a request; beyond it 413"},
+    {"max-model",          INTEGER, AT(max_model),          "1073741824",     1, 64 * GIB, NULL, "BYTES", "body of a model upload"},
+    {"max-buffered",       INTEGER, AT(max_buffered),       "536870912",      1, 64 * GIB, NULL, "BYTES", "bodies held in memory at once; beyond it 503"},
+    {"max-connections",    INTEGER, AT(max_connections),    "4096",           1, 1000000, NULL, "N", "open connections; beyond it 503"},
+    {"request-timeout-ms", INTEGER, AT(request_timeout_ms), "30000",          1, 86400000, NULL, "N", "a prediction not done after this is answered 504"},
+    {"idle-timeout-s",     INTEGER, AT(idle_timeout_s),     "60",             1, 86400, NULL, "N", "a connection without a request is closed after this"},
+    {"header-timeout-s",   INTEGER, AT(header_timeout_s),   "10",             1, 3600, NULL, "N",  "a request's head must be here after this"},
+    {"body-timeout-s",     INTEGER, AT(body_timeout_s),     "30",             1, 3600, NULL, "N",  "a body, or an answer, may take this long plus 1 s per 64 KiB"},
+    {"drain-timeout-s",    INTEGER, AT(drain_timeout_s),    "30",             0, 3600, NULL, "N",  "after SIGTERM running requests have this long to finish"},
+    {"inline-us",          INTEGER, AT(inline_us),          "2000",           0, 1000000, NULL, "N", "runs measured shorter than this happen in the event loop, others in a worker"},
+    {"cors-origin",        TEXT,    AT(cors_origin),        NULL,             0, 0, NULL, "ORIGIN", "web pages of this origin may call (* for any); none by default"},
+    {"api-key-file",       TEXT,    AT(api_key_file),       NULL,             0, 0, NULL, "FILE",  "one key a line; requests then need Authorization: Bearer KEY"},
+    {"log-format",         CHOICE,  AT(log_json),           "text",           0, 0, "text|json", NULL, "how lines look"},
+    {"log-level",          CHOICE,  AT(log_level),          "info",           0, 0, "error|warn|info|debug", NULL, "which lines appear"},
+};
+// clang-format on
+
+enum { N_SETTINGS = sizeof settings / sizeof *settings };
+
+static int find(const char *name, size_t n)
+{
+    for (int i = 0; i < N_SETTINGS; i++)
+        if (strlen(settings[i].name) == n && !memcmp(settings[i].name, name, n))
+            return i;
+    return -1;
+}
+
+static int unknown(const char *where, const char *name, ax_err *err)
+{
+    const char *names[N_SETTINGS];
+    for (int i = 0; i < N_SETTINGS; i++)
+        names[i] = settings[i].name;
+    const char *near = ax_nearest(name, names, N_SETTINGS);
+    ax_fail(err, AX_EINVAL, "%s: no setting is called '%s'%s%s%s", where, name,
+            near ? ", did you mean '" : "; see axond serve --help", near ? near : "",
+            near ? "'?" : "");
+    return -1;
+}
+
+static int set_choice(const setting *s, const char *from, const char *value, int *out, ax_err *err)
+{
+    const char *c = s->choices;
+    for (int i = 0; *c; i++) {
+        size_t n = strcspn(c, "|");
+        if (strlen(value) == n && !memcmp(c, value, n))
+            return *out = i, 0;
+        c += n + (c[n] == '|');
+    }
+    return ax_fail(err, AX_EINVAL, "%s: '%s' is not one of %s", from, value, s->choices);
+}
+
+/* Give a setting its value. `from` is how the user wrote it: "--max-batch", "AXOND_MAX_BATCH"... */
+static int set(config *c, const setting *s, const char *from, const char *value, ax_err *err)
+{
+    void *field = (char *)c + s->at;
+    if (s->kind == CHOICE)
+        return set_choice(s, from, value, field, err);
+    if (s->kind == TEXT) {
+        if (!*value)
+            return ax_fail(err, AX_EINVAL, "%s: the value is empty, expected %s", from, s->unit);
+        char *copy = ax_arena_strdup(&c->mem, value);
+        if (!copy)
+            return ax_fail(err, AX_ENOMEM, "%s: out of memory", from);
+        *(const char **)field = copy;
+        return 0;
+    }
+    char *end;
+    errno = 0;
+    long long v = strtoll(value, &end, 10);
+    if (!*value || *end || strchr(" \t\n", *value))
+        return ax_fail(err, AX_EINVAL, "%s: '%s' is not a whole number (%lld to %lld)", from, value,
+                       (long long)s->lo, (long long)s->hi);
+    if (errno || v < s->lo || v > s->hi)
+        return ax_fail(err, AX_ERANGE, "%s: %s is outside %lld to %lld", from, value,
+                       (long long)s->lo, (long long)s->hi);
+    *(int64_t *)field = v;
+    return 0;
+}
+
+static const char *env_name(const setting *s, char *out, size_t size)
+{
+    snprintf(out, size, "AXOND_%s", s->name);
+    for (char *p = out; *p; p++)
+        *p = *p == '-' ? '_' : *p >= 'a' && *p <= 'z' ? (char)(*p - 32) : *p;
+    return out;
+}
+
+/* name=value lines. */
+static int read_file(config *c, const char given[], ax_err *err)
+{
+    size_t size;
+    char *text = ax_file_read(c->file, 1 << 20, &size, err);
+    if (!text)
+        return -1;
+    int r = 0, number = 0;
+    for (char *line = text, *next; line && !r; line = next) {
+        next = strchr(line, '\n');
+        if (next)
+            *next++ = 0;
+        char where[300], *key = line + strspn(line, " \t\r");
+        snprintf(where, sizeof where, "%s line %d", c->file, ++number);
+        if (!*key || *key == '#')
+            continue;
+        char *eq = strchr(key, '=');
+        if (!eq) {
+            r = ax_fail(err, AX_EPARSE, "%s: expected name=value", where);
+            break;
+        }
+        char *value = eq + 1 + strspn(eq + 1, " \t");
+        while (eq > key && strchr(" \t", eq[-1]))
+            eq--;
+        *eq = 0;
+        for (size_t n = strlen(value); n && strchr(" \t\r", value[n - 1]);)
+            value[--n] = 0;
+        int i = find(key, strlen(key));
+        if (i <= 0)
+            r = unknown(where, key, err);
+        else if (!given[i]) {
+            snprintf(where + strlen(where), sizeof where - strlen(where), ": %s", key);
+            r = set(c, &settings[i], where, value, err);
+            c->models_given |= !strcmp(key, "models");
+        }
+    }
+    free(text);
+    return r;
+}
+
+static int read_flags(config *c, int argc, char **argv, char given[], ax_err *err)
+{
+    for (int a = 1; a < argc; a++) {
+        const char *arg = argv[a];
+        if (!strcmp(arg, "--help") || !strcmp(arg, "-h"))
+            return 1;
+        if (strncmp(arg, "--", 2))
+            return ax_fail(err, AX_EINVAL, "'%s' is not a flag; see axond serve --help", arg);
+        const char *value = strchr(arg, '=');
+        int i = find(arg + 2, value ? (size_t)(value - arg - 2) : strlen(arg + 2));
+        if (i < 0) {
+            char name[64];
+            snprintf(name, sizeof name, "%.*s", value ? (int)(value - arg - 2) : (int)sizeof name,
+                     arg + 2);
+            return unknown("axond serve", name, err);
+        }
+        char from[64];
+        snprintf(from, sizeof from, "--%s", settings[i].name);
+        if (!value && a + 1 == argc)
+            return ax_fail(err, AX_EINVAL, "%s needs a value", from);
+        if (set(c, &settings[i], from, value ? value + 1 : argv[++a], err) < 0)
+            return -1;
+        given[i] = 1;
+    }
+    return 0;
+}
+
+static int read_environment(config *c, char given[], ax_err *err)
+{
+    for (int i = 0; i < N_SETTINGS; i++) {
+        char name[64];
+        const char *value = given[i] ? NULL : getenv(env_name(&settings[i], name, sizeof name));
+        if (!value || !*value)
+            continue;
+        if (set(c, &settings[i], name, value, err) < 0)
+            return -1;
+        given[i] = 1;
+    }
+    return 0;
+}
+
+int config_load(config *c, int argc, char **argv, ax_err *err)
+{
+    char given[N_SETTINGS] = {0};
+    memset(c, 0, sizeof *c);
+    for (int i = 0; i < N_SETTINGS; i++)
+        if (settings[i].value && set(c, &settings[i], settings[i].name, settings[i].value, err) < 0)
+            return -1;
+    int r = read_flags(c, argc, argv, given, err);
+    if (r)
+        return r;
+    if (read_environment(c, given, err) < 0)
+        return -1;
+    c->models_given = given[find("models", 6)];
+    if (c->file && read_file(c, given, err) < 0)
+        return -1;
+    if (!c->threads) {
+        long cores = sysconf(_SC_NPROCESSORS_ONLN);
+        c->threads = cores < 1 ? 1 : cores > 256 ? 256 : cores;
+    }
+    return 0;
+}
+
+void config_free(config *c)
+{
+    ax_arena_fini(&c->mem);
+}
+
+const char *config_help(ax_arena *mem)
+{
+    char *text = ax_arena_strdup(mem, "usage: axond serve [--name value]...\n"
+                                      "Each flag has an environment name, --max-batch is "
+                                      "AXOND_MAX_BATCH; a flag beats the environment,\n"
+                                      "which beats the file given with --config.\n\n");
+    for (int i = 0; text && i < N_SETTINGS; i++) {
+        const setting *s = &settings[i];
+        char flag[64];
+        snprintf(flag, sizeof flag, "--%s %s", s->name, s->kind == CHOICE ? s->choices : s->unit);
+        text = ax_arena_printf(mem, "%s  %-36s %s%s%s%s\n", text, flag, s->help,
+                               s->value ? " (" : "", s->value ? s->value : "", s->value ? ")" : "");
+    }
+    return text ? text : "";
+}

@@ -1,0 +1,21 @@
+/* handlers.h - the handlers that the table of routes names, one file per resource. */
+#ifndef SERVER_HANDLERS_H
+#define SERVER_HANDLERS_H
+
+#include "request.h"
+
+void predict_handle(request *r);
+
+void models_list(request *r);
+void models_get(request *r);
+void models_put(request *r);
+void models_delete(request *r);
+void models_reload(request *r);
+
+void system_root(request *r);
+void system_ready(request *r);
+void system_live(request *r);
+void system_metrics(request *r);
+void system_version(request *r);
+
+#endif

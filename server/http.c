@@ -1,0 +1,361 @@
+/* http.c - requests between libmicrohttpd and us; see http.h.
+ *
+ * Facts of libmicrohttpd 0.9.75 that shape this file. Its epoll loop stalls when exactly 128 events
+ * are ready, unless it is never allowed to wait: so it is run with timeout 0 and the waiting is
+ * done in loop.c. Suspending is allowed only inside the access handler. A suspended connection
+ * neither times out nor notices a disconnect. A request that is complete but neither answered nor
+ * suspended is simply asked for again in the next round, which is how batches of the loop itself
+ * wait: for free. An answer before the end of the body is possible only before its first byte. */
+#include "http.h"
+
+#include <microhttpd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "router.h"
+
+#if MHD_VERSION < 0x00097500
+#error "libmicrohttpd 0.9.75 or newer is needed"
+#endif
+
+enum { POOL = 32 * 1024, SWALLOW = 64 * 1024 };
+
+struct http {
+    loop *loop;
+    struct MHD_Daemon *daemon;
+    int fd;
+    int refuse_next; /* the connection being added is over the limit */
+};
+
+/* ---- the head -------------------------------------------------------------------------------- */
+
+typedef struct head {
+    request *r;
+    const char *type, *key, *id, *origin, *encoding;
+    int lengths_differ, has_length;
+} head;
+
+static int body_type(const char *s)
+{
+    // clang-format off
+    static const struct { const char *name; int type; } types[] = {
+        {"application/json", BODY_JSON}, {"text/json", BODY_JSON},
+        {"application/x-www-form-urlencoded", BODY_FORM},
+        {"application/octet-stream", BODY_RAW},
+        {"image/png", BODY_PNG}, {"image/jpeg", BODY_JPEG}, {"image/jpg", BODY_JPEG},
+    };
+    // clang-format on
+    if (!s)
+        return BODY_NONE;
+    size_t n = strcspn(s, "; \t");
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+        if (strlen(types[i].name) == n && !strncasecmp(s, types[i].name, n))
+            return types[i].type;
+    return BODY_OTHER;
+}
+
+static enum MHD_Result on_header(void *cls, enum MHD_ValueKind kind, const char *name,
+                                 const char *value)
+{
+    head *h = cls;
+    (void)kind;
+    if (!value)
+        value = "";
+    switch (name[0] | 32) { /* most headers are not ours */
+    case 'a':
+        if (!strcasecmp(name, "Accept"))
+            h->r->accept_raw = !strncasecmp(value, "application/octet-stream", 24);
+        else if (!strcasecmp(name, "Authorization"))
+            h->key = value;
+        break;
+    case 'c':
+        if (!strcasecmp(name, "Content-Type")) {
+            h->type = value;
+        } else if (!strcasecmp(name, "Content-Length")) {
+            long long n = strtoll(value, NULL, 10);
+            h->lengths_differ |= h->has_length && n != h->r->length;
+            h->r->length = n;
+            h->has_length = 1;
+        }
+        break;
+    case 'h':
+        if (!strcasecmp(name, "Host"))
+            snprintf(h->r->host, sizeof h->r->host, "%s", value);
+        break;
+    case 'o':
+        if (!strcasecmp(name, "Origin"))
+            h->origin = value;
+        break;
+    case 't':
+        if (!strcasecmp(name, "Transfer-Encoding"))
+            h->encoding = value;
+        break;
+    case 'x':
+        if (!strcasecmp(name, "X-Request-Id"))
+            h->id = value;
+        break;
+    }
+    return MHD_YES;
+}
+
+static enum MHD_Result on_argument(void *cls, enum MHD_ValueKind kind, const char *name,
+                                   const char *value)
+{
+    request *r = cls;
+    (void)kind;
+    if (r->n_query < REQUEST_QUERY) {
+        r->query[r->n_query][0] = ax_arena_strdup(&r->mem, name);
+        r->query[r->n_query][1] = ax_arena_strdup(&r->mem, value ? value : "");
+        r->n_query += r->query[r->n_query][0] && r->query[r->n_query][1];
+    }
+    return MHD_YES;
+}
+
+/* ---- answers --------------------------------------------------------------------------------- */
+
+static void add_cors(request *r, struct MHD_Response *answer)
+{
+    if (!r->origin)
+        return;
+    MHD_add_response_header(answer, "Access-Control-Allow-Origin", r->origin);
+    MHD_add_response_header(answer, "Access-Control-Expose-Headers",
+                            "X-Request-Id, Server-Timing, X-Shape, Retry-After, Location");
+    MHD_add_response_header(answer, "Vary", "Origin");
+}
+
+/* Give libmicrohttpd the answer; its bytes stay in r->out until the request is completed. */
+static enum MHD_Result send_answer(struct MHD_Connection *connection, request *r)
+{
+    struct MHD_Response *answer =
+        MHD_create_response_from_buffer(r->out.len, r->out.data, MHD_RESPMEM_PERSISTENT);
+    if (!answer)
+        return MHD_NO;
+    if (r->out_type)
+        MHD_add_response_header(answer, "Content-Type", r->out_type);
+    MHD_add_response_header(answer, "X-Request-Id", r->id);
+    for (int i = 0; i < r->n_headers; i++)
+        MHD_add_response_header(answer, r->header[i].name, r->header[i].value);
+    add_cors(r, answer);
+    if (r->close)
+        MHD_add_response_header(answer, "Connection", "close");
+    r->state = REQUEST_SENT;
+    enum MHD_Result ok = MHD_queue_response(connection, (unsigned)r->status, answer);
+    MHD_destroy_response(answer);
+    loop_conn_phase(r->loop, r->conn, CONN_ANSWER);
+    r->conn->moved = (int64_t)r->out.len;
+    return ok;
+}
+
+void http_raw_answer(int fd, const problem *p, const char *id)
+{
+    buf body = {0}, all = {0};
+    problem_write(p, &body);
+    buf_printf(&all,
+               "HTTP/1.1 %d %s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n"
+               "Connection: close\r\n",
+               p->status, MHD_get_reason_phrase_for((unsigned)p->status), body.len);
+    if (id[0])
+        buf_printf(&all, "X-Request-Id: %s\r\n", id);
+    if (p->retry_after)
+        buf_printf(&all, "Retry-After: %d\r\n", p->retry_after);
+    buf_str(&all, "\r\n");
+    buf_add(&all, body.data, body.len);
+    if (!all.failed && send(fd, all.data, all.len, MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
+        all.len = 0; /* the client does not read: nothing to be done */
+    buf_free(&body);
+    buf_free(&all);
+}
+
+/* ---- the access handler ---------------------------------------------------------------------- */
+
+/* First call of a request: the head is complete. */
+static enum MHD_Result begin(struct MHD_Connection *connection, loop *l, conn *c, const char *url,
+                             const char *method, void **context)
+{
+    request *r = request_new(l, c);
+    if (!r)
+        return MHD_NO;
+    *context = c->request = r;
+    r->transport = connection;
+    head h = {.r = r};
+    MHD_get_connection_values(connection, MHD_HEADER_KIND, on_header, &h);
+    MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, on_argument, r);
+    r->type = body_type(h.type);
+    request_set_id(r, h.id);
+    int bad_framing =
+        h.lengths_differ || (h.encoding && (h.has_length || strcasecmp(h.encoding, "chunked")));
+    if (h.encoding)
+        r->length = -1;
+    else if (!h.has_length)
+        r->length = 0;
+    int refused;
+    if (bad_framing) {
+        refused = problem_set(&r->why, 400, "bad_framing",
+                              "the length of the body is given in two ways, or in an unknown one");
+        r->close = 1;
+    } else {
+        refused = request_begin(r, method, url, h.key, h.origin);
+    }
+    if (refused && !r->close && r->length >= 0 && r->length <= SWALLOW) {
+        r->swallow = 1; /* a small body is read first, and the connection lives on */
+    } else if (refused) {
+        /* Answering now refuses the body; the client may still be sending it. */
+        c->linger = r->length != 0;
+        r->close |= c->linger;
+        request_refuse(r);
+        return send_answer(connection, r);
+    }
+    loop_conn_phase(l, c, CONN_BODY);
+    return MHD_YES;
+}
+
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
+                                  const char *method, const char *version, const char *data,
+                                  size_t *size, void **context)
+{
+    http *h = cls;
+    request *r = *context;
+    (void)version;
+    if (!r) {
+        const union MHD_ConnectionInfo *info =
+            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+        if (!info || !info->socket_context)
+            return MHD_NO;
+        return begin(connection, h->loop, info->socket_context, url, method, context);
+    }
+    if (*size) {
+        r->conn->moved += (int64_t)*size;
+        if (request_body(r, data, *size) < 0) {
+            /* In the middle of a body libmicrohttpd can only hang up. */
+            r->status = r->why.status;
+            r->conn->linger = 1;
+            http_raw_answer(r->conn->fd, &r->why, r->id);
+            return MHD_NO;
+        }
+        *size = 0;
+        return MHD_YES;
+    }
+    if (r->state == REQUEST_READING) {
+        loop_conn_phase(h->loop, r->conn, CONN_BUSY);
+        request_dispatch(r);
+    }
+    if (r->state == REQUEST_READY)
+        return send_answer(connection, r);
+    if (r->state == REQUEST_WAITING && r->away && !r->suspended) {
+        r->suspended = 1;
+        loop_wait_for(h->loop, r);
+        MHD_suspend_connection(connection);
+    }
+    return MHD_YES;
+}
+
+/* ---- notices --------------------------------------------------------------------------------- */
+
+static void on_completed(void *cls, struct MHD_Connection *connection, void **context,
+                         enum MHD_RequestTerminationCode code)
+{
+    http *h = cls;
+    request *r = *context;
+    (void)connection;
+    if (!r)
+        return;
+    *context = NULL;
+    if (r->state == REQUEST_WAITING && r->cancel)
+        r->cancel(r);
+    request_account(r, code != MHD_REQUEST_TERMINATED_COMPLETED_OK);
+    r->conn->request = NULL;
+    loop_conn_phase(h->loop, r->conn, CONN_IDLE);
+    request_free(r);
+}
+
+static void on_connection(void *cls, struct MHD_Connection *connection, void **context,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    http *h = cls;
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        const union MHD_ConnectionInfo *info =
+            MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+        *context = loop_conn_opened(h->loop, info ? info->connect_fd : -1, h->refuse_next);
+    } else if (*context) {
+        loop_conn_closed(h->loop, *context);
+        *context = NULL;
+    }
+}
+
+static void *on_request_line(void *cls, const char *uri, struct MHD_Connection *connection)
+{
+    http *h = cls;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    (void)uri;
+    if (info && info->socket_context)
+        loop_conn_phase(h->loop, info->socket_context, CONN_HEAD);
+    return NULL;
+}
+
+/* ---- the daemon ------------------------------------------------------------------------------ */
+
+http *http_new(loop *l, ax_err *err)
+{
+    http *h = calloc(1, sizeof *h);
+    if (!h) {
+        ax_fail(err, AX_ENOMEM, "out of memory");
+        return NULL;
+    }
+    h->loop = l;
+    h->daemon = MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL,
+        on_request, h, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)1 << 24, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
+        h, MHD_OPTION_URI_LOG_CALLBACK, on_request_line, h, MHD_OPTION_END);
+    const union MHD_DaemonInfo *info =
+        h->daemon ? MHD_get_daemon_info(h->daemon, MHD_DAEMON_INFO_EPOLL_FD) : NULL;
+    if (!info) {
+        ax_fail(err, AX_EIO, "libmicrohttpd does not start");
+        http_free(h);
+        return NULL;
+    }
+    h->fd = info->epoll_fd;
+    return h;
+}
+
+void http_free(http *h)
+{
+    if (h && h->daemon)
+        MHD_stop_daemon(h->daemon);
+    free(h);
+}
+
+int http_fd(const http *h)
+{
+    return h->fd;
+}
+
+int http_busy(http *h)
+{
+    MHD_UNSIGNED_LONG_LONG ms;
+    return MHD_get_timeout(h->daemon, &ms) == MHD_YES && !ms;
+}
+
+void http_run(http *h)
+{
+    MHD_run_wait(h->daemon, 0);
+}
+
+int http_add(http *h, const mail *m)
+{
+    h->refuse_next = m->refuse;
+    return MHD_add_connection(h->daemon, m->fd, (const struct sockaddr *)&m->addr, m->addr_len) ==
+                   MHD_YES
+               ? 0
+               : -1;
+}
+
+void http_resume(request *r)
+{
+    r->suspended = 0;
+    MHD_resume_connection(r->transport);
+}

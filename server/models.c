@@ -1,0 +1,309 @@
+/* models.c - /models: list, card, upload, removal, reload. Changes run on the admin thread. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "handlers.h"
+#include "repository.h"
+#include "wire.h"
+
+enum { EXAMPLE = 64 }; /* inputs up to this size are written out in the example */
+
+static void put_ports(buf *b, const ax_port *ports, int n)
+{
+    char shape[160];
+    buf_char(b, '[');
+    for (int i = 0; i < n; i++) {
+        buf_str(b, i ? ",{\"name\":" : "{\"name\":");
+        buf_json(b, ports[i].name);
+        buf_printf(b, ",\"type\":\"%s\",\"shape\":%s}", ax_dtype_name(ports[i].dtype),
+                   wire_shape(&ports[i].shape, shape, sizeof shape));
+    }
+    buf_char(b, ']');
+}
+
+static void put_layers(buf *b, const ax_model_info *m)
+{
+    char shape[160];
+    buf_char(b, '[');
+    for (int i = 0; i < m->n_layers; i++) {
+        const ax_layer_info *l = &m->layers[i];
+        buf_str(b, i ? ",{\"name\":" : "{\"name\":");
+        buf_json(b, l->name);
+        buf_str(b, ",\"type\":");
+        buf_json(b, l->type);
+        if (l->activation && l->activation[0]) {
+            buf_str(b, ",\"activation\":");
+            buf_json(b, l->activation);
+        }
+        buf_printf(b, ",\"shape\":%s,\"params\":%lld,\"flops\":%lld}",
+                   wire_shape(&l->shape, shape, sizeof shape), (long long)l->params,
+                   (long long)l->flops);
+    }
+    buf_char(b, ']');
+}
+
+/* A sample of zeros: short inputs as they are, long ones as a line of shell that makes them. */
+static void put_sample(buf *b, const ax_port *p, int shell)
+{
+    int64_t n = ax_shape_count(&p->shape);
+    buf_str(b, "[[");
+    if (n <= EXAMPLE)
+        for (int64_t i = 0; i < n; i++)
+            buf_str(b, i ? ",0" : "0");
+    else if (shell)
+        buf_printf(b, "$(yes 0 | head -n %lld | paste -sd,)", (long long)n);
+    buf_str(b, "]]");
+}
+
+static int all_short(const ax_model_info *m)
+{
+    for (int i = 0; i < m->n_inputs; i++)
+        if (ax_shape_count(&m->inputs[i].shape) > EXAMPLE)
+            return 0;
+    return 1;
+}
+
+static void put_body(buf *b, const ax_model_info *m, int shell)
+{
+    const char *quote = shell ? "\\\"" : "\"";
+    buf_printf(b, "{%sinputs%s:", quote, quote);
+    if (m->n_inputs > 1)
+        buf_char(b, '{');
+    for (int i = 0; i < m->n_inputs; i++) {
+        if (m->n_inputs > 1)
+            buf_printf(b, "%s%s%s%s:", i ? "," : "", quote, m->inputs[i].name, quote);
+        put_sample(b, &m->inputs[i], shell);
+    }
+    buf_str(b, m->n_inputs > 1 ? "}}" : "}");
+}
+
+/* curl lines that work as they stand, when pasted into a shell. */
+static void put_examples(buf *b, const request *r, const served *s)
+{
+    const ax_model_info *m = s->info;
+    const char *host = r->host[0] ? r->host : r->app->address;
+    buf line = {0};
+    buf_printf(&line,
+               "curl -s http://%s/models/%s/predict -H 'Content-Type: application/json' -d \"",
+               host, s->name);
+    put_body(&line, m, 1);
+    buf_str(&line, "\"");
+    buf_char(&line, 0);
+    buf_str(b, ",\"curl\":");
+    buf_json(b, line.failed ? NULL : line.data);
+    buf_clear(&line);
+    if (all_short(m)) {
+        buf_str(b, ",\"example\":");
+        put_body(b, m, 0);
+    }
+    const ax_shape *in = &m->inputs[0].shape;
+    if (m->n_inputs == 1 && in->rank == 3 && (in->dim[0] == 1 || in->dim[0] == 3)) {
+        buf_printf(&line,
+                   "curl -s http://%s/models/%s/predict -H 'Content-Type: image/png' --data-binary "
+                   "@picture.png",
+                   host, s->name);
+        buf_char(&line, 0);
+        buf_str(b, ",\"curl_picture\":");
+        buf_json(b, line.failed ? NULL : line.data);
+    }
+    buf_free(&line);
+}
+
+static void put_summary(buf *b, const served *s)
+{
+    buf_str(b, "\"name\":");
+    buf_json(b, s->name);
+    buf_printf(b, ",\"version\":%lld,\"state\":\"available\",\"format\":", (long long)s->version);
+    buf_json(b, s->info->format);
+    buf_str(b, ",\"inputs\":");
+    put_ports(b, s->info->inputs, s->info->n_inputs);
+    buf_str(b, ",\"outputs\":");
+    put_ports(b, s->info->outputs, s->info->n_outputs);
+    buf_printf(
+        b, ",\"params\":%lld,\"flops\":%lld,\"bytes\":%lld,\"hash\":", (long long)s->info->params,
+        (long long)s->info->flops, (long long)s->info->file_bytes);
+    buf_json(b, s->info->hash);
+}
+
+static void put_versions(buf *b, const request *r, const char *name)
+{
+    int n, some = 0;
+    served **list = repository_list(r->app->models, &n);
+    buf_str(b, ",\"versions\":[");
+    for (int i = 0; i < n; i++) {
+        if (!strcmp(list[i]->name, name))
+            buf_printf(b, "%s%lld", some++ ? "," : "", (long long)list[i]->version);
+        served_release(list[i]);
+    }
+    free(list);
+    buf_char(b, ']');
+}
+
+static void put_card(buf *b, const request *r, const served *s)
+{
+    const ax_model_info *m = s->info;
+    buf_char(b, '{');
+    put_summary(b, s);
+    put_versions(b, r, s->name);
+    buf_str(b, ",\"layers\":");
+    put_layers(b, m);
+    if (m->labels) {
+        buf_str(b, ",\"labels\":[");
+        for (int i = 0; i < m->n_labels; i++) {
+            if (i)
+                buf_char(b, ',');
+            buf_json(b, m->labels[i]);
+        }
+        buf_char(b, ']');
+    }
+    buf_printf(b, ",\"sample_ms\":%.4g,\"load_ms\":%.3g", (double)atomic_load(&s->row_ns) * 1e-6,
+               s->load_ms);
+    if (m->training)
+        buf_printf(b, ",\"training\":%s", m->training);
+    put_examples(b, r, s);
+    buf_str(b, "}\n");
+}
+
+/* ---- handlers
+ * ------------------------------------------------------------------------------------------ */
+
+void models_list(request *r)
+{
+    int n;
+    char name[65];
+    served **list = repository_list(r->app->models, &n);
+    buf *b = &r->out;
+    repository_default(r->app->models, name, sizeof name);
+    buf_str(b, "{\"models\":[");
+    for (int i = 0; i < n; i++) {
+        buf_str(b, i ? ",{" : "{");
+        put_summary(b, list[i]);
+        buf_str(b, strcmp(name, list[i]->name) ? "}" : ",\"default\":true}");
+        served_release(list[i]);
+    }
+    free(list);
+    buf_str(b, "],\"failed\":[");
+    repository_failures(r->app->models, b);
+    buf_printf(b, "],\"ready\":%s}\n", app_get_state(r->app) == APP_READY ? "true" : "false");
+    request_done(r, 200, "application/json");
+}
+
+/* The {version} of the path: 0 when there is none. */
+static int version_of(request *r, int64_t *out)
+{
+    const char *s = r->param[1];
+    char *end;
+    *out = *s ? strtoll(s, &end, 10) : 0;
+    if (*s && (*s < '1' || *s > '9' || *end || strlen(s) > 18))
+        return problem_set(&r->why, 404, "unknown_version", "'%s' is not a version: 1, 2, ...", s);
+    return 0;
+}
+
+void models_get(request *r)
+{
+    int64_t version;
+    served *s = NULL;
+    if (!version_of(r, &version))
+        s = repository_acquire(r->app->models, r->param[0], version, &r->why);
+    if (!s) {
+        request_refuse(r);
+        return;
+    }
+    put_card(&r->out, r, s);
+    served_release(s);
+    request_done(r, 200, "application/json");
+}
+
+static int bad_name(request *r)
+{
+    problem_set(&r->why, 400, "bad_name", "'%s' cannot be the name of a model", r->param[0]);
+    problem_expect(&r->why, "\"[A-Za-z0-9_.-]{1,64}, not starting with a dot or a dash\"");
+    return -1;
+}
+
+static void put_model(request *r)
+{
+    served *s = NULL;
+    int failed = fsync(r->file) < 0
+                     ? problem_set(&r->why, 500, "io_error", "the upload cannot be stored")
+                     : repository_put(r->app->models, r->param[0], r->file_path, &s, &r->why);
+    if (failed) {
+        request_refuse(r);
+        return;
+    }
+    r->file_path = NULL; /* it is the model's file now */
+    put_card(&r->out, r, s);
+    request_header(
+        r, "Location",
+        ax_arena_printf(&r->mem, "/models/%s/versions/%lld", s->name, (long long)s->version));
+    served_release(s);
+    request_done(r, 201, "application/json");
+}
+
+void models_put(request *r)
+{
+    int bad = 0;
+    if (!repository_name_ok(r->param[0]))
+        bad = bad_name(r);
+    else if (!r->received)
+        bad = problem_set(&r->why, 400, "empty_body", "the body is empty: expected a model file");
+    else if (app_get_state(r->app) == APP_LOADING) {
+        bad = problem_set(&r->why, 503, "loading", "the models are being loaded");
+        r->why.retry_after = 1;
+    }
+    if (bad)
+        request_refuse(r);
+    else
+        request_offload(r, r->app->admin, put_model);
+}
+
+static void remove_model(request *r)
+{
+    int64_t version;
+    int removed;
+    if (version_of(r, &version) < 0 ||
+        repository_remove(r->app->models, r->param[0], version, &removed, &r->why) < 0) {
+        request_refuse(r);
+        return;
+    }
+    buf_str(&r->out, "{\"removed\":");
+    buf_json(&r->out, r->param[0]);
+    buf_printf(&r->out, ",\"versions\":%d}\n", removed);
+    request_done(r, 200, "application/json");
+}
+
+void models_delete(request *r)
+{
+    if (repository_name_ok(r->param[0])) {
+        request_offload(r, r->app->admin, remove_model);
+        return;
+    }
+    bad_name(r);
+    request_refuse(r);
+}
+
+static void reload(request *r)
+{
+    repository_report report;
+    int failed = repository_load(r->app->models, &report);
+    buf_printf(&r->out, "{\"kept\":%d,\"loaded\":%d,\"removed\":%d,\"failed\":[", report.kept,
+               report.loaded, report.removed);
+    buf_add(&r->out, report.failures.data, report.failures.len);
+    buf_str(&r->out, "]");
+    if (failed)
+        buf_printf(
+            &r->out,
+            ",\"error\":\"%d model files could not be loaded; what was served before stays\","
+            "\"code\":\"reload_failed\"",
+            failed);
+    buf_str(&r->out, "}\n");
+    buf_free(&report.failures);
+    request_done(r, failed ? 422 : 200, "application/json");
+}
+
+void models_reload(request *r)
+{
+    request_offload(r, r->app->admin, reload);
+}

@@ -1,0 +1,341 @@
+/* predict.c - POST /predict in all its forms: from the body to a ticket, from the ticket to an
+ * answer.
+ *
+ * Small JSON bodies are read in the event loop, straight into the buffers the model takes; pictures
+ * and large bodies are read by a worker, so that the loop goes on answering others. */
+#include "predict.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "handlers.h"
+
+enum { LARGE = 128 * 1024 }; /* bytes of a body that the loop still reads itself: about 60 us */
+
+/* ---- which model
+ * --------------------------------------------------------------------------------- */
+
+static int path_version(const char *s, int64_t *out, problem *why)
+{
+    char *end;
+    *out = 0;
+    if (!*s)
+        return 0;
+    long long v = *s >= '1' && *s <= '9' && strlen(s) < 18 ? strtoll(s, &end, 10) : 0;
+    if (v <= 0 || *end)
+        return problem_set(why, 404, "unknown_version", "'%s' is not a version: 1, 2, ...", s);
+    *out = v;
+    return 0;
+}
+
+/* Make p->model the one that the path, the query or the body (named, may be NULL) asks for. */
+static int choose_model(predict *p, const char *named, problem *why)
+{
+    const request *r = p->r;
+    const char *outer = r->param[0][0] ? r->param[0] : request_query(r, "model");
+    int64_t version;
+    if (named && outer && strcmp(named, outer)) {
+        problem_set(why, 400, "conflict", "the body asks for model '%.64s', the URL for '%.64s'",
+                    named, outer);
+        snprintf(why->err.at, sizeof why->err.at, "model");
+        return -1;
+    }
+    if (path_version(r->param[1], &version, why) < 0)
+        return -1;
+    const char *name = outer ? outer : named;
+    if (p->model && (!name || !strcmp(p->model->name, name)))
+        return 0;
+    served *s = repository_acquire(r->app->models, name, version, why);
+    if (!s)
+        return -1;
+    served_release(p->model);
+    p->model = s;
+    return 0;
+}
+
+static int find_ports(void *ctx, const char *name, const ax_port **ports, int *n, problem *why)
+{
+    predict *p = ctx;
+    if (choose_model(p, name, why) < 0)
+        return -1;
+    *ports = p->model->info->inputs;
+    *n = p->model->info->n_inputs;
+    return 0;
+}
+
+/* ---- options outside of JSON
+ * ---------------------------------------------------------------------- */
+
+static int query_int(const request *r, const char *name, int64_t lo, int64_t hi, int64_t *out,
+                     problem *why)
+{
+    const char *s = request_query(r, name);
+    char *end;
+    if (!s)
+        return 0;
+    long long v = strtoll(s, &end, 10);
+    if (!*s || *end || v < lo || v > hi) {
+        problem_set(why, 400, "out_of_range", "%s: '%.40s' is not a whole number from %lld to %lld",
+                    name, s, (long long)lo, (long long)hi);
+        snprintf(why->err.at, sizeof why->err.at, "%s", name);
+        return -1;
+    }
+    *out = v;
+    return 0;
+}
+
+static int query_outputs(request *r, wire_request *a, problem *why)
+{
+    const char *s = request_query(r, "outputs");
+    char *copy = s ? ax_arena_strdup(&r->mem, s) : NULL, *save = NULL;
+    if (s && !copy)
+        return problem_set(why, 503, "out_of_memory", "out of memory");
+    for (char *name = s ? strtok_r(copy, ",", &save) : NULL; name;
+         name = strtok_r(NULL, ",", &save)) {
+        if (a->n_outputs == WIRE_OUTPUTS)
+            return problem_set(why, 400, "limit_exceeded", "more than %d outputs in one request",
+                               WIRE_OUTPUTS);
+        a->outputs[a->n_outputs++] = name;
+    }
+    return 0;
+}
+
+/* The options of a body that is not JSON come in the query. */
+static int read_query(predict *p, problem *why)
+{
+    request *r = p->r;
+    wire_request *a = &p->args;
+    const char *timings = request_query(r, "timings"), *word = request_query(r, "non_finite");
+    a->timings = timings && strcmp(timings, "0") && strcmp(timings, "false");
+    int policy = word ? wire_non_finite_word(word) : NON_FINITE_ERROR;
+    if (policy < 0)
+        return problem_set(why, 400, "invalid",
+                           "non_finite: '%.40s' is not one of error, null, string", word);
+    a->non_finite = (wire_non_finite)policy;
+    if (query_int(r, "top", 1, 1000000, &a->top, why) < 0 ||
+        query_int(r, "deadline_ms", 1, 86400000, &a->deadline_ms, why) < 0)
+        return -1;
+    return query_outputs(r, a, why);
+}
+
+static const ax_port *only_input(predict *p, const char *what, problem *why)
+{
+    const ax_model_info *m = p->model->info;
+    if (m->n_inputs == 1 && m->inputs[0].dtype == AX_F32)
+        return &m->inputs[0];
+    problem_set(why, 422, "unsupported", "model '%s' cannot take %s: it needs one float32 input",
+                p->model->name, what);
+    ax_err_hint(&why->err, "send JSON: {\"inputs\":...}");
+    return NULL;
+}
+
+static int read_raw(predict *p, problem *why)
+{
+    request *r = p->r;
+    const ax_port *in = only_input(p, "raw float32", why);
+    if (!in)
+        return -1;
+    size_t row = (size_t)ax_shape_count(&in->shape) * sizeof(float);
+    if (!r->body.len || r->body.len % row) {
+        char shape[128];
+        problem_set(why, 400, "shape_mismatch",
+                    "the body has %zu bytes, a sample of shape %s has %zu", r->body.len,
+                    wire_shape(&in->shape, shape, sizeof shape), row);
+        problem_expect(why, "%zu", row);
+        problem_got(why, "%zu", r->body.len);
+        return ax_err_hint(&why->err, "little-endian float32, one sample behind the other");
+    }
+    p->args.rows = (int64_t)(r->body.len / row);
+    if (p->args.rows > r->app->cfg.max_rows)
+        return problem_set(why, 413, "too_many_samples",
+                           "%lld samples in one request, at most %lld are taken",
+                           (long long)p->args.rows, (long long)r->app->cfg.max_rows);
+    const float *x = p->args.data[0] = r->body.data;
+    for (size_t i = 0; i < r->body.len / sizeof(float); i++)
+        if (!isfinite(x[i])) {
+            problem_set(why, 400, "out_of_range", "inputs[%zu][%zu] is not a finite number",
+                        i / (row / 4), i % (row / 4));
+            snprintf(why->err.at, sizeof why->err.at, "inputs[%zu][%zu]", i / (row / 4),
+                     i % (row / 4));
+            return -1;
+        }
+    return 0;
+}
+
+/* A picture fits an input of (channels, height, width) or (height, width). */
+static int read_picture(predict *p, problem *why)
+{
+    request *r = p->r;
+    ax_err err;
+    char shape[128];
+    const ax_port *in = only_input(p, "a picture", why);
+    if (!in)
+        return -1;
+    const ax_shape *s = &in->shape;
+    int64_t c = s->rank == 3 ? s->dim[0] : 1;
+    if (s->rank < 2 || s->rank > 3 || (c != 1 && c != 3)) {
+        problem_set(why, 422, "not_a_picture",
+                    "the input of model '%s' has shape %s, which is no picture", p->model->name,
+                    wire_shape(s, shape, sizeof shape));
+        return ax_err_hint(&why->err,
+                           "pictures need (channels, height, width) with 1 or 3 channels");
+    }
+    float *x = ax_arena_raw(&r->mem, (size_t)ax_shape_count(s) * sizeof(float));
+    if (!x)
+        return problem_set(why, 503, "out_of_memory", "out of memory");
+    if (ax_image_decode((const uint8_t *)r->body.data, r->body.len, (int)c,
+                        (int)s->dim[s->rank - 2], (int)s->dim[s->rank - 1], x, &err) < 0) {
+        problem_from(why, &err);
+        if (why->status > 422 && why->status != 503)
+            why->status = 400;
+        return -1;
+    }
+    p->args.data[0] = x;
+    p->args.rows = 1;
+    return 0;
+}
+
+/* ---- from the body to a ticket
+ * ---------------------------------------------------------------------- */
+
+static int64_t classes_of(const ax_model_info *m)
+{
+    return m->n_outputs == 1 ? ax_shape_count(&m->outputs[0].shape) : 0;
+}
+
+static int check_options(predict *p, problem *why)
+{
+    const ax_model_info *m = p->model->info;
+    const wire_request *a = &p->args;
+    int64_t n = classes_of(m);
+    if (a->top && !m->classifies && !m->labels) {
+        problem_set(why, 422, "no_classes", "model '%s' has no classes to rank", p->model->name);
+        snprintf(why->err.at, sizeof why->err.at, "top");
+        return -1;
+    }
+    if (a->top > n) {
+        problem_set(why, 400, "out_of_range", "top is %lld, model '%s' has %lld classes",
+                    (long long)a->top, p->model->name, (long long)n);
+        snprintf(why->err.at, sizeof why->err.at, "top");
+        problem_expect(why, "\"1 to %lld\"", (long long)n);
+        problem_got(why, "%lld", (long long)a->top);
+        return -1;
+    }
+    if (p->r->accept_raw && (a->n_outputs ? a->n_outputs : m->n_outputs) != 1) {
+        problem_set(why, 406, "not_acceptable", "a raw answer holds one output, this would be %d",
+                    a->n_outputs ? a->n_outputs : m->n_outputs);
+        return ax_err_hint(&why->err, "name one: ?outputs=%s", m->outputs[0].name);
+    }
+    return 0;
+}
+
+static void ticket_finished(ticket *t);
+
+static void free_job(request *r)
+{
+    predict *p = r->job;
+    if (p) {
+        served_release(p->model);
+        p->model = NULL;
+    }
+    r->job = NULL;
+}
+
+/* The client went away while its ticket waited in the loop. */
+static void cancel(request *r)
+{
+    predict *p = r->job;
+    if (p)
+        batcher_cancel(&p->ticket);
+    free_job(r);
+}
+
+static void refuse(request *r)
+{
+    free_job(r);
+    request_refuse(r);
+}
+
+static int read_body(predict *p)
+{
+    request *r = p->r;
+    problem *why = &r->why;
+    if (r->type & (BODY_JSON | BODY_FORM | BODY_NONE))
+        return wire_parse(r->body.data ? r->body.data : "", r->body.len, r->app->cfg.max_rows,
+                          find_ports, p, &r->mem, &p->args, why);
+    if (choose_model(p, NULL, why) < 0 || read_query(p, why) < 0)
+        return -1;
+    return r->type == BODY_RAW ? read_raw(p, why) : read_picture(p, why);
+}
+
+static void start(request *r)
+{
+    int64_t t = now_ns();
+    predict *p = r->job;
+    int64_t ms = r->app->cfg.request_timeout_ms;
+    if (read_body(p) < 0 || check_options(p, &r->why) < 0) {
+        refuse(r);
+        return;
+    }
+    if (p->args.deadline_ms && p->args.deadline_ms < ms)
+        ms = p->args.deadline_ms;
+    p->ticket = (ticket){.r = r,
+                         .model = p->model,
+                         .args = &p->args,
+                         .finish = ticket_finished,
+                         .deadline = r->start + ms * 1000000};
+    r->parse_ns = now_ns() - t;
+    r->cancel = cancel;
+    if (batcher_submit(&p->ticket, &r->why) < 0)
+        refuse(r);
+}
+
+/* ---- from the ticket to an answer
+ * -------------------------------------------------------------------- */
+
+static void ticket_finished(ticket *t)
+{
+    request *r = t->r;
+    predict *p = r->job;
+    const char *type = "application/json";
+    int64_t now = now_ns();
+    int failed = t->state == TICKET_FAILED;
+    if (t->started) {
+        r->queue_ns = t->started - t->queued;
+        r->compute_ns = t->finished - t->started;
+    }
+    if (!failed && now > t->deadline)
+        failed = problem_set(&r->why, 504, "deadline_exceeded",
+                             "the prediction came too late for its deadline") < 0;
+    if (!failed) {
+        failed = predict_render(p, &type) < 0;
+        r->render_ns = now_ns() - now;
+    }
+    metrics_predict(p->model->stats, p->args.rows, now_ns() - r->start, r->compute_ns,
+                    failed && r->why.status >= 500);
+    if (failed) {
+        refuse(r);
+        return;
+    }
+    request_header(r, "Server-Timing", request_timing(r));
+    free_job(r);
+    request_done(r, 200, type);
+}
+
+void predict_handle(request *r)
+{
+    predict *p = AX_NEW(&r->mem, predict);
+    if (!p) {
+        problem_set(&r->why, 503, "out_of_memory", "out of memory");
+        request_refuse(r);
+        return;
+    }
+    p->r = r;
+    r->job = p;
+    if (r->body.len > LARGE || r->type == BODY_PNG || r->type == BODY_JPEG)
+        request_offload(r, r->app->work, start);
+    else
+        start(r);
+}

@@ -1,0 +1,28 @@
+/* repository_set.h - what repository.c and repository_files.c share. */
+#ifndef SERVER_REPOSITORY_SET_H
+#define SERVER_REPOSITORY_SET_H
+
+#include "repository.h"
+
+/* An immutable set of model versions, sorted by name and version. */
+typedef struct model_set {
+    _Atomic int refs;
+    int n, names;   /* versions, and different names */
+    char *failures; /* of the load that made it: JSON objects separated by commas, or NULL */
+    served *item[];
+} model_set;
+
+struct repository {
+    char *folder;
+    const char *default_model; /* borrowed from the configuration */
+    pthread_mutex_t lock;      /* guards set */
+    model_set *set;            /* NULL until the first load */
+};
+
+model_set *set_acquire(repository *r); /* NULL before the first load */
+void set_release(model_set *set);
+
+/* Swap in a set of these items (a reference is taken of each). -1 when memory is out. */
+int set_publish(repository *r, served **items, int n, const char *failures);
+
+#endif

@@ -1,0 +1,141 @@
+/* request.h - one request from its first byte to its last.
+ *
+ * It belongs to the event loop that owns its connection. A handler either answers at once or starts
+ * work elsewhere and answers later with request_done(), from any thread; between those two moments
+ * the request is lent to that work and the loop leaves it alone. It lives until the transport has
+ * sent the answer or lost the client, whichever comes last. */
+#ifndef SERVER_REQUEST_H
+#define SERVER_REQUEST_H
+
+#include "app.h"
+#include "buf.h"
+#include "problem.h"
+#include "workers.h"
+
+/* Content types a body may have; a route accepts a set of them. */
+enum {
+    BODY_JSON = 1,
+    BODY_FORM = 2, /* what curl -d says when nobody tells it better */
+    BODY_RAW = 4,  /* application/octet-stream                      */
+    BODY_PNG = 8,
+    BODY_JPEG = 16,
+    BODY_OTHER = 32,
+    BODY_NONE = 64 /* no Content-Type                               */
+};
+
+typedef enum request_state {
+    REQUEST_READING, /* head and body arrive                                       */
+    REQUEST_WAITING, /* handed to a handler, which has not answered yet            */
+    REQUEST_READY,   /* the answer is in status, out, headers                      */
+    REQUEST_SENT     /* the transport has it                                       */
+} request_state;
+
+typedef enum http_method {
+    METHOD_GET,
+    METHOD_HEAD,
+    METHOD_POST,
+    METHOD_PUT,
+    METHOD_DELETE,
+    METHOD_OPTIONS,
+    METHODS
+} http_method;
+
+enum { REQUEST_QUERY = 16, REQUEST_HEADERS = 8, PARAM_MAX = 64 };
+
+typedef struct request {
+    app *app;
+    struct loop *loop;
+    struct conn *conn;
+    void *transport; /* http.c's connection                                        */
+    const struct route *route;
+    http_method method;
+    request_state state;
+    int suspended; /* the transport sleeps until request_done                     */
+    int away;      /* lent to another thread                                      */
+    int close;     /* close the connection after the answer                       */
+    int swallow;   /* refused already: read the body, then say so                 */
+    /* of the head */
+    char param[2][PARAM_MAX + 1]; /* {name}, {version} of the path                   */
+    char id[80], host[128], path[128];
+    const char *origin; /* to allow in the answer, or NULL                 */
+    const char *query[REQUEST_QUERY][2];
+    int n_query;
+    int type; /* BODY_*                                                      */
+    int accept_raw;
+    int64_t length; /* Content-Length, -1 unknown                                  */
+    int64_t limit;  /* of the body                                                 */
+    /* of the body */
+    buf body;
+    int64_t received;
+    int file; /* descriptor of the file the body goes to, or -1              */
+    char *file_path;
+    /* the answer */
+    int status;
+    const char *out_type;
+    buf out;
+    struct {
+        const char *name, *value;
+    } header[REQUEST_HEADERS];
+    int n_headers;
+    problem why;
+    /* times, monotonic ns */
+    int64_t start, body_done, ready;
+    int64_t parse_ns, queue_ns, compute_ns, render_ns;
+    ax_arena mem; /* dies with the request                                       */
+    void *job;    /* of the handler                                              */
+    void (*cancel)(struct request *r); /* the client went away while WAITING         */
+    void (*work)(struct request *r);   /* for request_offload                        */
+    task task;                         /* the same                                   */
+    int64_t deadline; /* answered 504 then, if the handler has not answered; 0: none */
+    int (*expire)(struct request *r); /* take it back from where it waits: 1 when done */
+    struct request *next, *prev;      /* the loop's list of waiting requests, or its free list */
+    struct request *mail;             /* the loop's mailbox                         */
+} request;
+
+/* ---- for handlers ---------------------------------------------------------------------------- */
+
+/* Value of a query parameter, NULL when absent. */
+const char *request_query(const request *r, const char *name);
+
+/* Answer with r->out as it is. From any thread, once. */
+void request_done(request *r, int status, const char *content_type);
+
+/* Answer with r->why. */
+void request_refuse(request *r);
+
+/* A header of the answer; name is a literal, value lives in r->mem or for ever. */
+void request_header(request *r, const char *name, const char *value);
+
+/* Run fn(r) on a worker thread; it must answer. The request is away until then. */
+void request_offload(request *r, workers *w, void (*fn)(request *r));
+
+/* The client has hung up: its half of the connection is closed. Costs a system call. */
+int request_abandoned(const request *r);
+
+/* ---- for the transport ------------------------------------------------------------------------
+ */
+
+request *request_new(struct loop *l, struct conn *c);
+void request_free(request *r);
+
+/* The head is there: route, key, limits. `key` and `origin` are the headers Authorization and
+ * Origin or NULL. 0, or -1 with r->why set: refuse before reading the body. */
+int request_begin(request *r, const char *method, const char *path, const char *key,
+                  const char *origin);
+
+/* A piece of the body: 0, or -1 with r->why. */
+int request_body(request *r, const char *data, size_t n);
+
+/* The body is complete: call the handler. */
+void request_dispatch(request *r);
+
+/* Everything is sent, or the client is gone (aborted): metrics, one log line. */
+void request_account(request *r, int aborted);
+
+/* Set r->id: echo a decent X-Request-Id or make one. */
+void request_set_id(request *r, const char *given);
+
+/* "total;dur=..." for Server-Timing, into the arena. */
+const char *request_timing(request *r);
+
+#endif

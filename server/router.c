@@ -1,0 +1,106 @@
+/* router.c - the table of routes; see router.h. */
+#include "router.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "handlers.h"
+
+const char *const method_names[METHODS] = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"};
+
+enum {
+    PREDICT = BODY_JSON | BODY_FORM | BODY_RAW | BODY_PNG | BODY_JPEG | BODY_NONE,
+    FILES = BODY_RAW | BODY_FORM | BODY_OTHER | BODY_NONE,
+    NOTHING = BODY_JSON | BODY_FORM | BODY_NONE
+};
+
+// clang-format off
+const route routes[] = {
+    {METHOD_POST,   "/predict",                                 predict_handle, LIMIT_BODY,  PREDICT, 0, "predict with the default model, or the one that the body names"},
+    {METHOD_POST,   "/models/{name}/predict",                   predict_handle, LIMIT_BODY,  PREDICT, 0, "predict with this model"},
+    {METHOD_POST,   "/models/{name}/versions/{version}/predict", predict_handle, LIMIT_BODY, PREDICT, 0, "predict with this version of the model"},
+    {METHOD_GET,    "/models",                                  models_list,    LIMIT_NONE,  0,       0, "all models"},
+    {METHOD_POST,   "/models/reload",                           models_reload,  LIMIT_BODY,  NOTHING, 0, "look at the models folder again"},
+    {METHOD_GET,    "/models/{name}",                           models_get,     LIMIT_NONE,  0,       0, "inputs, outputs, layers and versions of a model"},
+    {METHOD_PUT,    "/models/{name}",                           models_put,     LIMIT_MODEL, FILES,   ROUTE_TO_FILE, "a model file becomes a new version"},
+    {METHOD_DELETE, "/models/{name}",                           models_delete,  LIMIT_NONE,  0,       0, "remove a model and its files"},
+    {METHOD_GET,    "/models/{name}/versions/{version}",        models_get,     LIMIT_NONE,  0,       0, "one version of a model"},
+    {METHOD_DELETE, "/models/{name}/versions/{version}",        models_delete,  LIMIT_NONE,  0,       0, "remove one version and its file"},
+    {METHOD_GET,    "/",                                        system_root,    LIMIT_NONE,  0,       0, "what is here, with curl lines to try"},
+    {METHOD_GET,    "/health",                                  system_ready,   LIMIT_NONE,  0,       ROUTE_OPEN | ROUTE_QUIET, "200 when requests can be answered, else 503"},
+    {METHOD_GET,    "/readyz",                                  system_ready,   LIMIT_NONE,  0,       ROUTE_OPEN | ROUTE_QUIET, "the same"},
+    {METHOD_GET,    "/healthz",                                 system_live,    LIMIT_NONE,  0,       ROUTE_OPEN | ROUTE_QUIET, "200 while the process runs"},
+    {METHOD_GET,    "/livez",                                   system_live,    LIMIT_NONE,  0,       ROUTE_OPEN | ROUTE_QUIET, "the same"},
+    {METHOD_GET,    "/metrics",                                 system_metrics, LIMIT_NONE,  0,       ROUTE_OPEN | ROUTE_QUIET, "numbers for Prometheus"},
+    {METHOD_GET,    "/version",                                 system_version, LIMIT_NONE,  0,       0, "version and machine"},
+};
+// clang-format on
+
+const int n_routes = sizeof routes / sizeof *routes;
+
+/* Does path have the form of pattern? Segments for {..} are copied to param. */
+static int fits(const char *pattern, const char *path, route_match *m)
+{
+    int n = 0;
+    for (;;) {
+        if (*pattern == '{') {
+            size_t len = strcspn(path, "/");
+            if (!len)
+                return 0;
+            m->bad_param |= len > PARAM_MAX;
+            snprintf(m->param[n++], PARAM_MAX + 1, "%.*s", (int)len, path);
+            path += len;
+            pattern = strchr(pattern, '}') + 1;
+        } else if (*pattern != *path) {
+            return !*pattern && path[0] == '/' && !path[1] && n; /* one slash too many is fine */
+        } else if (!*pattern) {
+            return 1;
+        } else {
+            pattern++, path++;
+        }
+    }
+}
+
+void router_find(http_method m, const char *path, route_match *out)
+{
+    out->route = NULL;
+    out->allowed = 0;
+    out->bad_param = 0;
+    for (int i = 0; i < n_routes; i++) {
+        const route *r = &routes[i];
+        if (path[1] != r->path[1]) /* most rows end here */
+            continue;
+        route_match here = {.route = NULL};
+        if (!fits(r->path, path, &here))
+            continue;
+        out->allowed |= 1u << r->method;
+        if (r->method == METHOD_GET)
+            out->allowed |= 1u << METHOD_HEAD;
+        if (!out->route && (r->method == m || (m == METHOD_HEAD && r->method == METHOD_GET))) {
+            *out = (route_match){.route = r, .allowed = out->allowed, .bad_param = here.bad_param};
+            memcpy(out->param, here.param, sizeof here.param);
+            if (m == METHOD_POST && !here.param[0][0])
+                return; /* the hot ones */
+        }
+    }
+    if (out->allowed)
+        out->allowed |= 1u << METHOD_OPTIONS;
+}
+
+const char *router_nearest(const char *path)
+{
+    const char *paths[64];
+    int n = 0;
+    for (; n < n_routes && n < 64; n++)
+        paths[n] = routes[n].path;
+    return ax_nearest(path, paths, n);
+}
+
+void router_allow(unsigned allowed, char *out, size_t size)
+{
+    int n = 0;
+    out[0] = 0;
+    for (int i = 0; i < METHODS && n < (int)size; i++)
+        if (allowed >> i & 1)
+            n += snprintf(out + n, size - (size_t)n, "%s%s", n ? ", " : "", method_names[i]);
+}

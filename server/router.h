@@ -1,0 +1,49 @@
+/* router.h - which handler answers which path, and what it accepts.
+ *
+ * One row adds a route: its limits, key rule, content types, metrics label and line of
+ * documentation are in the row. */
+#ifndef SERVER_ROUTER_H
+#define SERVER_ROUTER_H
+
+#include "request.h"
+
+typedef enum body_limit { LIMIT_NONE, LIMIT_BODY, LIMIT_MODEL } body_limit;
+
+enum {
+    ROUTE_OPEN = 1,   /* needs no API key                                   */
+    ROUTE_QUIET = 2,  /* not logged at level info when it went well          */
+    ROUTE_TO_FILE = 4 /* the body goes to a file in the models folder        */
+};
+
+typedef struct route {
+    http_method method;
+    const char *path; /* "/models/{name}": {..} takes one segment            */
+    void (*handle)(request *r);
+    body_limit limit;
+    int types; /* BODY_* accepted; 0: no body                         */
+    int flags;
+    const char *doc; /* one line                                            */
+} route;
+
+extern const route routes[];
+extern const int n_routes;
+
+typedef struct route_match {
+    const route *route; /* NULL: none                                          */
+    unsigned allowed;   /* bit per method that the path has; 0: unknown path   */
+    char param[2][PARAM_MAX + 1];
+    int bad_param; /* a segment is longer than PARAM_MAX                  */
+} route_match;
+
+/* HEAD takes the row of GET. */
+void router_find(http_method m, const char *path, route_match *out);
+
+/* The pattern most like an unknown path, or NULL. */
+const char *router_nearest(const char *path);
+
+/* "GET, HEAD, PUT" into out. */
+void router_allow(unsigned allowed, char *out, size_t size);
+
+extern const char *const method_names[METHODS];
+
+#endif

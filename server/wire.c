@@ -1,0 +1,530 @@
+/* wire.c - the predict body: syntax, options, and which model the inputs are for; see wire.h.
+ *
+ * The inputs may come before the name of the model they are meant for. They are then read for the
+ * default model at once, which is nearly always right, and read again if the name says otherwise.
+ */
+#include "wire.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "number.h"
+#include "wire_cursor.h"
+
+/* ---- syntax ---------------------------------------------------------------------------------- */
+
+static void place(const cursor *c, char *at, size_t size)
+{
+    int n = snprintf(at, size, "%s%s%.60s", c->field ? c->field : "", c->port ? "." : "",
+                     c->port ? c->port : "");
+    for (int i = 0; i < c->depth && n < (int)size; i++)
+        n += snprintf(at + n, size - (size_t)n, "[%lld]", (long long)c->index[i]);
+}
+
+int wire_fail(cursor *c, const char *code, const char *fmt, ...)
+{
+    char text[300], at[sizeof c->why->err.at];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    place(c, at, sizeof at);
+    problem_set(c->why, 400, code, "%s%s%s", at, at[0] ? ": " : "", text);
+    memcpy(c->why->err.at, at, sizeof at);
+    return -1;
+}
+
+/* What stands at p, for people: "a string", "the end of the body", "'x'". */
+static const char *seen(const cursor *c, char *text, size_t size)
+{
+    if (c->p >= c->end)
+        return "the end of the body";
+    switch (*c->p) {
+    case '"':
+        return "a string";
+    case '{':
+        return "an object";
+    case '[':
+        return "an array";
+    case 't':
+    case 'f':
+        return "a boolean";
+    case 'n':
+        return "null";
+    }
+    if (strchr("-0123456789", *c->p))
+        return "a number";
+    unsigned char x = (unsigned char)*c->p;
+    snprintf(text, size, x > ' ' && x < 0x7f ? "'%c'" : "byte 0x%02x", x);
+    return text;
+}
+
+int wire_expected(cursor *c, const char *what)
+{
+    char text[24];
+    const char *got = seen(c, text, sizeof text);
+    int value = c->p < c->end && strchr("\"{[tfn-0123456789", *c->p) != NULL;
+    wire_fail(c, value ? "wrong_type" : "parse_error", "expected %s, got %s at byte %lld", what,
+              got, (long long)(c->p - c->start));
+    problem_expect(c->why, "\"%s\"", what);
+    if (got != text)
+        problem_got(c->why, "\"%s\"", got);
+    return -1;
+}
+
+int wire_take(cursor *c, char x, const char *what)
+{
+    skip_space(c);
+    if (!at_char(c, x))
+        return wire_expected(c, what);
+    c->p++;
+    return 0;
+}
+
+/* Four hex digits at p, or -1. */
+static int hex4(const char *p, const char *end)
+{
+    int v = 0;
+    if (end - p < 4)
+        return -1;
+    for (int i = 0; i < 4; i++) {
+        int x = p[i], lower = x | 32;
+        if (x >= '0' && x <= '9')
+            v = v * 16 + x - '0';
+        else if (lower >= 'a' && lower <= 'f')
+            v = v * 16 + lower - 'a' + 10;
+        else
+            return -1;
+    }
+    return v;
+}
+
+static int put_utf8(char *to, unsigned v)
+{
+    if (v < 0x80)
+        return to[0] = (char)v, 1;
+    if (v < 0x800)
+        return to[0] = (char)(0xc0 | v >> 6), to[1] = (char)(0x80 | (v & 63)), 2;
+    if (v < 0x10000)
+        return to[0] = (char)(0xe0 | v >> 12), to[1] = (char)(0x80 | (v >> 6 & 63)),
+               to[2] = (char)(0x80 | (v & 63)), 3;
+    to[0] = (char)(0xf0 | v >> 18), to[1] = (char)(0x80 | (v >> 12 & 63));
+    return to[2] = (char)(0x80 | (v >> 6 & 63)), to[3] = (char)(0x80 | (v & 63)), 4;
+}
+
+/* The escape behind a backslash; bytes written, or -1. */
+static int unescape(cursor *c, char *to)
+{
+    static const char from[] = "\"\\/bfnrt", into[] = "\"\\/\b\f\n\r\t";
+    if (c->p >= c->end)
+        return -1;
+    const char *k = *c->p ? strchr(from, *c->p) : NULL;
+    if (k)
+        return c->p++, *to = into[k - from], 1;
+    if (*c->p != 'u')
+        return -1;
+    int v = hex4(c->p + 1, c->end);
+    c->p += 5;
+    if (v >= 0xd800 && v < 0xdc00 && c->end - c->p >= 6 && c->p[0] == '\\' && c->p[1] == 'u') {
+        int low = hex4(c->p + 2, c->end);
+        if (low < 0xdc00 || low > 0xdfff)
+            return -1;
+        c->p += 6;
+        v = 0x10000 + ((v - 0xd800) << 10) + (low - 0xdc00);
+    }
+    if (v <= 0 || (v >= 0xd800 && v < 0xe000))
+        return -1; /* no lone surrogates, and no zero inside a C string */
+    return put_utf8(to, (unsigned)v);
+}
+
+const char *wire_string(cursor *c)
+{
+    if (!at_char(c, '"')) {
+        wire_expected(c, "a string");
+        return NULL;
+    }
+    const char *close = ++c->p;
+    while (close < c->end && *close != '"')
+        close += 1 + (*close == '\\');
+    if (close >= c->end || close - c->p > 4096) {
+        wire_fail(c, "parse_error",
+                  close >= c->end ? "a string does not end" : "a string is too long");
+        return NULL;
+    }
+    char *text = ax_arena_raw(c->mem, (size_t)(close - c->p) + 4), *to = text;
+    if (!text) {
+        problem_set(c->why, 503, "out_of_memory", "out of memory");
+        return NULL;
+    }
+    while (c->p < close) {
+        unsigned char x = (unsigned char)*c->p;
+        if (x < 0x20) {
+            wire_fail(c, "parse_error", "a control character 0x%02x inside a string", x);
+            return NULL;
+        }
+        if (x != '\\') {
+            int n = buf_utf8((const unsigned char *)c->p);
+            if (!n) {
+                wire_fail(c, "parse_error", "a string is not UTF-8");
+                return NULL;
+            }
+            memcpy(to, c->p, (size_t)n);
+            to += n;
+            c->p += n;
+            continue;
+        }
+        c->p++;
+        int n = unescape(c, to);
+        if (n < 0) {
+            wire_fail(c, "parse_error", "a bad escape inside a string");
+            return NULL;
+        }
+        to += n;
+    }
+    *to = 0;
+    c->p = close + 1;
+    return text;
+}
+
+int wire_skip(cursor *c)
+{
+    int depth = 0;
+    skip_space(c);
+    for (; c->p < c->end; c->p++) {
+        char x = *c->p;
+        if (x == '"') {
+            for (c->p++; c->p < c->end && *c->p != '"'; c->p++)
+                c->p += *c->p == '\\';
+            if (c->p >= c->end)
+                return -1;
+        } else if (x == '[' || x == '{') {
+            depth++;
+        } else if (x == ']' || x == '}') {
+            if (!depth)
+                return 0;
+            if (!--depth)
+                return c->p++, 0;
+        } else if (x == ',' && !depth) {
+            return 0;
+        }
+    }
+    return depth ? -1 : 0;
+}
+
+/* ---- fields ---------------------------------------------------------------------------------- */
+
+typedef struct parse {
+    cursor c;
+    wire_request *out;
+    wire_find find;
+    void *ctx;
+    int64_t max_rows;
+    const ax_port *ports; /* that the inputs were read for; NULL: not read         */
+    const char *inputs;   /* where the value of "inputs" is; NULL: not seen        */
+    problem later;        /* why it could not be read, unless the name comes later */
+    int pending;
+} parse;
+
+static int read_int(cursor *c, int64_t lo, int64_t hi, int64_t *out)
+{
+    int64_t v;
+    const char *q = c->p < c->end ? number_read_i64(c->p, c->end, &v) : NULL;
+    if (!q && !(c->p < c->end && strchr("-0123456789", *c->p)))
+        return wire_expected(c, "a whole number");
+    if (!q || v < lo || v > hi)
+        return wire_fail(c, "out_of_range", "expected a whole number from %lld to %lld",
+                         (long long)lo, (long long)hi);
+    *out = v;
+    c->p = q;
+    return 0;
+}
+
+static int field_model(parse *s)
+{
+    return (s->out->model = wire_string(&s->c)) ? 0 : -1;
+}
+
+static int field_top(parse *s)
+{
+    return read_int(&s->c, 1, 1000000, &s->out->top);
+}
+
+static int field_deadline(parse *s)
+{
+    return read_int(&s->c, 1, 86400000, &s->out->deadline_ms);
+}
+
+static int field_timings(parse *s)
+{
+    cursor *c = &s->c;
+    int yes = c->end - c->p >= 4 && !memcmp(c->p, "true", 4);
+    if (!yes && !(c->end - c->p >= 5 && !memcmp(c->p, "false", 5)))
+        return wire_expected(c, "true or false");
+    c->p += yes ? 4 : 5;
+    s->out->timings = yes;
+    return 0;
+}
+
+int wire_non_finite_word(const char *word)
+{
+    static const char *const words[] = {"error", "null", "string"};
+    for (int i = 0; i < 3; i++)
+        if (!strcmp(word, words[i]))
+            return i;
+    return -1;
+}
+
+static int field_non_finite(parse *s)
+{
+    const char *word = wire_string(&s->c);
+    if (!word)
+        return -1;
+    int v = wire_non_finite_word(word);
+    if (v < 0)
+        return wire_fail(&s->c, "invalid", "'%s' is not one of error, null, string", word);
+    s->out->non_finite = (wire_non_finite)v;
+    return 0;
+}
+
+static int field_outputs(parse *s)
+{
+    cursor *c = &s->c;
+    if (wire_take(c, '[', "an array of names") < 0)
+        return -1;
+    for (int more = 1; more; s->out->n_outputs++) {
+        int n = s->out->n_outputs;
+        c->depth = 0;
+        c->index[c->depth++] = n;
+        if (n == WIRE_OUTPUTS)
+            return wire_fail(c, "limit_exceeded", "more than %d outputs in one request", n);
+        skip_space(c);
+        if (!(s->out->outputs[n] = wire_string(c)))
+            return -1;
+        for (int i = 0; i < n; i++)
+            if (!strcmp(s->out->outputs[i], s->out->outputs[n]))
+                return wire_fail(c, "invalid", "'%s' is asked for twice", s->out->outputs[n]);
+        skip_space(c);
+        more = at_char(c, ',');
+        c->p += more;
+    }
+    c->depth = 0;
+    return wire_take(c, ']', "',' or ']' after the name");
+}
+
+/* ---- inputs ---------------------------------------------------------------------------------- */
+
+static int one_input(parse *s, const ax_port *port, int i, int first)
+{
+    int64_t rows;
+    int bare;
+    cursor *c = &s->c;
+    if (wire_tensor(c, port, s->max_rows, &s->out->data[i], &rows, &bare) < 0)
+        return -1;
+    if (!first && (rows != s->out->rows || bare != s->out->bare))
+        return wire_fail(c, "shape_mismatch", "%lld samples here, %lld in the other inputs",
+                         (long long)rows, (long long)s->out->rows);
+    s->out->rows = rows;
+    s->out->bare = bare;
+    return 0;
+}
+
+static int input_named(parse *s, int n, const char *name)
+{
+    const char *names[WIRE_INPUTS];
+    for (int i = 0; i < n; i++)
+        if (!strcmp(names[i] = s->ports[i].name, name))
+            return i;
+    const char *near = ax_nearest(name, names, n);
+    wire_fail(&s->c, "unknown_input", "the model has no input '%s'", name);
+    if (near || n == 1)
+        ax_err_hint(&s->c.why->err, "did you mean '%s'?", near ? near : names[0]);
+    return -1;
+}
+
+/* {"name":[...],...} */
+static int inputs_by_name(parse *s, int n)
+{
+    cursor *c = &s->c;
+    unsigned have = 0;
+    c->p++;
+    for (int more = 1; more;) {
+        skip_space(c);
+        const char *name = wire_string(c);
+        int i = name ? input_named(s, n, name) : -1;
+        if (i < 0)
+            return -1;
+        c->port = name;
+        if (have >> i & 1)
+            return wire_fail(c, "invalid", "the input is given twice");
+        if (wire_take(c, ':', "':' after the name") < 0)
+            return -1;
+        skip_space(c);
+        if (one_input(s, &s->ports[i], i, !have) < 0)
+            return -1;
+        have |= 1u << i;
+        c->port = NULL;
+        skip_space(c);
+        more = at_char(c, ',');
+        c->p += more;
+    }
+    if (wire_take(c, '}', "',' or '}' after the input") < 0)
+        return -1;
+    for (int i = 0; i < n; i++)
+        if (!(have >> i & 1))
+            return wire_fail(c, "missing_input", "the input '%s' is missing", s->ports[i].name);
+    return 0;
+}
+
+static int read_inputs(parse *s)
+{
+    cursor *c = &s->c;
+    int n;
+    s->ports = NULL;
+    c->port = NULL;
+    c->depth = 0;
+    if (s->find(s->ctx, s->out->model, &s->ports, &n, c->why) < 0)
+        return -1;
+    if (at_char(c, '{'))
+        return inputs_by_name(s, n);
+    if (n > 1) {
+        wire_expected(c, "an object with one entry per input");
+        return ax_err_hint(&c->why->err, "the model has %d inputs: {\"%s\":[...],\"%s\":[...]}", n,
+                           s->ports[0].name, s->ports[1].name);
+    }
+    return one_input(s, &s->ports[0], 0, 1);
+}
+
+static int field_inputs(parse *s)
+{
+    cursor *c = &s->c;
+    s->inputs = c->p;
+    if (!read_inputs(s))
+        return 0;
+    s->later = *c->why;
+    c->p = s->inputs;
+    c->depth = 0;
+    c->port = NULL;
+    if (s->out->model || wire_skip(c) < 0)
+        return -1;
+    s->pending = 1;
+    return 0;
+}
+
+/* Everything is read: were the inputs read for the right model? */
+static int settle_inputs(parse *s)
+{
+    const ax_port *ports;
+    int n;
+    if (!s->inputs) {
+        problem_set(s->c.why, 400, "missing_field", "the field 'inputs' is missing");
+        return ax_err_hint(&s->c.why->err, "{\"inputs\":[[...],...]}");
+    }
+    if (s->pending && !s->out->model) {
+        *s->c.why = s->later;
+        return -1;
+    }
+    if (s->out->model && s->find(s->ctx, s->out->model, &ports, &n, s->c.why) < 0)
+        return -1;
+    if (!s->pending && (!s->out->model || ports == s->ports))
+        return 0;
+    s->c.p = s->inputs;
+    s->c.field = "inputs";
+    return read_inputs(s);
+}
+
+// clang-format off
+static const struct {
+    const char *name;
+    int (*read)(parse *);
+} fields[] = {
+    {"inputs", field_inputs},      {"model", field_model},     {"top", field_top},
+    {"outputs", field_outputs},    {"timings", field_timings}, {"deadline_ms", field_deadline},
+    {"non_finite", field_non_finite}, {"instances", field_inputs},
+};
+// clang-format on
+
+enum { N_FIELDS = sizeof fields / sizeof *fields, F_INPUTS = 0, F_INSTANCES = N_FIELDS - 1 };
+
+static int unknown_field(parse *s, const char *name)
+{
+    const char *names[N_FIELDS];
+    for (int i = 0; i < N_FIELDS; i++)
+        names[i] = fields[i].name;
+    const char *near = ax_nearest(name, names, N_FIELDS);
+    problem_set(s->c.why, 400, "unknown_field", "unknown field '%.100s'", name);
+    snprintf(s->c.why->err.at, sizeof s->c.why->err.at, "%.100s", name);
+    if (near)
+        return ax_err_hint(&s->c.why->err, "did you mean '%s'?", near);
+    return ax_err_hint(&s->c.why->err,
+                       "known: inputs (or instances), model, top, outputs, timings, "
+                       "deadline_ms, non_finite");
+}
+
+static int read_field(parse *s, unsigned *have)
+{
+    cursor *c = &s->c;
+    c->field = NULL;
+    c->depth = 0;
+    skip_space(c);
+    const char *name = wire_string(c);
+    if (!name)
+        return -1;
+    int f = 0;
+    while (f < N_FIELDS && strcmp(fields[f].name, name))
+        f++;
+    if (f == N_FIELDS)
+        return unknown_field(s, name);
+    c->field = fields[f].name;
+    unsigned bit = 1u << (f == F_INSTANCES ? F_INPUTS : f);
+    if (*have & bit)
+        return wire_fail(c, "duplicate_field", "the field is given twice");
+    *have |= bit;
+    if (wire_take(c, ':', "':' after the name") < 0)
+        return -1;
+    skip_space(c);
+    return fields[f].read(s);
+}
+
+int wire_parse(const char *text, size_t len, int64_t max_rows, wire_find find, void *ctx,
+               ax_arena *mem, wire_request *out, problem *why)
+{
+    parse s;
+    s.c = (cursor){.p = text, .start = text, .end = text + len, .mem = mem, .why = why};
+    s.out = out;
+    s.find = find;
+    s.ctx = ctx;
+    s.max_rows = max_rows;
+    s.ports = NULL;
+    s.inputs = NULL;
+    s.pending = 0;
+    memset(out, 0, sizeof *out);
+    unsigned have = 0;
+    if (wire_take(&s.c, '{', "an object") < 0)
+        return -1;
+    skip_space(&s.c);
+    for (int more = !at_char(&s.c, '}'); more;) {
+        if (read_field(&s, &have) < 0)
+            return -1;
+        s.c.field = NULL;
+        s.c.depth = 0;
+        skip_space(&s.c);
+        more = at_char(&s.c, ',');
+        s.c.p += more;
+    }
+    if (wire_take(&s.c, '}', "',' or '}' after the value") < 0)
+        return -1;
+    skip_space(&s.c);
+    if (s.c.p < s.c.end)
+        return wire_expected(&s.c, "nothing behind the last brace");
+    return settle_inputs(&s);
+}
+
+const char *wire_shape(const ax_shape *s, char *out, size_t size)
+{
+    int n = snprintf(out, size, "[");
+    for (int i = 0; i < s->rank && n < (int)size; i++)
+        n += snprintf(out + n, size - (size_t)n, "%s%lld", i ? "," : "", (long long)s->dim[i]);
+    if (n < (int)size)
+        snprintf(out + n, size - (size_t)n, "]");
+    return out;
+}

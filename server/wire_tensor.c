@@ -1,0 +1,343 @@
+/* wire_tensor.c - nested or flat arrays of numbers, straight into a model's input buffer.
+ *
+ * How deep the first number sits decides how the array is to be read (batch or bare sample, nested
+ * or flat); from then on every level has a known length, so what is ragged or too long is found
+ * where it happens. Memory grows with the text that was really read: at most a few times the body.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "number.h"
+#include "wire_cursor.h"
+
+typedef struct layout {
+    const ax_port *port;
+    size_t size;                   /* bytes of an element                              */
+    int levels;                    /* brackets around a number                         */
+    int64_t want[AX_MAX_RANK + 2]; /* elements at each level; -1: the batch            */
+    int64_t count;                 /* elements of one sample                           */
+    int64_t max_rows;
+    const char *from; /* where the text of the tensor starts              */
+    char *data;
+    int64_t filled, capacity; /* elements                                         */
+} layout;
+
+static int reserve(cursor *c, layout *t, int64_t n)
+{
+    if (t->filled + n <= t->capacity)
+        return 0;
+    /* what this much text gave so far tells what the rest will give */
+    double rate = t->filled ? (double)t->filled / (double)(c->p - t->from) : 0;
+    int64_t guess = (int64_t)(rate * 1.05 * (double)(c->end - t->from)) + t->count;
+    int64_t capacity = t->filled + n > guess ? t->filled + n : guess;
+    char *data = ax_arena_raw(c->mem, (size_t)capacity * t->size);
+    if (!data)
+        return problem_set(c->why, 503, "out_of_memory", "the inputs do not fit into memory");
+    if (t->filled)
+        memcpy(data, t->data, (size_t)t->filled * t->size);
+    t->data = data;
+    t->capacity = capacity;
+    return 0;
+}
+
+/* The element at c->p is not what the input takes. */
+static int bad_element(cursor *c, const layout *t, int64_t i, float value)
+{
+    char text[32];
+    int n = 0;
+    c->index[c->depth++] = i;
+    while (c->p + n < c->end && n < 24 && !strchr(",] \t\r\n}", c->p[n]))
+        n++;
+    snprintf(text, sizeof text, "%.*s", n, c->p);
+    if (isinf(value))
+        return wire_fail(c, "out_of_range", "%s is beyond the largest %s", text,
+                         ax_dtype_name(t->port->dtype));
+    if (!strncmp(text, "NaN", 3) || !strncmp(text, "Inf", 3) || !strncmp(text, "-Inf", 4))
+        return wire_fail(c, "out_of_range", "%s is not a finite number, which inputs must be",
+                         text);
+    if (at_char(c, '['))
+        return wire_fail(c, "shape_mismatch",
+                         "expected a number, got an array: nested too deep here");
+    if (t->port->dtype != AX_F32 && t->port->dtype != AX_F64 && n && strchr("-0123456789", text[0]))
+        return wire_fail(c, "out_of_range", "%s is not a value of the input's type, %s", text,
+                         ax_dtype_name(t->port->dtype));
+    return wire_expected(c, "a number");
+}
+
+/* One element that is not float32. The byte behind it or NULL; *why as number_read tells. */
+static const char *read_other(const char *p, const char *end, ax_dtype dtype, char *to, float *why)
+{
+    int64_t v = 0;
+    const char *q;
+    *why = NAN;
+    if (dtype == AX_F64) {
+        double d;
+        q = number_read_f64(p, end, &d);
+        *why = (float)d;
+        memcpy(to, &d, sizeof d);
+        return q;
+    }
+    if (dtype == AX_BOOL && end - p >= 4 && !memcmp(p, "true", 4))
+        return *to = 1, p + 4;
+    if (dtype == AX_BOOL && end - p >= 5 && !memcmp(p, "false", 5))
+        return *to = 0, p + 5;
+    q = number_read_i64(p, end, &v);
+    if (dtype == AX_I64)
+        memcpy(to, &v, sizeof v);
+    else if (dtype == AX_I32 && v >= INT32_MIN && v <= INT32_MAX)
+        memcpy(to, &(int32_t){(int32_t)v}, 4);
+    else if ((dtype == AX_U8 && v >= 0 && v <= 255) || (dtype == AX_BOOL && v >= 0 && v <= 1))
+        *to = (char)v;
+    else
+        return NULL;
+    return q;
+}
+
+/* Elements left up to the bracket that closes this array, c->p at one of them. For messages. */
+static int64_t count_rest(cursor *c)
+{
+    for (int64_t n = 0;; n++) {
+        skip_space(c);
+        if (c->p >= c->end || *c->p == ']' || wire_skip(c) < 0)
+            return n;
+        skip_space(c);
+        if (at_char(c, ','))
+            c->p++;
+    }
+}
+
+static int wrong_length(cursor *c, const layout *t, int64_t want, int64_t got)
+{
+    char shape[128];
+    wire_fail(c, "shape_mismatch", "expected %lld elements, got %lld", (long long)want,
+              (long long)got);
+    problem_expect(c->why, "%lld", (long long)want);
+    problem_got(c->why, "%lld", (long long)got);
+    ax_err_hint(&c->why->err, "a sample of input '%s' has shape %s, or is a flat array of %lld",
+                t->port->name, wire_shape(&t->port->shape, shape, sizeof shape),
+                (long long)t->count);
+    return -1;
+}
+
+static int too_many_rows(cursor *c, const layout *t)
+{
+    problem_set(c->why, 413, "too_many_samples", "more than %lld samples in one request",
+                (long long)t->max_rows);
+    snprintf(c->why->err.at, sizeof c->why->err.at, "%s", c->field);
+    return ax_err_hint(&c->why->err, "send them in parts, or raise --max-rows");
+}
+
+static const char *behind_space(const char *p, const char *end)
+{
+    while (p < end && (*p == ' ' || *p == '\n' || *p == '\r' || *p == '\t'))
+        p++;
+    return p;
+}
+
+/* The hot loop: up to n float32 with their commas. Stops before what is not a number, for the
+ * careful loop to say so. *open: a comma was the last thing read. */
+static int64_t read_floats(cursor *c, float *to, int64_t n, int *open)
+{
+    const char *p = c->p, *end = c->end;
+    int64_t i = 0;
+    *open = 1;
+    while (i < n) {
+        if (p < end && *p <= ' ')
+            p = behind_space(p, end);
+        const char *q = number_read(p, end, to + i);
+        if (!q)
+            break;
+        i++;
+        p = q < end && *q == ',' ? q : behind_space(q, end);
+        if (p >= end || *p != ',') {
+            *open = 0;
+            break;
+        }
+        p++;
+    }
+    c->p = p;
+    return i;
+}
+
+/* The numbers of one innermost array, c->p behind its bracket; takes the closing one. */
+static int read_numbers(cursor *c, layout *t, int64_t want)
+{
+    int64_t i = 0, limit = want < 0 ? t->max_rows : want;
+    int open = 1, plain = t->port->dtype == AX_F32;
+    if (want >= 0 && reserve(c, t, want) < 0)
+        return -1;
+    if (want >= 0 && plain) {
+        i = read_floats(c, (float *)t->data + t->filled, want, &open);
+        t->filled += i;
+    }
+    for (; open && i < limit; i++) {
+        float value = NAN;
+        const char *q = NULL;
+        if (want < 0 && reserve(c, t, 1) < 0)
+            return -1;
+        char *to = t->data + (size_t)t->filled * t->size;
+        skip_space(c);
+        if (c->p < c->end) {
+            if (plain) {
+                q = number_read_slow(c->p, c->end, &value);
+                memcpy(to, &value, 4);
+            } else {
+                q = read_other(c->p, c->end, t->port->dtype, to, &value);
+            }
+        }
+        if (!q) {
+            if (!i && at_char(c, ']'))
+                break;
+            return bad_element(c, t, i, value);
+        }
+        c->p = q;
+        t->filled++;
+        skip_space(c);
+        open = at_char(c, ',');
+        c->p += open;
+    }
+    if (open && i == limit && i) {
+        if (want < 0)
+            return too_many_rows(c, t);
+        int64_t rest = count_rest(c);
+        return rest ? wrong_length(c, t, want, want + rest) : wire_expected(c, "a number");
+    }
+    if (!at_char(c, ']')) {
+        c->index[c->depth++] = i - 1;
+        return wire_expected(c, "',' or ']' after the number");
+    }
+    if (want >= 0 && i != want)
+        return wrong_length(c, t, want, i);
+    c->p++;
+    return 0;
+}
+
+static int read_level(cursor *c, layout *t, int level)
+{
+    skip_space(c);
+    if (!at_char(c, '['))
+        return wire_expected(c, "an array");
+    c->p++;
+    int64_t want = t->want[level], i = 0;
+    if (level == t->levels - 1)
+        return read_numbers(c, t, want);
+    skip_space(c);
+    if (!at_char(c, ']')) {
+        for (;; i++) {
+            c->depth = level;
+            if (want < 0 && i == t->max_rows)
+                return too_many_rows(c, t);
+            if (want >= 0 && i == want)
+                return wrong_length(c, t, want, want + count_rest(c));
+            c->index[c->depth++] = i;
+            if (read_level(c, t, level + 1) < 0)
+                return -1;
+            c->depth = level + 1;
+            skip_space(c);
+            if (!at_char(c, ','))
+                break;
+            c->p++;
+        }
+        if (!at_char(c, ']'))
+            return wire_expected(c, "',' or ']' after the array");
+        i++;
+    }
+    c->depth = level;
+    if (want >= 0 && i != want)
+        return wrong_length(c, t, want, i);
+    c->p++;
+    return 0;
+}
+
+/* Brackets before the first number. */
+static int nesting(cursor c)
+{
+    int n = 0;
+    for (skip_space(&c); at_char(&c, '[') && n <= AX_MAX_RANK + 1; skip_space(&c))
+        c.p++, n++;
+    return n;
+}
+
+/* Elements of the first innermost array. */
+static int64_t first_row(cursor c)
+{
+    for (skip_space(&c); at_char(&c, '['); skip_space(&c))
+        c.p++;
+    return count_rest(&c);
+}
+
+/* Decide how the array is to be read: fill levels and want. The batch forms go first. */
+static int choose(cursor *c, layout *t, int *bare)
+{
+    const ax_shape *s = &t->port->shape;
+    int depth = nesting(*c), flat = depth == 2 && s->rank > 2;
+    if (s->rank == 2 && depth == 2)
+        flat = first_row(*c) == t->count;
+    *bare = 0;
+    t->levels = depth;
+    t->want[0] = -1;
+    if (flat) {
+        t->want[1] = t->count;
+    } else if (depth == s->rank + 1) {
+        memcpy(t->want + 1, s->dim, sizeof s->dim[0] * (size_t)s->rank);
+    } else if (depth == s->rank) {
+        *bare = 1;
+        memcpy(t->want, s->dim, sizeof s->dim[0] * (size_t)s->rank);
+    } else if (depth == 1) {
+        *bare = 1;
+        t->want[0] = t->count;
+    } else {
+        char shape[128];
+        if (!depth)
+            return wire_expected(c, "an array");
+        wire_fail(c, "shape_mismatch",
+                  "arrays are nested %d deep, which fits no reading of the input", depth);
+        return ax_err_hint(&c->why->err,
+                           "input '%s' takes samples of shape %s: a batch is nested %d deep, or 2 "
+                           "deep with flat samples of %lld",
+                           t->port->name, wire_shape(s, shape, sizeof shape), s->rank + 1,
+                           (long long)t->count);
+    }
+    return 0;
+}
+
+int wire_tensor(cursor *c, const ax_port *port, int64_t max_rows, void **data, int64_t *rows,
+                int *bare)
+{
+    layout t = {.port = port,
+                .size = ax_dtype_size(port->dtype),
+                .max_rows = max_rows,
+                .count = ax_shape_count(&port->shape),
+                .from = c->p};
+    c->depth = 0;
+    if (t.count < 1)
+        return wire_fail(c, "unsupported", "input '%s' has no fixed size", port->name);
+    if (choose(c, &t, bare) < 0)
+        return -1;
+    if (!t.levels) { /* a model of one number, asked about one number */
+        float value;
+        const char *q = NULL;
+        if (reserve(c, &t, 1) < 0)
+            return -1;
+        if (port->dtype == AX_F32 && c->p < c->end) {
+            q = number_read_slow(c->p, c->end, &value);
+            memcpy(t.data, &value, 4);
+        } else if (c->p < c->end) {
+            q = read_other(c->p, c->end, port->dtype, t.data, &value);
+        }
+        if (!q)
+            return wire_expected(c, "a number");
+        c->p = q;
+        t.filled = 1;
+    } else if (read_level(c, &t, 0) < 0) {
+        return -1;
+    }
+    if (!t.filled)
+        return wire_fail(c, "invalid", "there are no samples in the array");
+    c->depth = 0;
+    *data = t.data;
+    *rows = t.filled / t.count;
+    return 0;
+}

@@ -1,0 +1,421 @@
+/* base_pool.c - every task once, workers apart, callers together, and nothing left behind. Run it
+ * under ThreadSanitizer: most of what it stores is deliberately not atomic. */
+#include <limits.h>
+#include <pthread.h>
+#include <sched.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/cores.h"
+#include "base/pool.h"
+
+enum { MOST_TASKS = 3000, MOST_WORKERS = 16 };
+
+/* Plain memory, one place per task and per worker: a task run twice at once, a worker index shared,
+ * or a result not visible to the caller is a data race. */
+typedef struct tally {
+    int runs[MOST_TASKS];
+    struct {
+        _Alignas(64) int busy, total;
+    } worker[MOST_WORKERS];
+    int size;
+    atomic_int bad;
+} tally;
+
+static void count(void *ctx, int i, int worker)
+{
+    tally *t = ctx;
+    if (worker < 0 || worker >= t->size || t->worker[worker].busy) {
+        t->bad++;
+        return;
+    }
+    t->worker[worker].busy = 1;
+    t->runs[i]++;
+    t->worker[worker].total++;
+    for (volatile int spin = 0; spin < (i * 37) % 200; spin++)
+        ;
+    t->worker[worker].busy = 0;
+}
+
+static int wrong(const tally *t, int n)
+{
+    int total = 0, bad = t->bad;
+    for (int i = 0; i < MOST_TASKS; i++)
+        bad += t->runs[i] != (i < n);
+    for (int w = 0; w < MOST_WORKERS; w++)
+        total += t->worker[w].total;
+    return bad + (total != (n > 0 ? n : 0));
+}
+
+static void test_every_task_once(void **state)
+{
+    (void)state;
+    static const int sizes[] = {1, 2, 3, 8}, tasks[] = {-1, 0, 1, 2, 3, 7, 100, MOST_TASKS};
+    static tally t;
+    for (size_t s = 0; s <= sizeof sizes / sizeof *sizes; s++) {
+        ax_pool *p = s < 4 ? ax_pool_new(sizes[s], NULL) : NULL;
+        assert_int_equal(ax_pool_size(p), s < 4 ? sizes[s] : 1);
+        for (size_t k = 0; k < sizeof tasks / sizeof *tasks; k++)
+            for (int again = 0; again < 20; again++) {
+                memset(&t, 0, sizeof t);
+                t.size = ax_pool_size(p);
+                ax_pool_run(p, tasks[k], count, &t);
+                assert_int_equal(wrong(&t, tasks[k]), 0);
+            }
+        ax_pool_free(p);
+    }
+}
+
+/* Tasks that wait for each other finish only if as many threads take part as the pool promises. */
+typedef struct meeting {
+    atomic_int arrived;
+    atomic_int expected;
+} meeting;
+
+static void meet(void *ctx, int i, int worker)
+{
+    (void)i, (void)worker;
+    meeting *m = ctx;
+    m->arrived++;
+    while (m->arrived < m->expected)
+        sched_yield();
+}
+
+static void pause_us(long us)
+{
+    nanosleep(&(struct timespec){0, us * 1000}, NULL);
+}
+
+static void test_all_threads_take_part(void **state)
+{
+    (void)state;
+    for (int size = 2; size <= 5; size++) {
+        ax_pool *p = ax_pool_new(size, NULL);
+        for (int round = 0; round < 60; round++) {
+            meeting m = {.expected = size};
+            ax_pool_run(p, size, meet, &m);
+            assert_int_equal(m.arrived, size);
+            if (round % 3 == 0) /* between spinning and sleeping, and well asleep */
+                pause_us(round % 2 ? 20 : 300);
+        }
+        ax_pool_free(p);
+    }
+}
+
+/* A helper that takes its time: the caller, long out of tasks, sleeps and must be woken. */
+static void linger(void *ctx, int i, int worker)
+{
+    meet(ctx, i, worker);
+    if (worker) {
+        pause_us(1000);
+        ((meeting *)ctx)->expected = 0;
+    }
+}
+
+static void test_caller_waits_for_helpers(void **state)
+{
+    (void)state;
+    ax_pool *p = ax_pool_new(2, NULL);
+    for (int round = 0; round < 30; round++) {
+        meeting m = {.expected = 2};
+        ax_pool_run(p, 2, linger, &m);
+        assert_int_equal(m.expected, 0);
+    }
+    ax_pool_free(p);
+}
+
+typedef struct caller {
+    ax_pool *pool;
+    int rounds, bad;
+} caller;
+
+static void *call_often(void *arg)
+{
+    caller *c = arg;
+    tally *t = aligned_alloc(64, sizeof *t);
+    for (int r = 0; r < c->rounds; r++) {
+        int n = (r * 13) % 61;
+        memset(t, 0, sizeof *t);
+        t->size = ax_pool_size(c->pool);
+        ax_pool_run(c->pool, n, count, t);
+        c->bad += wrong(t, n) != 0;
+        if (r % 50 == 0)
+            pause_us(100);
+    }
+    free(t);
+    return NULL;
+}
+
+static void test_many_callers(void **state)
+{
+    (void)state;
+    enum { CALLERS = 12 };
+    static const int sizes[] = {2, 3, 7};
+    for (size_t s = 0; s < 3; s++) {
+        ax_pool *p = ax_pool_new(sizes[s], NULL);
+        pthread_t thread[CALLERS];
+        caller c[CALLERS];
+        for (int i = 0; i < CALLERS; i++) {
+            c[i] = (caller){p, 400, 0};
+            assert_int_equal(pthread_create(&thread[i], NULL, call_often, &c[i]), 0);
+        }
+        for (int i = 0; i < CALLERS; i++) {
+            pthread_join(thread[i], NULL);
+            assert_int_equal(c[i].bad, 0);
+        }
+        ax_pool_free(p);
+    }
+}
+
+/* Jobs inside jobs: inline, in order, on this thread, under this thread's own index. */
+typedef struct nest {
+    ax_pool *pool, *other;
+    atomic_int bad, inner;
+} nest;
+
+typedef struct inner_job {
+    nest *n;
+    pthread_t thread;
+    int worker, next;
+} inner_job;
+
+static void inner(void *ctx, int i, int worker)
+{
+    inner_job *j = ctx;
+    j->n->bad += worker != j->worker || i != j->next++ || !pthread_equal(j->thread, pthread_self());
+    j->n->inner++;
+}
+
+static void outer(void *ctx, int i, int worker)
+{
+    (void)i;
+    nest *n = ctx;
+    inner_job same = {n, pthread_self(), worker, 0};
+    inner_job other = {n, pthread_self(), 0, 0}, none = other;
+    ax_pool_run(n->pool, 5, inner, &same);
+    ax_pool_run(n->other, 5, inner, &other);
+    ax_pool_run(NULL, 5, inner, &none);
+}
+
+static void test_nested(void **state)
+{
+    (void)state;
+    nest n = {.pool = ax_pool_new(4, NULL), .other = ax_pool_new(2, NULL)};
+    for (int round = 0; round < 100; round++)
+        ax_pool_run(n.pool, 40, outer, &n);
+    assert_int_equal(n.bad, 0);
+    assert_int_equal(n.inner, 100 * 40 * 15);
+    /* After its job the thread is outside again: all of the pool is there for it. */
+    meeting m = {.expected = 4};
+    ax_pool_run(n.pool, 4, meet, &m);
+    ax_pool_free(n.pool);
+    ax_pool_free(n.other);
+}
+
+static void run_meeting(void *ctx, int i, int worker)
+{
+    (void)i, (void)worker;
+    meeting m = {.expected = 3};
+    ax_pool_run(ctx, 3, meet, &m);
+}
+
+static void test_one_task_is_a_plain_call(void **state)
+{
+    (void)state;
+    ax_pool *p = ax_pool_new(3, NULL);
+    ax_pool_run(p, 1, run_meeting, p);
+    ax_pool_run(NULL, 2, run_meeting, p);
+    ax_pool_free(p);
+}
+
+static void nothing(void *ctx, int i, int worker)
+{
+    (void)ctx, (void)i, (void)worker;
+}
+
+static void bump(void *ctx, int i, int worker)
+{
+    (void)i, (void)worker;
+    atomic_fetch_add((atomic_int *)ctx, 1);
+}
+
+/* Pools come and go, used or not, without a leak or a hang. */
+static void test_lifetimes(void **state)
+{
+    (void)state;
+    ax_pool_free(NULL);
+    for (int i = 0; i < 60; i++) {
+        ax_pool *p = ax_pool_new(1 + i % 6, NULL);
+        assert_non_null(p);
+        if (i % 3 == 0)
+            pause_us(50);
+        atomic_int calls = 0;
+        for (int k = 0; k < i % 5; k++)
+            ax_pool_run(p, 10, bump, &calls);
+        assert_int_equal(calls, i % 5 * 10);
+        ax_pool_free(p);
+    }
+    ax_err err = {0};
+    assert_null(ax_pool_new(1025, &err));
+    assert_int_equal(err.code, AX_ERANGE);
+    assert_null(ax_pool_new(INT_MAX, NULL));
+    ax_pool *p = ax_pool_new(0, &err);
+    assert_int_equal(ax_pool_size(p), ax_cores());
+    ax_pool_free(p);
+}
+
+/* A sum whose parts are placed by task is the same on any number of threads. */
+static void part(void *ctx, int i, int worker)
+{
+    (void)worker;
+    double x = 1;
+    for (int k = 1; k < 50; k++)
+        x = x * 0.999 + 1.0 / (i + k);
+    ((double *)ctx)[i] = x;
+}
+
+static void test_same_bits(void **state)
+{
+    (void)state;
+    static double want[500], got[500];
+    ax_pool_run(NULL, 500, part, want);
+    for (int size = 1; size <= 5; size++) {
+        ax_pool *p = ax_pool_new(size, NULL);
+        memset(got, 0, sizeof got);
+        ax_pool_run(p, 500, part, got);
+        assert_memory_equal(got, want, sizeof got);
+        ax_pool_free(p);
+    }
+}
+
+/* An idle pool costs nothing: its threads sleep. */
+static void test_idle_sleeps(void **state)
+{
+    (void)state;
+    ax_pool *p = ax_pool_new(3, NULL);
+    ax_pool_run(p, 100, nothing, NULL);
+    pause_us(5000);
+    clock_t before = clock();
+    pause_us(200000);
+    assert_true(clock() - before < CLOCKS_PER_SEC / 50);
+    ax_pool_free(p);
+}
+
+/* ---- cores ----------------------------------------------------------------------------------- */
+
+static void put(const char *root, const char *path, const char *text)
+{
+    char full[512];
+    snprintf(full, sizeof full, "%s/%s", root, path);
+    for (char *p = full + strlen(root) + 1; (p = strchr(p, '/')); *p++ = '/') {
+        *p = 0;
+        mkdir(full, 0755);
+    }
+    FILE *f = fopen(full, "w");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+static void test_quota(void **state)
+{
+    (void)state;
+    enum { FILES = 4 };
+    static const struct {
+        const char *self; /* what /proc/self/cgroup says */
+        struct {
+            const char *path, *text;
+        } file[FILES];
+        int want;
+    } cases[] = {
+        {"0::/\n", {{"cpu.max", "200000 100000\n"}}, 2},
+        {"0::/\n", {{"cpu.max", "150000 100000\n"}}, 2},
+        {"0::/\n", {{"cpu.max", "1000 100000\n"}}, 1},
+        {"0::/\n", {{"cpu.max", "max 100000\n"}}, 0},
+        {"0::/\n", {{"cpu.max", "garbage"}}, 0},
+        {"0::/\n", {{"cpu.max", ""}}, 0},
+        {"0::/\n", {{"cpu.max", "100000 0\n"}}, 0},
+        {"0::/\n", {{"cpu.max", "-5 100000\n"}}, 0},
+        {"0::/\n", {{"cpu.max", "9223372036854775807 1\n"}}, 0},
+        {"0::/a/b\n", {{"a/b/cpu.max", "max 100000\n"}, {"a/cpu.max", "300000 100000\n"}}, 3},
+        {"0::/a/b\n", {{"a/b/cpu.max", "400000 100000\n"}, {"a/cpu.max", "300000 100000\n"}}, 3},
+        {"0::/a/b\n", {{"a/b/cpu.max", "200000 100000\n"}, {"a/cpu.max", "300000 100000\n"}}, 2},
+        {"0::/not/seen/here\n", {{"cpu.max", "250000 100000\n"}}, 3},
+        {"0::/../up\n", {{"cpu.max", "100000 100000\n"}}, 0},
+        {"5:memory:/m\n3:cpu,cpuacct:/c\n0::/\n",
+         {{"cpu,cpuacct/c/cpu.cfs_quota_us", "500000\n"},
+          {"cpu,cpuacct/c/cpu.cfs_period_us", "100000\n"}},
+         5},
+        {"3:cpuacct,cpu:/c\n",
+         {{"cpu/cpu.cfs_quota_us", "50000\n"}, {"cpu/cpu.cfs_period_us", "100000\n"}},
+         1},
+        {"3:cpu:/c\n",
+         {{"cpu/c/cpu.cfs_quota_us", "-1\n"}, {"cpu/c/cpu.cfs_period_us", "100000\n"}},
+         0},
+        {"3:cpuset:/c\n",
+         {{"cpu/c/cpu.cfs_quota_us", "100000\n"}, {"cpu/c/cpu.cfs_period_us", "100000\n"}},
+         0},
+        {"nonsense\n::\n:\n\n", {{"x", ""}}, 0},
+        {"", {{"cpu.max", "100000 100000\n"}}, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char root[] = "/tmp/axon-base-cores-XXXXXX", self[64], command[64];
+        assert_non_null(mkdtemp(root));
+        snprintf(self, sizeof self, "%s/self", root);
+        put(root, "self", cases[i].self);
+        for (int k = 0; k < FILES && cases[i].file[k].path; k++)
+            put(root, cases[i].file[k].path, cases[i].file[k].text);
+        int got = ax_cores_quota(self, root);
+        snprintf(command, sizeof command, "rm -r %s", root);
+        assert_int_equal(system(command), 0);
+        if (got != cases[i].want)
+            fail_msg("case %zu: %d, wanted %d", i, got, cases[i].want);
+    }
+    assert_int_equal(ax_cores_quota("/none", "/none"), 0);
+}
+
+static void test_cores_follow_affinity(void **state)
+{
+    (void)state;
+    cpu_set_t old, one;
+    assert_true(ax_cores() >= 1);
+    assert_int_equal(sched_getaffinity(0, sizeof old, &old), 0);
+    assert_true(ax_cores() <= CPU_COUNT(&old));
+    int first = 0;
+    while (!CPU_ISSET(first, &old))
+        first++;
+    CPU_ZERO(&one);
+    CPU_SET(first, &one);
+    assert_int_equal(sched_setaffinity(0, sizeof one, &one), 0);
+    assert_int_equal(ax_cores(), 1);
+    assert_int_equal(sched_setaffinity(0, sizeof old, &old), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_every_task_once),
+        cmocka_unit_test(test_all_threads_take_part),
+        cmocka_unit_test(test_caller_waits_for_helpers),
+        cmocka_unit_test(test_many_callers),
+        cmocka_unit_test(test_nested),
+        cmocka_unit_test(test_one_task_is_a_plain_call),
+        cmocka_unit_test(test_lifetimes),
+        cmocka_unit_test(test_same_bits),
+        cmocka_unit_test(test_idle_sleeps),
+        cmocka_unit_test(test_quota),
+        cmocka_unit_test(test_cores_follow_affinity),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
