@@ -40,6 +40,7 @@
 typedef struct server {
     pid_t pid;
     int port;
+    int failed;
     char folder[64], models[96], log[96];
 } server;
 
@@ -215,15 +216,20 @@ UNUSED static int stop(void)
     for (double end = seconds() + 60; seconds() < end; nap(0.005))
         if (waitpid(the.pid, &status, WNOHANG) == the.pid) {
             the.pid = 0;
+            the.failed |= status != 0;
             return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
         }
     kill(the.pid, SIGKILL);
+    the.failed = 1;
     return -1;
 }
 
+/* The folder stays for a look when the server did not end well. */
 UNUSED static void folder_remove(void)
 {
     char command[128];
+    if (the.failed)
+        return;
     snprintf(command, sizeof command, "rm -rf '%s'", the.folder);
     assert_int_equal(system(command), 0);
 }
