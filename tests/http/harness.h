@@ -188,6 +188,7 @@ UNUSED static void start(const char *const *flags)
     binary(path, sizeof path);
     for (int i = 0; flags && flags[i]; i++)
         argv[n++] = flags[i];
+    unlink(the.log);
     the.pid = fork();
     if (!the.pid) {
         int fd = open(the.log, O_CREAT | O_TRUNC | O_WRONLY, 0666);
@@ -196,7 +197,7 @@ UNUSED static void start(const char *const *flags)
         _exit(127);
     }
     for (double end = seconds() + 30; seconds() < end; nap(0.01)) {
-        if (log_has(" ready ", line, sizeof line)) {
+        if (log_has(" ready ", line, sizeof line) || log_has("\"ready\"", line, sizeof line)) {
             const char *url = strstr(line, "http://127.0.0.1:");
             assert_non_null(url);
             the.port = atoi(url + 17);

@@ -112,10 +112,10 @@ static void takes_bodies_in_pieces(void **state)
     }
     hear(fd, text, sizeof text, "}\n");
     assert_non_null(strstr(text, "HTTP/1.1 200"));
-    assert_int_equal(
-        say(fd, POST_HEAD "Transfer-Encoding: "
-                          "chunked\r\n\r\n5\r\n{\"inp\r\n11\r\nuts\":[[1,2,3,4]]}\r\n0\r\n\r\n"),
-        0);
+    assert_int_equal(say(fd, POST_HEAD
+                         "Transfer-Encoding: "
+                         "chunked\r\n\r\n5\r\n{\"inp\r\n11\r\nuts\":[[1,2,3,4]]}\r\n0\r\n\r\n"),
+                     0);
     hear(fd, text, sizeof text, "}\n");
     assert_non_null(strstr(text, "HTTP/1.1 200"));
     close(fd);
