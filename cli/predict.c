@@ -184,7 +184,9 @@ static int run_batch(prediction *p, const samples *s, int64_t from, int64_t n, a
     for (int i = 0; i < p->info->n_inputs; i++) {
         const ax_port *port = &p->info->inputs[i];
         size_t each = (size_t)ax_shape_count(&port->shape) * ax_dtype_size(port->dtype);
-        memcpy(ax_session_input(p->session, i), (const char *)s->data[i] + (size_t)from * each, (size_t)n * each);
+        void *x = ax_session_input(p->session, i);
+        if (x) /* NULL: no output depends on it */
+            memcpy(x, (const char *)s->data[i] + (size_t)from * each, (size_t)n * each);
     }
     ax_session_run(p->session);
     return 0;

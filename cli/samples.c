@@ -12,6 +12,11 @@
 static const size_t file_limit = (size_t)1 << 30;
 static const size_t memory_limit = (size_t)8 << 30;
 
+static int begins(const char *bytes, size_t n, const char *magic, size_t len)
+{
+    return n >= len && !memcmp(bytes, magic, len);
+}
+
 /* Memory for `rows` samples of input i. */
 static int make_room(samples *s, const ax_model_info *m, int i, int64_t rows, ax_err *err)
 {
@@ -165,6 +170,8 @@ static int read_csv(samples *s, const char *text, size_t n, const ax_model_info 
     char *made = NULL;
     if (one_input(m, "CSV", err))
         return -1;
+    if (begins(text, n, "\xef\xbb\xbf", 3)) /* a byte order mark */
+        text += 3, n -= 3;
     if (headless(text, n)) {
         made = with_header(text, n, count_fields(text, n), &n);
         if (!made)
@@ -274,11 +281,6 @@ static int read_json(samples *s, const char *text, size_t n, const ax_model_info
 }
 
 /* ---- one file -------------------------------------------------------------------------------- */
-
-static int begins(const char *bytes, size_t n, const char *magic, size_t len)
-{
-    return n >= len && !memcmp(bytes, magic, len);
-}
 
 static int read_bytes(samples *s, const char *b, size_t n, const ax_model_info *m, ax_err *err)
 {

@@ -133,10 +133,15 @@ static int done(training *t, const ax_train_result *r)
     return EXIT_DONE;
 }
 
-/* A stop on request says how to go on. */
-static void hint_resume(const training *t, ax_err *err)
+/* A stop on request says whose it was and how to go on. */
+static void explain_stop(const training *t, ax_err *err)
 {
     const ax_train_options *o = &t->options;
+    size_t n = strlen(err->msg);
+    if (t->unheard)
+        snprintf(err->msg + n, sizeof err->msg - n, " because nobody reads its progress");
+    else
+        snprintf(err->msg + n, sizeof err->msg - n, " by SIG%s", sigabbrev_np(stop_signal));
     if (!o->checkpoint_dir)
         ax_err_hint(err, "nothing was kept; with --checkpoint DIR it can be resumed");
     else if (!strcmp(t->spec_path, "-"))
@@ -151,7 +156,7 @@ static int failed(training *t, ax_err *err)
     progress_clear(&t->progress);
     fflush(stdout);
     if (err->code == AX_ECANCELED)
-        hint_resume(t, err);
+        explain_stop(t, err);
     if (t->progress.style == PROGRESS_JSON && !t->unheard) {
         cJSON *o = cJSON_CreateObject();
         cJSON_AddStringToObject(o, "event", "error");

@@ -1,7 +1,7 @@
 /* arena.c - bump allocation in growing blocks; see arena.h.
  *
- * Under AddressSanitizer what is not handed out is poisoned and every piece is followed by a gap, so
- * that a write past its end is caught as it would be with malloc. */
+ * Under AddressSanitizer what is not handed out is poisoned and every piece is followed by a gap,
+ * so that a write past its end is caught as it would be with malloc. */
 #include "base/arena.h"
 
 #include <stdint.h>
@@ -93,7 +93,8 @@ static void *take(ax_arena *a, size_t size, size_t align)
     ax_arena_block *b = a->block;
     if (!size && b)
         return b->data; /* any place will do for nothing */
-    size_t at = b ? (b->used + align - 1) & ~(align - 1) : 0, before = b ? b->used : 0, cost;
+    size_t before = b ? b->used : 0, gap = before ? GAP : 0, cost;
+    size_t at = (before + gap + align - 1) & ~(align - 1);
     int fits = b && at <= b->size && size <= b->size - at;
     if (__builtin_add_overflow(size, fits ? at - before : 0, &cost) ||
         (a->limit && (cost > a->limit || a->used > a->limit - cost)))
@@ -105,7 +106,7 @@ static void *take(ax_arena *a, size_t size, size_t align)
         at = 0;
     }
     ASAN_UNPOISON_MEMORY_REGION(b->data + at, size);
-    b->used = at + size + GAP;
+    b->used = at + size;
     a->used += cost;
     return b->data + at;
 }

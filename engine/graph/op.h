@@ -33,7 +33,7 @@ typedef struct ax_site {
     int n_in, n_out;
     const ax_layout *layout; /* in which layout each input exists already */
     int threads;             /* threads the pool may use                  */
-    int frozen;              /* params never change: pack them once       */
+    int frozen;              /* weights never change: pack them once      */
 } ax_site;
 
 /* One step of a plan, bound to memory. */

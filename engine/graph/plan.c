@@ -205,6 +205,15 @@ static int buffer_of(planner *w, ax_val v, ax_layout l)
     return w->buf[v][l] = b;
 }
 
+/* Weights (input 1) that another node computes are new at every run and cannot be packed. */
+static int fixed_weights(const ax_graph *g, const ax_node *n)
+{
+    if (n->n_in < 2 || n->in[1] == AX_NONE)
+        return 1;
+    ax_val_kind kind = g->val[n->in[1]].kind;
+    return kind == AX_VAL_PARAM || kind == AX_VAL_CONST;
+}
+
 static int plan_node(planner *w, int index)
 {
     const ax_node *n = &w->g->node[index];
@@ -232,7 +241,7 @@ static int plan_node(planner *w, int index)
         if (ax_shape_count_checked(&out[i].shape, ax_dtype_size(out[i].dtype), w->err) < 0)
             return -1;
     ax_site site = {.attr = n->attr, .in = in, .out = out, .n_in = n->n_in, .n_out = n->n_out,
-                    .layout = have, .threads = w->o->threads, .frozen = w->o->packs != NULL};
+                    .layout = have, .threads = w->o->threads, .frozen = w->o->packs && fixed_weights(w->g, n)};
     ax_choice c = {.kernel = "", .run = n->op->run};
     if (n->op->choose)
         n->op->choose(&site, &c);
@@ -275,7 +284,7 @@ static int plan_node(planner *w, int index)
     }
     if (c.scratch > 0 && (s->scratch = add_buffer(w, c.scratch * (int64_t)sizeof(float))) < 0)
         return -1;
-    if (c.pack && w->o->packs) {
+    if (c.pack && site.frozen) {
         void *x[AX_MAX_IN] = {0};
         for (int i = 0; i < n->n_in; i++)
             x[i] = n->in[i] == AX_NONE ? NULL : w->g->val[n->in[i]].data;
@@ -344,52 +353,62 @@ static int by_size(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
-static int by_place(const void *a, const void *b)
+/* The start of the tightest gap among placed[0..n), which are in order of their offsets, between those
+ * that live at the same time as b; behind them all when there is none. */
+static int64_t best_gap(ax_buffer *const *placed, int n, const ax_buffer *b)
 {
-    const ax_buffer *x = *(ax_buffer *const *)a, *y = *(ax_buffer *const *)b;
-    return x->offset < y->offset ? -1 : x->offset > y->offset;
+    int64_t end = 0, best = -1, tightest = INT64_MAX;
+    for (int k = 0; k < n; k++) {
+        const ax_buffer *o = placed[k];
+        if (o->first > b->last || b->first > o->last)
+            continue;
+        int64_t gap = o->offset - end;
+        if (gap >= b->bytes && gap < tightest)
+            best = end, tightest = gap;
+        if (o->offset + o->bytes > end)
+            end = o->offset + o->bytes;
+    }
+    return best >= 0 ? best : end;
+}
+
+static void insert(ax_buffer **placed, int n, ax_buffer *b)
+{
+    int low = 0, high = n;
+    while (low < high) {
+        int middle = low + (high - low) / 2;
+        if (placed[middle]->offset <= b->offset)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    memmove(placed + low + 1, placed + low, (size_t)(n - low) * sizeof *placed);
+    placed[low] = b;
 }
 
 /* Largest first, each into the tightest gap between the placed ones that live at the same time. */
 static int place(planner *w)
 {
     ax_plan *p = w->p;
-    ax_buffer **order = malloc((size_t)(p->n_buf + 1) * sizeof *order);
-    ax_buffer **busy = malloc((size_t)(p->n_buf + 1) * sizeof *busy);
-    if (!order || !busy) {
-        free(order);
-        free(busy);
+    int64_t limit = w->o->memory_limit ? w->o->memory_limit : (int64_t)64 << 30;
+    ax_buffer **order = malloc((size_t)(p->n_buf + 1) * 2 * sizeof *order), **placed = order + p->n_buf + 1;
+    if (!order)
         return no_memory(w);
-    }
-    int n = 0;
+    int n = 0, bad = 0;
     for (int i = 0; i < p->n_buf; i++)
         if (p->buf[i].root == i)
             order[n++] = &p->buf[i];
     qsort(order, (size_t)n, sizeof *order, by_size);
-    for (int i = 0; i < n; i++) {
+    for (int i = 0; i < n && !bad; i++) {
         ax_buffer *b = order[i];
-        int m = 0;
-        for (int k = 0; k < i; k++)
-            if (order[k]->first <= b->last && b->first <= order[k]->last)
-                busy[m++] = order[k];
-        qsort(busy, (size_t)m, sizeof *busy, by_place);
-        int64_t end = 0, best = -1, best_gap = INT64_MAX;
-        for (int k = 0; k < m; k++) {
-            int64_t gap = busy[k]->offset - end;
-            if (gap >= b->bytes && gap < best_gap)
-                best = end, best_gap = gap;
-            if (busy[k]->offset + busy[k]->bytes > end)
-                end = busy[k]->offset + busy[k]->bytes;
-        }
-        b->offset = best >= 0 ? best : end;
+        b->offset = best_gap(placed, i, b);
+        insert(placed, i, b);
         if (b->offset + b->bytes > p->bytes)
             p->bytes = b->offset + b->bytes;
+        bad = p->bytes > limit;
     }
     free(order);
-    free(busy);
-    int64_t limit = w->o->memory_limit ? w->o->memory_limit : (int64_t)64 << 30;
-    if (p->bytes > limit)
-        return ax_fail(w->err, AX_ELIMIT, "this needs %lld MiB of working memory, the limit is %lld MiB",
+    if (bad)
+        return ax_fail(w->err, AX_ELIMIT, "this needs at least %lld MiB of working memory, the limit is %lld MiB",
                        (long long)(p->bytes >> 20), (long long)(limit >> 20));
     return 0;
 }

@@ -44,7 +44,7 @@ static void run(const ax_call *c)
     uint64_t step = (uint64_t)*(const int64_t *)c->x[1];
     double keep = 1 - a->rate;
     job j = {.x = c->x[0], .y = c->y[0], .scale = (float)(1 / keep), .n = n,
-             .rng = {a->seed, a->stream}, .base = step << 40,
+             .rng = {a->seed, a->stream}, .base = step << 32,
              .keep = keep >= 1 ? UINT32_MAX : (uint32_t)(keep * 4294967296.0)};
     ax_range(c->pool, (n + 3) / 4, 4096, stretch, &j);
 }

@@ -1,0 +1,83 @@
+/* apply.c - from an ax_act to the kernel of the instruction set in use.
+ *
+ * One table of pointers per instruction set, written out by the lists in kernel.h. */
+#include <assert.h>
+
+#include "activation/kernel.h"
+#include "math/cpu.h"
+
+#define POINT_V2(k) [AX_ACT_K_##k] = &ax_act_##k##_v2,
+#define POINT_V3(k) [AX_ACT_K_##k] = &ax_act_##k##_v3,
+#define POINT_V4(k) [AX_ACT_K_##k] = &ax_act_##k##_v4,
+#define POINT_NEON(k) [AX_ACT_K_##k] = &ax_act_##k##_neon,
+
+#define DECLARE_E(k)                                                                               \
+    extern const ax_act_element ax_act_##k##_v2, ax_act_##k##_v3, ax_act_##k##_v4, ax_act_##k##_neon;
+#define DECLARE_V(k)                                                                               \
+    extern const ax_act_vector ax_act_##k##_v2, ax_act_##k##_v3, ax_act_##k##_v4, ax_act_##k##_neon;
+AX_ACT_ELEMENT_KERNELS(DECLARE_E)
+AX_ACT_VECTOR_KERNELS(DECLARE_V)
+
+static const ax_act_element *const elements[AX_ISAS][AX_ACT_KERNEL_COUNT] = {
+#if defined(__x86_64__)
+    [AX_ISA_V2] = {AX_ACT_ELEMENT_KERNELS(POINT_V2)},
+    [AX_ISA_V3] = {AX_ACT_ELEMENT_KERNELS(POINT_V3)},
+    [AX_ISA_V4] = {AX_ACT_ELEMENT_KERNELS(POINT_V4)},
+#else
+    [AX_ISA_NEON] = {AX_ACT_ELEMENT_KERNELS(POINT_NEON)},
+#endif
+};
+
+static const ax_act_vector *const vectors[AX_ISAS][AX_ACT_KERNEL_COUNT] = {
+#if defined(__x86_64__)
+    [AX_ISA_V2] = {AX_ACT_VECTOR_KERNELS(POINT_V2)},
+    [AX_ISA_V3] = {AX_ACT_VECTOR_KERNELS(POINT_V3)},
+    [AX_ISA_V4] = {AX_ACT_VECTOR_KERNELS(POINT_V4)},
+#else
+    [AX_ISA_NEON] = {AX_ACT_VECTOR_KERNELS(POINT_NEON)},
+#endif
+};
+
+static const ax_act_element *element(const ax_act *a)
+{
+    assert(a->row->kind == AX_ACT_ELEMENT);
+    return elements[ax_isa_active()][a->row->kernel];
+}
+
+static const ax_act_vector *vector(const ax_act *a)
+{
+    assert(a->row->kind == AX_ACT_VECTOR);
+    return vectors[ax_isa_active()][a->row->kernel];
+}
+
+void ax_act_forward(const ax_act *a, const float *x, float *y, size_t n)
+{
+    element(a)->forward(a->param, x, y, n);
+}
+
+void ax_act_derivative(const ax_act *a, const float *x, float *dydx, size_t n)
+{
+    element(a)->derivative(a->param, x, dydx, n);
+}
+
+void ax_act_backward(const ax_act *a, const float *x, const float *dy, float *dx, size_t n)
+{
+    element(a)->backward(a->param, x, dy, dx, n);
+}
+
+void ax_act_epilogue(const void *ctx, const float *x, float *y, size_t n)
+{
+    ax_act_forward(ctx, x, y, n);
+}
+
+void ax_act_rows(const ax_act *a, const float *x, float *y, int64_t outer, int64_t len,
+                 int64_t inner)
+{
+    vector(a)->forward(x, y, outer, len, inner);
+}
+
+void ax_act_rows_backward(const ax_act *a, const float *y, const float *dy, float *dx,
+                          int64_t outer, int64_t len, int64_t inner)
+{
+    vector(a)->backward(y, dy, dx, outer, len, inner);
+}

@@ -1,0 +1,180 @@
+/* bind.c - from names, numbers and JSON to an ax_act, and back.
+ *
+ * All checks of an activation happen here, so that applying one cannot fail. */
+#include <ctype.h>
+#include <math.h>
+#include <string.h>
+
+#include "activation/activation.h"
+
+#define NAME_MAX_LEN 63 /* longer ones are never near a known name */
+
+static int row_is(const ax_act_row *r, const char *name)
+{
+    if (strcmp(r->name, name) == 0)
+        return 1;
+    for (int i = 0; r->aliases[i]; i++)
+        if (strcmp(r->aliases[i], name) == 0)
+            return 1;
+    return 0;
+}
+
+const ax_act_row *ax_act_find(const char *name)
+{
+    int n;
+    const ax_act_row *rows = ax_act_catalog(&n);
+    for (int i = 0; i < n; i++)
+        if (row_is(&rows[i], name))
+            return &rows[i];
+    return NULL;
+}
+
+/* "Leaky-ReLU" was meant to be "leaky_relu": plain[] gets the name in our spelling. */
+static void respell(const char *name, char plain[NAME_MAX_LEN + 1])
+{
+    size_t n = 0;
+    for (; name[n] && n < NAME_MAX_LEN; n++) {
+        unsigned char c = (unsigned char)name[n];
+        plain[n] = c == '-' || c == ' ' ? '_' : (char)tolower(c);
+    }
+    plain[n] = 0;
+}
+
+static const char *nearest_name(const char *name)
+{
+    char plain[NAME_MAX_LEN + 1];
+    const char *names[5 * 128];
+    int rows_n, n = 0;
+    const ax_act_row *rows = ax_act_catalog(&rows_n);
+    respell(name, plain);
+    for (int i = 0; i < rows_n && n + 5 <= (int)(sizeof names / sizeof *names); i++) {
+        names[n++] = rows[i].name;
+        for (int j = 0; rows[i].aliases[j]; j++)
+            names[n++] = rows[i].aliases[j];
+    }
+    return ax_nearest(plain, names, n);
+}
+
+static ax_act bound(const ax_act_row *row)
+{
+    ax_act a = {.row = row};
+    for (int i = 0; i < AX_ACT_PARAMS && row->params[i].name; i++)
+        a.param[i] = row->params[i].def;
+    return a;
+}
+
+int ax_act_by_name(const char *name, ax_act *out, ax_err *err)
+{
+    const ax_act_row *row = ax_act_find(name);
+    if (row) {
+        *out = bound(row);
+        return 0;
+    }
+    ax_fail(err, AX_ENOTFOUND, "unknown activation '%.*s'", NAME_MAX_LEN, name);
+    const char *near = nearest_name(name);
+    if (near)
+        return ax_err_hint(err, "did you mean '%s'?", near);
+    return ax_err_hint(err, "relu, gelu, silu, mish, elu, tanh, sigmoid and softmax are some of "
+                            "those there are");
+}
+
+static int param_index(const ax_act_row *row, const char *name)
+{
+    for (int i = 0; i < AX_ACT_PARAMS && row->params[i].name; i++)
+        if (strcmp(row->params[i].name, name) == 0)
+            return i;
+    return -1;
+}
+
+/* Says what the row does have. */
+static int unknown_param(const ax_act_row *row, const char *name, ax_err *err)
+{
+    const char *names[AX_ACT_PARAMS];
+    int n = 0;
+    char list[128] = "";
+    for (; n < AX_ACT_PARAMS && row->params[n].name; n++) {
+        names[n] = row->params[n].name;
+        if (n)
+            strncat(list, ", ", sizeof list - strlen(list) - 1);
+        strncat(list, names[n], sizeof list - strlen(list) - 1);
+    }
+    ax_fail(err, AX_EINVAL, "activation '%s' has no parameter '%.*s'", row->name, NAME_MAX_LEN,
+            name);
+    const char *near = ax_nearest(name, names, n);
+    if (near)
+        return ax_err_hint(err, "did you mean '%s'?", near);
+    if (n == 0)
+        return ax_err_hint(err, "'%s' has no parameters", row->name);
+    return ax_err_hint(err, "'%s' has: %s", row->name, list);
+}
+
+int ax_act_set(ax_act *a, const char *param, double value, ax_err *err)
+{
+    int i = param_index(a->row, param);
+    if (i < 0)
+        return unknown_param(a->row, param, err);
+    const ax_act_param *p = &a->row->params[i];
+    if (!(value >= p->min && value <= p->max)) /* NaN fails, too */
+        return ax_fail(err, AX_ERANGE, "%s: %s is %g, expected %g to %g", a->row->name, p->name,
+                       value, p->min, p->max);
+    a->param[i] = value;
+    return 0;
+}
+
+static int set_from_json(ax_act *a, const cJSON *field, ax_err *err)
+{
+    if (param_index(a->row, field->string) < 0)
+        return unknown_param(a->row, field->string, err);
+    if (!cJSON_IsNumber(field)) {
+        ax_fail(err, AX_ETYPE, "%s: %s must be a number", a->row->name, field->string);
+        return ax_err_in(err, "%s", field->string);
+    }
+    if (ax_act_set(a, field->string, field->valuedouble, err) < 0)
+        return ax_err_in(err, "%s", field->string);
+    return 0;
+}
+
+int ax_act_from_json(const cJSON *json, ax_act *out, ax_err *err)
+{
+    if (cJSON_IsString(json))
+        return ax_act_by_name(json->valuestring, out, err);
+    if (!cJSON_IsObject(json)) {
+        ax_fail(err, AX_ETYPE, "an activation must be a name or an object");
+        return ax_err_hint(err, "\"relu\" or {\"name\":\"elu\",\"alpha\":0.5}");
+    }
+    const cJSON *name = cJSON_GetObjectItemCaseSensitive(json, "name");
+    if (!cJSON_IsString(name)) {
+        ax_fail(err, name ? AX_ETYPE : AX_EINVAL, "an activation object needs a \"name\"");
+        return ax_err_hint(err, "{\"name\":\"elu\",\"alpha\":0.5}");
+    }
+    ax_act a;
+    if (ax_act_by_name(name->valuestring, &a, err) < 0)
+        return ax_err_in(err, "name");
+    const cJSON *field;
+    cJSON_ArrayForEach(field, json)
+    {
+        if (field != name && set_from_json(&a, field, err) < 0)
+            return -1;
+    }
+    *out = a;
+    return 0;
+}
+
+cJSON *ax_act_to_json(const ax_act *a)
+{
+    const ax_act_row *row = a->row;
+    int n = 0, changed = 0;
+    for (; n < AX_ACT_PARAMS && row->params[n].name; n++)
+        changed |= a->param[n] != row->params[n].def;
+    if (!changed)
+        return cJSON_CreateString(row->name);
+    cJSON *o = cJSON_CreateObject();
+    int ok = o && cJSON_AddStringToObject(o, "name", row->name);
+    for (int i = 0; ok && i < n; i++)
+        ok = cJSON_AddNumberToObject(o, row->params[i].name, a->param[i]) != NULL;
+    if (!ok) {
+        cJSON_Delete(o);
+        return NULL;
+    }
+    return o;
+}

@@ -1,0 +1,44 @@
+/* kernel.h - between the catalogue and the instruction sets: the list of kernels and their shape.
+ *
+ * A kernel is one activation on one instruction set: a constant struct of loops named
+ * ax_act_<kernel>_<isa>, defined in a *.isa.c file. The lists below name them once; the enum (what
+ * a row of the catalogue holds) and the tables in apply.c come from them.
+ * Private to engine/activation. */
+#ifndef AX_ACTIVATION_KERNEL_H
+#define AX_ACTIVATION_KERNEL_H
+
+#include "activation/activation.h"
+
+/* clang-format off */
+#define AX_ACT_ELEMENT_KERNELS(X)                                                                  \
+    X(identity) X(relu) X(relu6) X(leaky) X(elu) X(celu) X(selu) X(softplus)                       \
+    X(sigmoid) X(tanh) X(softsign) X(hard_sigmoid)                                                 \
+    X(silu) X(gelu) X(gelu_tanh) X(mish) X(hard_swish)
+#define AX_ACT_VECTOR_KERNELS(X) X(softmax) X(log_softmax)
+
+#define AX_ACT_ENUM(k) AX_ACT_K_##k,
+enum {
+    AX_ACT_ELEMENT_KERNELS(AX_ACT_ENUM)
+    AX_ACT_VECTOR_KERNELS(AX_ACT_ENUM)
+    AX_ACT_KERNEL_COUNT
+};
+/* clang-format on */
+
+/* p: the parameters of the row, in order. The public contracts are in activation.h. */
+typedef struct ax_act_element {
+    void (*forward)(const double *p, const float *x, float *y, size_t n);
+    void (*derivative)(const double *p, const float *x, float *dydx, size_t n);
+    void (*backward)(const double *p, const float *x, const float *dy, float *dx, size_t n);
+} ax_act_element;
+
+typedef struct ax_act_vector {
+    void (*forward)(const float *x, float *y, int64_t outer, int64_t len, int64_t inner);
+    void (*backward)(const float *y, const float *dy, float *dx, int64_t outer, int64_t len,
+                     int64_t inner);
+} ax_act_vector;
+
+/* ax_act_gelu_v3 and its like: AX_ACT_SYMBOL(gelu, v3), macros expanded first */
+#define AX_ACT_PASTE(k, isa) ax_act_##k##_##isa
+#define AX_ACT_SYMBOL(k, isa) AX_ACT_PASTE(k, isa)
+
+#endif

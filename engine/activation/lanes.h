@@ -1,0 +1,197 @@
+/* lanes.h - vectors of the instruction set being compiled, and the loops that carry a formula over
+ * a stretch of numbers. For *.isa.c only.
+ *
+ * A formula is written once, for one vector of doubles (vd). The loops load float32, widen (exact),
+ * evaluate, and round once. A tail goes through a padded local buffer and the same code, so there
+ * is no second version whose bits could differ. All operations used are IEEE-exact and contraction
+ * is off, so all instruction sets give the same bits; NaNs keep being NaN, their payload is not
+ * promised.
+ *
+ * min and max of x86 return the second operand on NaN; here NaN in x always survives: write
+ * at_most(x, limit), never the reverse. */
+#ifndef AX_ACTIVATION_LANES_H
+#define AX_ACTIVATION_LANES_H
+
+#include <stdint.h>
+#include <string.h>
+
+#include "activation/kernel.h"
+
+#define LANES (AX_VL / 2)
+#define INLINE static inline __attribute__((always_inline))
+
+typedef double vd __attribute__((vector_size(LANES * 8)));
+typedef int64_t vl __attribute__((vector_size(LANES * 8)));
+typedef uint64_t vu __attribute__((vector_size(LANES * 8)));
+typedef float vh __attribute__((vector_size(LANES * 4))); /* as many floats as vd has doubles */
+typedef float vf __attribute__((vector_size(AX_VL * 4))); /* a full register of floats */
+typedef int32_t vi __attribute__((vector_size(AX_VL * 4)));
+
+INLINE vd all(double v)
+{
+    return v - (vd){0}; /* v - 0 keeps the sign of a zero; 0 + v would not */
+}
+
+/* gcc widens half a 512-bit register in two steps, but a whole one whose upper half nobody needs
+ * in one. */
+INLINE vd load(const float *p)
+{
+    vh h;
+    memcpy(&h, p, sizeof h);
+#if AX_VL == 16 && !defined(__clang__)
+    typedef double vdd __attribute__((vector_size(2 * LANES * 8)));
+    vf whole = __builtin_shufflevector(h, h, 0, 1, 2, 3, 4, 5, 6, 7, -1, -1, -1, -1, -1, -1, -1, -1);
+    vdd d = __builtin_convertvector(whole, vdd);
+    vd v;
+    memcpy(&v, &d, sizeof v);
+    return v;
+#else
+    return __builtin_convertvector(h, vd);
+#endif
+}
+
+INLINE void store(float *p, vd v)
+{
+    vh h = __builtin_convertvector(v, vh);
+    memcpy(p, &h, sizeof h);
+}
+
+INLINE vd pick(vl mask, vd yes, vd no)
+{
+    return (vd)((mask & (vl)yes) | (~mask & (vl)no));
+}
+
+INLINE vd at_most(vd x, double limit)
+{
+    return pick((vl)(x > limit), all(limit), x);
+}
+
+INLINE vd at_least(vd x, double limit)
+{
+    return pick((vl)(x < limit), all(limit), x);
+}
+
+INLINE vd magnitude(vd x)
+{
+    return (vd)((vl)x & INT64_MAX);
+}
+
+/* v >= 0 with the sign of x */
+INLINE vd with_sign(vd v, vd x)
+{
+    return (vd)((vl)v | ((vl)x & INT64_MIN));
+}
+
+/* The same for float lanes, where a function is exact in float32. */
+INLINE vf pick_f(vi mask, vf yes, vf no)
+{
+    return (vf)((mask & (vi)yes) | (~mask & (vi)no));
+}
+
+INLINE vf all_f(float v)
+{
+    return v - (vf){0};
+}
+
+/* ---- loops ---- */
+
+typedef vd formula(vd x, const double *p);
+typedef vf formula_f(vf x, const double *p);
+
+/* A copy that no store can alias, so that what depends on parameters alone leaves the loop. */
+#define PARAMS(p, from) const double p[AX_ACT_PARAMS] = {from[0], from[1], from[2], from[3]}
+
+INLINE void map(formula *f, const double *params, const float *x, float *y, size_t n)
+{
+    PARAMS(p, params);
+    size_t i = 0;
+    for (; n - i >= LANES; i += LANES)
+        store(y + i, f(load(x + i), p));
+    if (i < n) {
+        float t[LANES] = {0};
+        memcpy(t, x + i, (n - i) * sizeof *t);
+        store(t, f(load(t), p));
+        memcpy(y + i, t, (n - i) * sizeof *t);
+    }
+}
+
+/* dx = dy * f'(x): the product in double, one rounding */
+INLINE void map_back(formula *f, const double *params, const float *x, const float *dy, float *dx,
+                     size_t n)
+{
+    PARAMS(p, params);
+    size_t i = 0;
+    for (; n - i >= LANES; i += LANES)
+        store(dx + i, load(dy + i) * f(load(x + i), p));
+    if (i < n) {
+        float t[LANES] = {0}, d[LANES] = {0};
+        memcpy(t, x + i, (n - i) * sizeof *t);
+        memcpy(d, dy + i, (n - i) * sizeof *d);
+        store(t, load(d) * f(load(t), p));
+        memcpy(dx + i, t, (n - i) * sizeof *t);
+    }
+}
+
+INLINE vf load_f(const float *p)
+{
+    vf v;
+    memcpy(&v, p, sizeof v);
+    return v;
+}
+
+INLINE void map_f(formula_f *f, const double *p, const float *x, float *y, size_t n)
+{
+    size_t i = 0;
+    for (; n - i >= AX_VL; i += AX_VL) {
+        vf v = f(load_f(x + i), p);
+        memcpy(y + i, &v, sizeof v);
+    }
+    if (i < n) {
+        float t[AX_VL] = {0};
+        memcpy(t, x + i, (n - i) * sizeof *t);
+        vf v = f(load_f(t), p);
+        memcpy(y + i, &v, (n - i) * sizeof *t);
+    }
+}
+
+/* One product of two floats rounded once is the product in double rounded once. */
+INLINE void map_back_f(formula_f *f, const double *p, const float *x, const float *dy, float *dx,
+                       size_t n)
+{
+    size_t i = 0;
+    for (; n - i >= AX_VL; i += AX_VL) {
+        vf v = load_f(dy + i) * f(load_f(x + i), p);
+        memcpy(dx + i, &v, sizeof v);
+    }
+    if (i < n) {
+        float t[AX_VL] = {0}, d[AX_VL] = {0};
+        memcpy(t, x + i, (n - i) * sizeof *t);
+        memcpy(d, dy + i, (n - i) * sizeof *d);
+        vf v = load_f(d) * f(load_f(t), p);
+        memcpy(dx + i, &v, (n - i) * sizeof *t);
+    }
+}
+
+/* KERNEL(gelu): the exported struct of a function whose formulas are gelu_f and gelu_d;
+ * KERNEL_F the same in float lanes. */
+#define KERNEL_WITH(k, MAP, BACK)                                                                  \
+    static void k##_forward(const double *p, const float *x, float *y, size_t n)                   \
+    {                                                                                              \
+        MAP(k##_f, p, x, y, n);                                                                    \
+    }                                                                                              \
+    static void k##_derivative(const double *p, const float *x, float *y, size_t n)                \
+    {                                                                                              \
+        MAP(k##_d, p, x, y, n);                                                                    \
+    }                                                                                              \
+    static void k##_backward(const double *p, const float *x, const float *dy, float *dx,          \
+                             size_t n)                                                             \
+    {                                                                                              \
+        BACK(k##_d, p, x, dy, dx, n);                                                              \
+    }                                                                                              \
+    extern const ax_act_element AX_ACT_SYMBOL(k, AX_ISA);                                          \
+    const ax_act_element AX_ACT_SYMBOL(k, AX_ISA) = {k##_forward, k##_derivative, k##_backward};
+
+#define KERNEL(k) KERNEL_WITH(k, map, map_back)
+#define KERNEL_F(k) KERNEL_WITH(k, map_f, map_back_f)
+
+#endif

@@ -1,0 +1,105 @@
+/* piecewise.isa.c - functions made of straight lines.
+ *
+ * Those with slopes 0 and 1 are exact in float32 and run in float lanes. The derivative at a kink
+ * is the one of the flat or left side; f'(NaN) is NaN like f(NaN). */
+#include "activation/lanes.h"
+
+INLINE vf identity_f(vf x, const double *p)
+{
+    (void)p;
+    return x;
+}
+
+/* 1, but NaN for NaN */
+INLINE vf identity_d(vf x, const double *p)
+{
+    (void)p;
+    return pick_f((vi)(x == x), all_f(1.0f), x);
+}
+
+KERNEL_F(identity)
+
+/* x < 0 ? 0 : x keeps NaN and -0 */
+INLINE vf relu_f(vf x, const double *p)
+{
+    (void)p;
+    return (vf)((vi)x & ~(vi)(x < 0.0f));
+}
+
+INLINE vf relu_d(vf x, const double *p)
+{
+    (void)p;
+    vf d = pick_f((vi)(x > 0.0f), all_f(1.0f), x);
+    return (vf)((vi)d & ~(vi)(x <= 0.0f));
+}
+
+KERNEL_F(relu)
+
+INLINE vf relu6_f(vf x, const double *p)
+{
+    (void)p;
+    vf y = (vf)((vi)x & ~(vi)(x < 0.0f));
+    return pick_f((vi)(y > 6.0f), all_f(6.0f), y);
+}
+
+INLINE vf relu6_d(vf x, const double *p)
+{
+    (void)p;
+    vf d = pick_f((vi)(x > 0.0f), all_f(1.0f), x);
+    return (vf)((vi)d & ~((vi)(x <= 0.0f) | (vi)(x >= 6.0f)));
+}
+
+KERNEL_F(relu6)
+
+/* p[0]: slope below 0. The clamp keeps slope 0 times -inf from being NaN. */
+INLINE vd leaky_f(vd x, const double *p)
+{
+    return pick((vl)(x < 0.0), at_least(x, -1e300) * p[0], x);
+}
+
+INLINE vd leaky_d(vd x, const double *p)
+{
+    return pick((vl)(x > 0.0), all(1.0), pick((vl)(x <= 0.0), all(p[0]), x));
+}
+
+KERNEL(leaky)
+
+/* p: alpha, beta. As alpha (x + beta/alpha): the sum is exact near the lower kink, where
+ * alpha x + beta would cancel. */
+INLINE vd hard_sigmoid_line(vd x, const double *p)
+{
+    return (x + p[1] / p[0]) * p[0];
+}
+
+INLINE vd hard_sigmoid_f(vd x, const double *p)
+{
+    vd y = hard_sigmoid_line(x, p);
+    return at_most(at_least(y, 0.0), 1.0);
+}
+
+INLINE vd hard_sigmoid_d(vd x, const double *p)
+{
+    vd y = hard_sigmoid_line(x, p);
+    vd d = pick((vl)(y > 0.0), all(p[0]), y);
+    return (vd)((vl)d & ~((vl)(y <= 0.0) | (vl)(y >= 1.0)));
+}
+
+KERNEL(hard_sigmoid)
+
+/* x (x+3)/6 between the kinks at -3 and 3; x + 3 is exact near -3 */
+INLINE vd hard_swish_f(vd x, const double *p)
+{
+    (void)p;
+    vd gate = at_most(at_least(x, -3.0) + 3.0, 6.0);
+    return at_least(x, -3.0) * gate * (1.0 / 6.0);
+}
+
+INLINE vd hard_swish_d(vd x, const double *p)
+{
+    (void)p;
+    vd d = (2.0 * x + 3.0) * (1.0 / 6.0);
+    d = pick((vl)(x >= 3.0), all(1.0), d);
+    return (vd)((vl)d & ~(vl)(x <= -3.0));
+}
+
+KERNEL(hard_swish)

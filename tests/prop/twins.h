@@ -1,0 +1,440 @@
+/* twins.h - every operator once more, as slowly and clearly as possible, in double.
+ *
+ * A twin gives the values of the outputs and, beside each, its magnitude: the sum of the absolute
+ * values of the terms it is made of. A float computation of `steps` roundings errs by at most about
+ * steps * 2^-24 * magnitude; a twin that only moves numbers sets no magnitude, so its outputs must
+ * be met exactly. */
+#ifndef TWINS_H
+#define TWINS_H
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/rng.h"
+#include "ops/ops.h"
+
+typedef struct twin_call {
+    const void *attr;
+    int n_in;
+    const ax_desc *in, *out;
+    double *x[AX_MAX_IN]; /* NULL: absent; class numbers and steps are doubles too */
+    double *y[AX_MAX_OUT], *mag[AX_MAX_OUT]; /* both start as zeros */
+    double steps;
+} twin_call;
+
+typedef void twin_fn(twin_call *t);
+
+static inline const int64_t *dims(const ax_desc *d)
+{
+    return d->shape.dim;
+}
+
+static inline int64_t count_of(const ax_desc *d)
+{
+    return ax_shape_count(&d->shape);
+}
+
+/* Elements behind axis 1, and the channel of element i of a tensor whose channels are axis 1. */
+static inline int64_t pixels_of(const ax_desc *d)
+{
+    int64_t n = 1;
+    for (int i = 2; i < d->shape.rank; i++)
+        n *= d->shape.dim[i];
+    return n;
+}
+
+static inline int64_t channel_of(const ax_desc *d, int64_t i)
+{
+    return i / pixels_of(d) % d->shape.dim[1];
+}
+
+/* ---- the activations that fused ops are tried with ---- */
+
+static inline double twin_act(const ax_act *a, double x)
+{
+    const char *name = a->row ? a->row->name : "identity";
+    if (!strcmp(name, "relu"))
+        return x > 0 ? x : 0;
+    if (!strcmp(name, "sigmoid"))
+        return 1 / (1 + exp(-x));
+    if (!strcmp(name, "tanh"))
+        return tanh(x);
+    if (!strcmp(name, "elu"))
+        return x > 0 ? x : a->param[0] * expm1(x);
+    return x;
+}
+
+/* ---- dense, convolution ---- */
+
+static void twin_dense(twin_call *t)
+{
+    int64_t n = dims(&t->in[1])[0], k = dims(&t->in[1])[1], rows = count_of(&t->in[0]) / k;
+    const ax_act *act = &((const ax_fused_attr *)t->attr)->act;
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < n; j++) {
+            double sum = 0, mag = 0, scale = t->x[4] ? t->x[4][j] : 1;
+            for (int64_t q = 0; q < k; q++) {
+                sum += t->x[0][i * k + q] * t->x[1][j * k + q] * scale;
+                mag += fabs(t->x[0][i * k + q] * t->x[1][j * k + q] * scale);
+            }
+            double bias = t->x[2] ? t->x[2][j] : 0, residual = t->x[3] ? t->x[3][i * n + j] : 0;
+            t->y[0][i * n + j] = twin_act(act, sum + bias + residual);
+            t->mag[0][i * n + j] = mag + fabs(bias) + fabs(residual);
+        }
+    t->steps = (double)k + 4;
+}
+
+static void twin_conv2d(twin_call *t)
+{
+    const ax_conv2d_attr *a = t->attr;
+    const int64_t *x = dims(&t->in[0]), *w = dims(&t->in[1]), *y = dims(&t->out[0]);
+    int64_t per_group = y[1] / a->groups;
+    for (int64_t i = 0; i < count_of(&t->out[0]); i++) {
+        int64_t ox = i % y[3], oy = i / y[3] % y[2], k = i / (y[2] * y[3]) % y[1], n = i / (y[1] * y[2] * y[3]);
+        double sum = 0, mag = 0, scale = t->x[4] ? t->x[4][k] : 1;
+        for (int64_t j = 0; j < w[1] * w[2] * w[3]; j++) {
+            int64_t kx = j % w[3], ky = j / w[3] % w[2], c = k / per_group * w[1] + j / (w[2] * w[3]);
+            int64_t iy = oy * a->stride[0] + ky * a->dilation[0] - a->pad[0];
+            int64_t ix = ox * a->stride[1] + kx * a->dilation[1] - a->pad[1];
+            if (iy < 0 || ix < 0 || iy >= x[2] || ix >= x[3])
+                continue;
+            double term = t->x[0][((n * x[1] + c) * x[2] + iy) * x[3] + ix] * t->x[1][k * w[1] * w[2] * w[3] + j] * scale;
+            sum += term;
+            mag += fabs(term);
+        }
+        double bias = t->x[2] ? t->x[2][k] : 0, residual = t->x[3] ? t->x[3][i] : 0;
+        t->y[0][i] = twin_act(&a->act, sum + bias + residual);
+        t->mag[0][i] = mag + fabs(bias) + fabs(residual);
+    }
+    t->steps = (double)(w[1] * w[2] * w[3]) + 4;
+}
+
+/* ---- pooling ---- */
+
+static void twin_pool2d(twin_call *t)
+{
+    const ax_pool2d_attr *a = t->attr;
+    const int64_t *x = dims(&t->in[0]), *y = dims(&t->out[0]);
+    int64_t kh = a->global ? x[2] : a->kernel[0], kw = a->global ? x[3] : a->kernel[1];
+    for (int64_t i = 0; i < count_of(&t->out[0]); i++) {
+        int64_t ox = i % y[3], oy = i / y[3] % y[2], map = i / (y[2] * y[3]);
+        double best = -INFINITY, sum = 0, mag = 0;
+        int64_t pixels = 0, places = 0;
+        for (int64_t j = 0; j < kh * kw; j++) {
+            int64_t iy = oy * a->stride[0] + j / kw - a->pad[0], ix = ox * a->stride[1] + j % kw - a->pad[1];
+            places += iy < x[2] + a->pad[2] && ix < x[3] + a->pad[3];
+            if (iy < 0 || ix < 0 || iy >= x[2] || ix >= x[3])
+                continue;
+            double v = t->x[0][(map * x[2] + iy) * x[3] + ix];
+            best = v > best ? v : best;
+            sum += v;
+            mag += fabs(v);
+            pixels++;
+        }
+        double divisor = (double)(a->count_pad ? places : pixels);
+        t->y[0][i] = a->max ? best : sum / divisor;
+        t->mag[0][i] = a->max ? 0 : mag / divisor;
+    }
+    t->steps = (double)(kh * kw) + 2;
+}
+
+/* ---- ops that move numbers ---- */
+
+static void twin_copy(twin_call *t)
+{
+    memcpy(t->y[0], t->x[0], (size_t)count_of(&t->out[0]) * sizeof(double));
+}
+
+/* index i of a tensor of this shape, as coordinates */
+static inline void coordinates(const ax_shape *s, int64_t i, int64_t *at)
+{
+    for (int k = s->rank - 1; k >= 0; k--) {
+        at[k] = i % s->dim[k];
+        i /= s->dim[k];
+    }
+}
+
+static inline int64_t index_of(const ax_shape *s, const int64_t *at)
+{
+    int64_t i = 0;
+    for (int k = 0; k < s->rank; k++)
+        i = i * s->dim[k] + at[k];
+    return i;
+}
+
+static void twin_permute(twin_call *t)
+{
+    const ax_permute_attr *a = t->attr;
+    int64_t to[AX_MAX_RANK], from[AX_MAX_RANK];
+    for (int64_t i = 0; i < count_of(&t->out[0]); i++) {
+        coordinates(&t->out[0].shape, i, to);
+        for (int k = 0; k < t->out[0].shape.rank; k++)
+            from[a->perm[k]] = to[k];
+        t->y[0][i] = t->x[0][index_of(&t->in[0].shape, from)];
+    }
+}
+
+static void twin_concat(twin_call *t)
+{
+    int axis = ((const ax_axis_attr *)t->attr)->axis;
+    int64_t at[AX_MAX_RANK];
+    for (int64_t i = 0; i < count_of(&t->out[0]); i++) {
+        int k = 0;
+        coordinates(&t->out[0].shape, i, at);
+        for (; at[axis] >= dims(&t->in[k])[axis]; k++)
+            at[axis] -= dims(&t->in[k])[axis];
+        t->y[0][i] = t->x[k][index_of(&t->in[k].shape, at)];
+    }
+}
+
+static void twin_slice(twin_call *t)
+{
+    const ax_slice_attr *a = t->attr;
+    int64_t at[AX_MAX_RANK];
+    for (int64_t i = 0; i < count_of(&t->out[0]); i++) {
+        coordinates(&t->out[0].shape, i, at);
+        at[a->axis] += a->from;
+        t->y[0][i] = t->x[0][index_of(&t->in[0].shape, at)];
+    }
+}
+
+static void twin_pad2d(twin_call *t)
+{
+    const ax_pad2d_attr *a = t->attr;
+    const ax_shape *x = &t->in[0].shape;
+    int64_t at[AX_MAX_RANK], r = x->rank;
+    for (int64_t i = 0; i < count_of(&t->out[0]); i++) {
+        coordinates(&t->out[0].shape, i, at);
+        at[r - 2] -= a->pad[0];
+        at[r - 1] -= a->pad[1];
+        int inside = at[r - 2] >= 0 && at[r - 2] < x->dim[r - 2] && at[r - 1] >= 0 && at[r - 1] < x->dim[r - 1];
+        t->y[0][i] = inside ? t->x[0][index_of(x, at)] : 0;
+    }
+}
+
+static void twin_upsample2d(twin_call *t)
+{
+    const ax_upsample2d_attr *a = t->attr;
+    int64_t at[AX_MAX_RANK];
+    for (int64_t i = 0; i < count_of(&t->out[0]); i++) {
+        coordinates(&t->out[0].shape, i, at);
+        at[2] /= a->size[0];
+        at[3] /= a->size[1];
+        t->y[0][i] = t->x[0][index_of(&t->in[0].shape, at)];
+    }
+}
+
+/* ---- element by element ---- */
+
+static void twin_add(twin_call *t)
+{
+    for (int64_t i = 0; i < count_of(&t->out[0]); i++) {
+        t->y[0][i] = twin_act(&((const ax_add_attr *)t->attr)->act, t->x[0][i] + t->x[1][i]);
+        t->mag[0][i] = fabs(t->x[0][i]) + fabs(t->x[1][i]);
+    }
+    t->steps = 2;
+}
+
+static void twin_mul(twin_call *t)
+{
+    for (int64_t i = 0; i < count_of(&t->out[0]); i++) {
+        t->y[0][i] = t->x[0][i] * t->x[1][i];
+        t->mag[0][i] = fabs(t->y[0][i]);
+    }
+    t->steps = 1;
+}
+
+static void twin_affine(twin_call *t)
+{
+    for (int64_t i = 0; i < count_of(&t->out[0]); i++) {
+        int64_t c = dims(&t->in[1])[0] == 1 ? 0 : channel_of(&t->in[0], i);
+        t->y[0][i] = t->x[0][i] * t->x[1][c] + t->x[2][c];
+        t->mag[0][i] = fabs(t->x[0][i] * t->x[1][c]) + fabs(t->x[2][c]);
+    }
+    t->steps = 2;
+}
+
+static void twin_activation(twin_call *t)
+{
+    for (int64_t i = 0; i < count_of(&t->out[0]); i++) {
+        t->y[0][i] = twin_act(&((const ax_activation_attr *)t->attr)->act, t->x[0][i]);
+        t->mag[0][i] = fabs(t->y[0][i]);
+    }
+    t->steps = 2;
+}
+
+/* softmax along an axis; the other vector activations have tests of their own */
+static void twin_softmax(twin_call *t)
+{
+    const ax_activation_attr *a = t->attr;
+    const ax_shape *s = &t->in[0].shape;
+    int axis = a->axis < 0 ? a->axis + s->rank : a->axis;
+    int64_t at[AX_MAX_RANK];
+    for (int64_t i = 0; i < count_of(&t->out[0]); i++) {
+        double sum = 0;
+        coordinates(s, i, at);
+        for (at[axis] = 0; at[axis] < s->dim[axis]; at[axis]++)
+            sum += exp(t->x[0][index_of(s, at)]);
+        t->y[0][i] = t->mag[0][i] = exp(t->x[0][i]) / sum;
+    }
+    t->steps = 4;
+}
+
+static void twin_prelu(twin_call *t)
+{
+    for (int64_t i = 0; i < count_of(&t->out[0]); i++) {
+        double slope = t->x[1][dims(&t->in[1])[0] == 1 ? 0 : channel_of(&t->in[0], i)], x = t->x[0][i];
+        t->y[0][i] = x > 0 ? x : slope * x;
+        t->mag[0][i] = fabs(t->y[0][i]);
+    }
+    t->steps = 1;
+}
+
+static void twin_dropout(twin_call *t)
+{
+    const ax_dropout_attr *a = t->attr;
+    uint64_t step = (uint64_t)t->x[1][0];
+    for (int64_t i = 0; i < count_of(&t->out[0]); i++) {
+        uint32_t word = ax_rng_u32((ax_rng){a->seed, a->stream}, (step << 34) + (uint64_t)i);
+        t->y[0][i] = word < (1 - a->rate) * 4294967296.0 ? t->x[0][i] / (1 - a->rate) : 0;
+        t->mag[0][i] = fabs(t->y[0][i]);
+    }
+    t->steps = 2;
+}
+
+/* ---- normalisation ---- */
+
+static inline void normalised(twin_call *t, int64_t i, double mean, double var, double gamma, double beta, double eps)
+{
+    double r = 1 / sqrt(var + eps);
+    t->y[0][i] = (t->x[0][i] - mean) * r * gamma + beta;
+    t->mag[0][i] = (fabs(t->x[0][i]) + fabs(mean)) * r * fabs(gamma) + fabs(beta);
+    t->steps = 6;
+}
+
+static void twin_batch_norm(twin_call *t)
+{
+    double eps = ((const ax_norm_attr *)t->attr)->epsilon;
+    for (int64_t i = 0; i < count_of(&t->out[0]); i++) {
+        int64_t c = channel_of(&t->in[0], i);
+        normalised(t, i, t->x[3][c], t->x[4][c], t->x[1][c], t->x[2][c], eps);
+    }
+}
+
+static void twin_batch_norm_train(twin_call *t)
+{
+    double eps = ((const ax_norm_attr *)t->attr)->epsilon;
+    int64_t channels = dims(&t->in[0])[1], n = count_of(&t->in[0]);
+    for (int64_t c = 0; c < channels; c++) {
+        double mean = 0, var = 0, abs = 0, m = (double)n / (double)channels;
+        for (int64_t i = 0; i < n; i++)
+            if (channel_of(&t->in[0], i) == c)
+                mean += t->x[0][i] / m, abs += fabs(t->x[0][i]) / m;
+        for (int64_t i = 0; i < n; i++)
+            if (channel_of(&t->in[0], i) == c)
+                var += (t->x[0][i] - mean) * (t->x[0][i] - mean) / m;
+        for (int64_t i = 0; i < n; i++)
+            if (channel_of(&t->in[0], i) == c)
+                normalised(t, i, mean, var, t->x[1][c], t->x[2][c], eps);
+        t->y[1][c] = mean, t->mag[1][c] = abs;
+        t->y[2][c] = t->mag[2][c] = var;
+    }
+}
+
+static void twin_layer_norm(twin_call *t)
+{
+    double eps = ((const ax_norm_attr *)t->attr)->epsilon;
+    int64_t len = count_of(&t->in[1]), rows = count_of(&t->in[0]) / len;
+    for (int64_t r = 0; r < rows; r++) {
+        double mean = 0, var = 0;
+        for (int64_t i = 0; i < len; i++)
+            mean += t->x[0][r * len + i] / (double)len;
+        for (int64_t i = 0; i < len; i++)
+            var += pow(t->x[0][r * len + i] - mean, 2) / (double)len;
+        for (int64_t i = 0; i < len; i++)
+            normalised(t, r * len + i, mean, var, t->x[1][i], t->x[2][i], eps);
+    }
+}
+
+/* ---- losses and penalties: the mean over the rows, from the textbook ---- */
+
+static double row_loss(const char *name, const double *x, const double *t, int64_t n, double param)
+{
+    double sum = 0, exps = 0;
+    for (int64_t i = 0; i < n; i++)
+        exps += exp(x[i]);
+    for (int64_t i = 0; i < n; i++) {
+        double e = x[i] - t[i], p = 1 / (1 + exp(-x[i])), side = t[i] > 0 ? 1 : -1;
+        if (!strcmp(name, "cross_entropy"))
+            sum -= (t[i] * (1 - param) + param / (double)n) * log(exp(x[i]) / exps);
+        else if (!strcmp(name, "binary_cross_entropy"))
+            sum -= (t[i] * log(p) + (1 - t[i]) * log(1 - p)) / (double)n;
+        else if (!strcmp(name, "mse"))
+            sum += e * e / (double)n;
+        else if (!strcmp(name, "mae"))
+            sum += fabs(e) / (double)n;
+        else if (!strcmp(name, "huber"))
+            sum += (fabs(e) <= param ? e * e / 2 : param * (fabs(e) - param / 2)) / (double)n;
+        else if (!strcmp(name, "hinge"))
+            sum += fmax(0, 1 - side * x[i]) / (double)n;
+        else
+            sum += t[i] > 1e-7 ? t[i] * log(t[i] / x[i]) : 0;
+    }
+    return sum;
+}
+
+static void twin_loss(twin_call *t)
+{
+    const ax_loss_attr *a = t->attr;
+    int64_t rows = dims(&t->in[0])[0], n = count_of(&t->in[0]) / rows;
+    double *target = calloc((size_t)n, sizeof *target);
+    for (int64_t r = 0; r < rows; r++) {
+        for (int64_t i = 0; i < n; i++)
+            target[i] = t->in[1].dtype == AX_I32 ? (double)i == t->x[1][r] : t->x[1][r * n + i];
+        double v = row_loss(a->row->name, t->x[0] + r * n, target, n, a->param) / (double)rows;
+        t->y[0][0] += v;
+        t->mag[0][0] += fabs(v);
+    }
+    free(target);
+    t->steps = 2;
+}
+
+static void twin_penalty(twin_call *t)
+{
+    const ax_penalty_attr *a = t->attr;
+    double divisor = a->batch ? (double)dims(&t->in[0])[0] : 1;
+    for (int64_t i = 0; i < count_of(&t->in[0]); i++)
+        t->y[0][0] += (a->l1 * fabs(t->x[0][i]) + a->l2 * t->x[0][i] * t->x[0][i]) / divisor;
+    t->mag[0][0] = t->y[0][0];
+    t->steps = 2;
+}
+
+// clang-format off
+static const struct twin {
+    const ax_op *op;
+    twin_fn *fn;
+} twins[] = {
+    {&ax_op_dense, twin_dense},           {&ax_op_conv2d, twin_conv2d},
+    {&ax_op_pool2d, twin_pool2d},         {&ax_op_reshape, twin_copy},
+    {&ax_op_like, twin_copy},             {&ax_op_permute, twin_permute},
+    {&ax_op_concat, twin_concat},         {&ax_op_slice, twin_slice},
+    {&ax_op_pad2d, twin_pad2d},           {&ax_op_upsample2d, twin_upsample2d},
+    {&ax_op_add, twin_add},               {&ax_op_mul, twin_mul},
+    {&ax_op_affine, twin_affine},         {&ax_op_activation, twin_activation},
+    {&ax_op_prelu, twin_prelu},           {&ax_op_dropout, twin_dropout},
+    {&ax_op_batch_norm, twin_batch_norm}, {&ax_op_batch_norm_train, twin_batch_norm_train},
+    {&ax_op_layer_norm, twin_layer_norm}, {&ax_op_loss, twin_loss},
+    {&ax_op_penalty, twin_penalty},
+};
+// clang-format on
+
+static inline twin_fn *twin_of(const ax_op *op)
+{
+    for (size_t i = 0; i < sizeof twins / sizeof *twins; i++)
+        if (twins[i].op == op)
+            return twins[i].fn;
+    return NULL;
+}
+
+#endif
