@@ -123,7 +123,7 @@ static int read_fields(ax_train_config *c, ax_err *err)
     if (ax_json_num(c->json, "validation_split", 0, 0, 0.9, &c->validation_split, err) ||
         ax_json_int(c->json, "batch_size", 32, 1, 1 << 20, &c->batch_size, err) ||
         ax_json_int(c->json, "epochs", 10, 1, 1000000, &c->epochs, err) ||
-        ax_json_int(c->json, "seed", 1, 0, (int64_t)1 << 53, &seed, err) ||
+        ax_json_int(c->json, "seed", 1, 0, ((int64_t)1 << 53) - 1, &seed, err) ||
         ax_json_bool(c->json, "shuffle", 1, &c->shuffle, err) ||
         ax_json_num(c->json, "gradient_clip", 0, 0, 1e9, &c->gradient_clip, err) ||
         ax_json_int(c->json, "checkpoint_every", 1, 1, 1000000, &c->checkpoint_every, err) ||

@@ -133,8 +133,10 @@ static int nested_shape(const cJSON *j, ax_shape *s, ax_err *err)
 static int nested_fill(const cJSON *j, const ax_shape *s, int level, float **out, ax_err *err)
 {
     if (level == s->rank) {
-        if (!cJSON_IsNumber(j) || !isfinite((float)j->valuedouble))
-            return ax_fail(err, AX_ETYPE, "expected a number that fits float32");
+        if (!cJSON_IsNumber(j))
+            return ax_fail(err, AX_ETYPE, "expected a number");
+        if (!isfinite((float)j->valuedouble))
+            return ax_fail(err, AX_ERANGE, "%g does not fit float32", j->valuedouble);
         *(*out)++ = (float)j->valuedouble;
         return 0;
     }
