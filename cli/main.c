@@ -66,11 +66,15 @@ static int unknown(const char *name)
 static int cmd_health(int argc, char **argv)
 {
     int n, code;
-    const command_line line = {
-        "health", "[URL]",
-        "Ask a server whether it is ready: exit code 0 says yes, 1 no. Without URL it is the one that\n"
-        "AXOND_LISTEN names, or 127.0.0.1:8080.\n",
-        NULL, 0, 0, 1};
+    const command_line line = {"health",
+                               "[URL]",
+                               "Ask a server whether it is ready: exit code 0 says yes, 1 no. "
+                               "Without URL it is the one that\n"
+                               "AXOND_LISTEN names, or 127.0.0.1:8080.\n",
+                               NULL,
+                               0,
+                               0,
+                               1};
     if (!options_parse(&line, argc - 1, argv + 1, &n, &code))
         return code;
     return axond_health(n + 1, argv);

@@ -74,7 +74,8 @@ static void lion(const ax_update *u, int64_t n, float *restrict w, const float *
     float shrink = 1 - u->lr * u->weight_decay;
     for (int64_t i = 0; i < n; i++) {
         float c = u->beta1 * m[i] + (1 - u->beta1) * g[i];
-        w[i] = w[i] * shrink - u->lr * (float)((c > 0) - (c < 0));
+        /* 0 * c: a gradient that is not finite must show, and has no sign */
+        w[i] = w[i] * shrink - u->lr * ((float)((c > 0) - (c < 0)) + 0 * c);
         m[i] = u->beta2 * m[i] + (1 - u->beta2) * g[i];
     }
 }
