@@ -19,11 +19,11 @@ INLINE vf identity_d(vf x, const double *p)
 
 KERNEL_F(identity)
 
-/* NaN stays; -0 becomes 0, as IEEE 754's maximum(x, 0) and the fused epilogues have it */
+/* x < 0 ? 0 : x keeps NaN and -0 */
 INLINE vf relu_f(vf x, const double *p)
 {
     (void)p;
-    return (vf)((vi)x & ~(vi)(x <= 0.0f));
+    return (vf)((vi)x & ~(vi)(x < 0.0f));
 }
 
 INLINE vf relu_d(vf x, const double *p)
@@ -38,7 +38,7 @@ KERNEL_F(relu)
 INLINE vf relu6_f(vf x, const double *p)
 {
     (void)p;
-    vf y = (vf)((vi)x & ~(vi)(x <= 0.0f));
+    vf y = (vf)((vi)x & ~(vi)(x < 0.0f));
     return pick_f((vi)(y > 6.0f), all_f(6.0f), y);
 }
 

@@ -169,8 +169,8 @@ static const struct {
     float v[7];
 } limits[] = {
     {"identity", {-INFINITY, -0.0f, 0.0f, INFINITY, 1, 1, 1}},
-    {"relu", {0.0f, 0.0f, 0.0f, INFINITY, 0, 0, 1}},
-    {"relu6", {0.0f, 0.0f, 0.0f, 6, 0, 0, 0}},
+    {"relu", {0.0f, -0.0f, 0.0f, INFINITY, 0, 0, 1}},
+    {"relu6", {0.0f, -0.0f, 0.0f, 6, 0, 0, 0}},
     {"leaky_relu", {-INFINITY, -0.0f, 0.0f, INFINITY, 0.01f, 0.01f, 1}},
     {"prelu", {-INFINITY, -0.0f, 0.0f, INFINITY, 0.25f, 0.25f, 1}},
     {"elu", {-1, -0.0f, 0.0f, INFINITY, 0, 1, 1}},
