@@ -38,7 +38,7 @@ static inline int folder_remove(void **state)
 /* A path inside the folder, in one of four buffers that take turns. */
 static inline const char *in_folder(const char *name)
 {
-    static char path[4][160];
+    static char path[4][256];
     static int at;
     at = (at + 1) % 4;
     snprintf(path[at], sizeof path[at], "%s/%s", folder, name);
