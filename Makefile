@@ -26,19 +26,19 @@ SAN        := $(SAN_$(FLAVOUR))
 ifneq ($(SAN),)
 OPT        := -O1 -g
 endif
-ifeq ($(FLAVOUR),clang)
-CC := clang
+ifneq ($(filter clang fuzz,$(FLAVOUR)),)
+CC   := clang
+DEPS := clang
 endif
 ifeq ($(FLAVOUR),fuzz)
-CC  := clang
-SAN := -fsanitize=fuzzer-no-link,address,undefined
+SAN := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
 OPT := -O1 -g
 endif
 
 # Instruction sets: name, flags. The baseline objects must run everywhere, so only *.isa.c differ.
 ARCH := $(shell $(CC) -dumpmachine | cut -d- -f1)
 ifeq ($(FLAVOUR),aarch64)
-CC   := aarch64-linux-gnu-gcc
+CC   := aarch64-linux-gnu-gcc --sysroot=$(CURDIR)/build/aarch64/sysroot
 ARCH := aarch64
 endif
 ifeq ($(ARCH),x86_64)
@@ -67,6 +67,8 @@ BIN      := $(BUILD)/axond
 
 UNIT_T   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*.c tests/prop/*.c tests/golden/*.c))
 HTTP_T   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/http/test_*.c))
+FUZZ_T   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/*.c))
+BENCH    := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/*.c))
 
 .PHONY: all
 all: $(BIN) ## build the release binary, build/axond
@@ -80,7 +82,7 @@ $(BUILD)/obj/%.$(1).o: %.isa.c
 	@mkdir -p $$(@D)
 	$$(V)$$(CC) $$(STD) $$(WARN) -O3 -g $$(SAN) $$(CPPFLAGS) $$(CFLAGS) \
 	    $$(CONTRACT_$$(notdir $$(patsubst %/,%,$$(dir $$<)))) $$(ISA_$(1)) -fno-lto \
-	    -DAX_ISA=$(1) -c $$< -o $$@
+	    $$(if $$(SAN),-DAX_FEW_TILES) -DAX_ISA=$(1) -c $$< -o $$@
 endef
 $(foreach i,$(ISAS),$(eval $(call isa_rule,$(i))))
 
@@ -104,20 +106,81 @@ $(BUILD)/tests/%: tests/%.c $(LIB) $(BUILD)/libapp.a
 	@mkdir -p $(@D)
 	$(V)$(CC) $(STD) $(WARN) $(OPT) $(SAN) $(CPPFLAGS) -I. -Itests -MF $@.d $(CFLAGS) $< $(BUILD)/libapp.a \
 	    $(LIB) $(LDFLAGS) $(LDLIBS_T) $(LDLIBS_SERVER) $(LDLIBS_ENGINE) -o $@
+# A fuzz target is a test too: replay.c runs it on its seeds. Only `make fuzz` lets it invent input.
+ifeq ($(FLAVOUR),fuzz)
+$(BUILD)/tests/fuzz/%: LDLIBS_T := -fsanitize=fuzzer
+else
+$(BUILD)/tests/fuzz/%: LDLIBS_T = tests/replay.c -DSEEDS='"$(<:.c=.seeds)"' -lcmocka
+endif
+$(BUILD)/bench/%: bench/%.c $(LIB)
+	@mkdir -p $(@D)
+	$(V)$(CC) $(STD) $(WARN) $(OPT) $(SAN) $(CPPFLAGS) -MF $@.d $(CFLAGS) $< $(LIB) $(LDFLAGS) \
+	    $(LDLIBS_SERVER) $(LDLIBS_ENGINE) -o $@
 
-.PHONY: test
-test: deps all $(UNIT_T) $(HTTP_T) ## build and run all tests (T=name runs those whose name contains it)
-	@BUILD=$(BUILD) tests/run.sh $(UNIT_T) $(HTTP_T)
+# Under an emulator the tests over HTTP, which take their time from the clock, stay out.
+TESTS := $(UNIT_T) $(FUZZ_T) $(if $(RUNNER),,$(HTTP_T))
+.PHONY: test test-programs
+test: deps ## build and run all tests (T=name runs those whose name contains it)
+	@$(MAKE) --no-print-directory test-programs
+test-programs: $(BIN) $(TESTS)
+	@BUILD=$(BUILD) tests/run.sh $(TESTS)
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+.PHONY: run
+run: deps ## build and serve the models in models/ at 127.0.0.1:8080
+	@$(MAKE) --no-print-directory all
+	@echo 'try, in another terminal:'
+	@echo '  curl -s -H "Content-Type: image/png" --data-binary @models/ankle-boot.png http://127.0.0.1:8080/predict?model=fashion-cnn'
+	@exec $(BIN) serve --models models
+
+.PHONY: models
+models: DEPS := dataset-fashion-mnist
+models: deps ## train the sample models again; stopped, it goes on where it was
+	@$(MAKE) --no-print-directory all
+	@for spec in models/*.train.json; do name=$$(basename $$spec .train.json); \
+	    $(BIN) train $$spec --out models/$$name.safetensors --checkpoint build/checkpoints/$$name --resume || exit 1; \
+	done
+
+.PHONY: asan ubsan tsan clang
+asan ubsan tsan clang: ## all tests under this sanitizer or compiler, built in build/NAME
+	@$(MAKE) --no-print-directory FLAVOUR=$@ test
+
+.PHONY: test-aarch64
+test-aarch64: ## cross-build for aarch64 and run the engine's tests under qemu
+	@tests/aarch64.sh
+
+.PHONY: fuzz
+fuzz: ## let clang's fuzzer invent input for each reader, a minute each (FUZZ_SECONDS=n)
+	@$(MAKE) --no-print-directory FLAVOUR=fuzz fuzz-programs
+	@tests/fuzz.sh build/fuzz/tests/fuzz
+.PHONY: fuzz-programs
+fuzz-programs: deps $(FUZZ_T)
+
+.PHONY: docker-test
+docker-test: ## build the container image, run it, ask it for a prediction, stop it
+	@docker/test.sh
+
+.PHONY: bench
+bench: deps ## time the kernels and the sample models on this machine
+	@$(MAKE) --no-print-directory all $(BENCH)
+	@bench/run.sh
+
+.PHONY: layers
+layers: ## prove from the #include lines which way dependencies point
+	@tests/layers.sh
+
+.PHONY: docs
+docs: all ## generate docs/commands.md from the program's own help
+	@docs/generate.sh $(BIN)
+
+-include $(shell find $(wildcard $(BUILD)/obj $(BUILD)/tests $(BUILD)/bench) -name '*.d' -type f 2>/dev/null)
 
 .PHONY: format
 format: ## reformat the C sources
-	clang-format -i $(wildcard engine/*/*.[ch] engine/*.h server/*.[ch] cli/*.[ch] tests/*/*.[ch] bench/*.[ch])
+	clang-format -i $(wildcard engine/*/*.[ch] engine/*.h server/*.[ch] cli/*.[ch] tests/*/*.[ch] bench/*.[ch] tests/*.[ch])
 
 .PHONY: deps
 deps: ## install the missing Debian packages where allowed, else print the line to type
-	@./deps.sh
+	@./deps.sh $(DEPS)
 
 .PHONY: clean
 clean: ## remove everything built
@@ -125,4 +188,4 @@ clean: ## remove everything built
 
 .PHONY: help
 help: ## this list
-	@awk -F':.*## ' '/^[a-z0-9_-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F':.*## ' '/^[a-z0-9_ -]+:.*## /{printf "  make %-23s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

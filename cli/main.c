@@ -3,7 +3,9 @@
 
 #include "../server/server.h"
 #include "cli.h"
+#include "options.h"
 
+static int cmd_health(int argc, char **argv);
 static int cmd_version(int argc, char **argv);
 static int cmd_help(int argc, char **argv);
 
@@ -21,7 +23,7 @@ static const command commands[] = {
     {"run",     cmd_run,      "run a model on npy files"},
     {"inspect", cmd_inspect,  "show a model's layers, shapes and costs"},
     {"bench",   cmd_bench,    "measure how fast a model runs"},
-    {"health",  axond_health, "ask a running server whether it is ready"},
+    {"health",  cmd_health,   "ask a running server whether it is ready"},
     {"version", cmd_version,  "print the version"},
     {"help",    cmd_help,     "this list; help COMMAND: more about one"},
 };
@@ -59,6 +61,23 @@ static int unknown(const char *name)
         ax_err_hint(&err, "axond help lists them");
     cli_error(NULL, &err);
     return EXIT_USAGE;
+}
+
+static int cmd_health(int argc, char **argv)
+{
+    int n, code;
+    const command_line line = {"health",
+                               "[URL]",
+                               "Ask a server whether it is ready: exit code 0 says yes, 1 no. "
+                               "Without URL it is the one that\n"
+                               "AXOND_LISTEN names, or 127.0.0.1:8080.\n",
+                               NULL,
+                               0,
+                               0,
+                               1};
+    if (!options_parse(&line, argc - 1, argv + 1, &n, &code))
+        return code;
+    return axond_health(n + 1, argv);
 }
 
 static int cmd_version(int argc, char **argv)

@@ -4,26 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Length of the well-formed character at s[0..n), n >= 1; 0 when there is none.
- * The bounds of the second byte are those of RFC 3629, section 4. */
-static size_t char_length(const unsigned char *s, size_t n)
+#include "base/utf8.h"
+
+/* Length of the well-formed character at s[0..n), n >= 1; 0 when there is none. */
+static size_t char_length(const char *s, size_t n)
 {
-    if (s[0] < 0x80)
-        return 1;
-    size_t len = s[0] >= 0xC2 && s[0] <= 0xDF   ? 2
-                 : (s[0] & 0xF0) == 0xE0        ? 3
-                 : s[0] >= 0xF0 && s[0] <= 0xF4 ? 4
-                                                : 0;
-    if (!len || len > n)
-        return 0;
-    unsigned char lo = s[0] == 0xE0 ? 0xA0 : s[0] == 0xF0 ? 0x90 : 0x80;
-    unsigned char hi = s[0] == 0xED ? 0x9F : s[0] == 0xF4 ? 0x8F : 0xBF;
-    if (s[1] < lo || s[1] > hi)
-        return 0;
-    for (size_t i = 2; i < len; i++)
-        if ((s[i] & 0xC0) != 0x80)
-            return 0;
-    return len;
+    const char *p = s;
+    return ax_utf8_next(&p, s + n) < 0 ? 0 : (size_t)(p - s);
 }
 
 size_t ax_utf8_valid(const char *s, size_t n)
@@ -35,7 +22,7 @@ size_t ax_utf8_valid(const char *s, size_t n)
             at += 8;
             continue;
         }
-        size_t len = char_length((const unsigned char *)s + at, n - at);
+        size_t len = char_length(s + at, n - at);
         if (!len)
             break;
         at += len;
@@ -48,7 +35,7 @@ const char *ax_printable(char *buf, size_t size, const char *s, size_t n)
     size_t to = 0, room = size - 1, cut = 0; /* cut: the last place with room for "..." */
     for (size_t at = 0; at < n;) {
         const unsigned char *c = (const unsigned char *)s + at;
-        size_t len = char_length(c, n - at);
+        size_t len = char_length(s + at, n - at);
         /* C0 and C1 controls and DEL could move a terminal's cursor */
         int plain = len && *c >= 0x20 && *c != 0x7F && !(c[0] == 0xC2 && c[1] < 0xA0);
         size_t step = len ? len : 1, need = plain ? len : 4 * step;

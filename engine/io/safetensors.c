@@ -1,6 +1,6 @@
 /* safetensors.c - the reader: check everything, then point into the map; see safetensors.h.
  *
- * The header is JSON, so ax_json_check() judges its grammar first (UTF-8, depth, duplicate keys)
+ * The header is JSON, so ax_json_check() judges its grammar first (UTF-8, depth, duplicate names)
  * and the walk below may take well-formed text for granted: strings end, brackets match. What the
  * walk judges is the meaning. No tree is built: cJSON would keep numbers as doubles and accept 1e3.
  * The writer is in safetensors_write.c. */
@@ -304,10 +304,6 @@ static int index_names(reader *r)
     for (int i = 0; i < s->n; i++)
         s->by_name[i] = &s->entry[i];
     qsort(s->by_name, (size_t)s->n, sizeof *s->by_name, by_name);
-    for (int i = 1; i < s->n; i++)
-        if (!strcmp(s->by_name[i - 1]->name, s->by_name[i]->name))
-            return ax_fail(r->err, AX_ECORRUPT, "the tensor '%s' is in the file twice",
-                           SHOWN(s->by_name[i]->name));
     return 0;
 }
 

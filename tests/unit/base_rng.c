@@ -118,6 +118,15 @@ static void test_below(void **state)
         }
         assert_true(top >= bounds[b] - 1 - bounds[b] / 50);
     }
+    /* floor(x n / 2^96) to the last bit, from long arithmetic elsewhere. */
+    static const uint64_t exact[][2] = {
+        {18446744073709551615u, 10209495722558373120u},
+        {18446744073709551615u, 8429264593247080559u},
+        {9223372036854788153u, 7214100826087276444u},
+        {1099511627777u, 6932174994u},
+    };
+    for (uint64_t i = 0; i < 4; i++)
+        assert_true(ax_rng_below(r, i, exact[i][0]) == exact[i][1]);
     int count[10] = {0};
     for (uint64_t i = 0; i < 100000; i++)
         count[ax_rng_below(r, i, 10)]++;

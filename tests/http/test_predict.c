@@ -1,0 +1,401 @@
+/* Predictions in all their forms, and a table of requests that must be refused, each with its
+ * status and word. */
+#include "harness.h"
+
+static int setup(void **state)
+{
+    (void)state;
+    char path[160];
+    folder_new();
+    snprintf(path, sizeof path, "%s/tiny.safetensors", the.models);
+    write_tiny(path, 1);
+    snprintf(path, sizeof path, "%s/picture.safetensors", the.models);
+    write_picture(path);
+    snprintf(path, sizeof path, "%s/overflow.safetensors", the.models);
+    write_overflow(path);
+    start((const char *[]){"--default-model", "tiny", "--max-body", "100000", "--max-rows", "50",
+                           NULL});
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    int code = stop();
+    folder_remove();
+    return code;
+}
+
+/* The text between two marks of a body; fails when it is not there. */
+static char *between(const char *body, const char *from, const char *to)
+{
+    const char *a = strstr(body, from), *b = a ? strstr(a + strlen(from), to) : NULL;
+    if (!b)
+        fail_msg("no '%s' ... '%s' in %s", from, to, body);
+    a += strlen(from);
+    return strndup(a, (size_t)(b - a));
+}
+
+static void answers_a_batch(void **state)
+{
+    (void)state;
+    static const char *const labels[] = {"red", "green", "blue"};
+    reply r = post("/predict", "{\"inputs\":[[1,2,3,4],[0.5,-1,2e-1,0]]}");
+    assert_int_equal(r.status, 200);
+    cJSON *j = cJSON_Parse(r.body), *outputs = cJSON_GetObjectItem(j, "outputs");
+    assert_non_null(j);
+    assert_string_equal(cJSON_GetObjectItem(j, "model")->valuestring, "tiny");
+    assert_int_equal(cJSON_GetObjectItem(j, "version")->valueint, 1);
+    assert_int_equal(cJSON_GetArraySize(outputs), 2);
+    for (int i = 0; i < 2; i++) {
+        cJSON *y = cJSON_GetArrayItem(outputs, i),
+              *p = cJSON_GetArrayItem(cJSON_GetObjectItem(j, "predictions"), i);
+        double sum = 0, best = 0;
+        int arg = 0;
+        assert_int_equal(cJSON_GetArraySize(y), 3);
+        for (int k = 0; k < 3; k++) {
+            double v = cJSON_GetArrayItem(y, k)->valuedouble;
+            sum += v;
+            if (v > best)
+                best = v, arg = k;
+        }
+        assert_true(fabs(sum - 1) < 1e-5);
+        assert_int_equal(cJSON_GetObjectItem(p, "class")->valueint, arg);
+        assert_string_equal(cJSON_GetObjectItem(p, "label")->valuestring, labels[arg]);
+        assert_true(fabs(cJSON_GetObjectItem(p, "probability")->valuedouble - best) < 1e-7);
+    }
+    cJSON_Delete(j);
+    reply_free(&r);
+}
+
+/* The same sample: alone, bare, in a batch, flat, through another path, as raw bytes. */
+static void says_the_same_in_all_forms(void **state)
+{
+    (void)state;
+    reply r = post("/predict", "{\"inputs\":[[1,2,3,4]]}");
+    char *want = between(r.body, "\"outputs\":[[", "]]");
+    reply_free(&r);
+    static const struct {
+        const char *path, *body, *from, *to;
+    } forms[] = {
+        {"/predict", "{\"inputs\":[1,2,3,4]}", "\"outputs\":[", "]"},
+        {"/predict", "{\"instances\":[[1.0,2.0,3.0e0,0.4e1]]}", "\"outputs\":[[", "]"},
+        {"/predict", "{\"model\":\"tiny\",\"inputs\":{\"x\":[[1,2,3,4]]}}", "\"outputs\":[[", "]"},
+        {"/predict", "{\"inputs\":[[9,9,9,9],[1,2,3,4],[0,0,0,0]],\"model\":\"tiny\"}", "],[", "]"},
+        {"/models/tiny/predict", "{\"inputs\":[[1,2,3,4]]}", "\"outputs\":[[", "]"},
+        {"/models/tiny/versions/1/predict", "{\"inputs\":[[1,2,3,4]]}", "\"outputs\":[[", "]"},
+        {"/predict?model=tiny", "{\"inputs\":[[1,2,3,4]],\"deadline_ms\":5000}", "\"outputs\":[[",
+         "]"},
+        {"/predict", "{\"inputs\":[[1,2,3,4]],\"outputs\":[\"out\"]}", "\"out\":[[", "]"},
+        {"/predict", "{\"inputs\":[[1,2,3,4]],\"outputs\":[\"hidden\",\"out\"]}", "\"out\":[[",
+         "]"},
+    };
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        r = post(forms[i].path, forms[i].body);
+        if (r.status != 200)
+            fail_msg("%s: %ld %s", forms[i].body, r.status, r.body);
+        char *got = between(r.body, forms[i].from, forms[i].to);
+        assert_string_equal(got, want);
+        free(got);
+        reply_free(&r);
+    }
+    float x[4] = {1, 2, 3, 4};
+    request raw = {.method = "POST",
+                   .path = "/predict",
+                   .type = "application/octet-stream",
+                   .body = (char *)x,
+                   .len = sizeof x};
+    r = ask(&raw);
+    char *got = between(r.body, "\"outputs\":[[", "]]");
+    assert_string_equal(got, want);
+    free(got);
+    reply_free(&r);
+    raw.header[0] = "Accept: application/octet-stream";
+    r = ask(&raw);
+    assert_int_equal(r.status, 200);
+    assert_int_equal(r.len, 12);
+    assert_non_null(strstr(r.headers, "X-Shape: [1,3]"));
+    for (int i = 0; i < 3; i++) {
+        float y;
+        memcpy(&y, r.body + 4 * i, 4);
+        char *p = want;
+        for (int k = 0; k < i; k++)
+            p = strchr(p, ',') + 1;
+        assert_true(strtof(p, NULL) == y);
+    }
+    reply_free(&r);
+    free(want);
+}
+
+static void ranks_classes(void **state)
+{
+    (void)state;
+    reply r = post("/predict", "{\"inputs\":[[1,2,3,4]],\"top\":3,\"timings\":true}");
+    cJSON *j = cJSON_Parse(r.body);
+    cJSON *top =
+        cJSON_GetObjectItem(cJSON_GetArrayItem(cJSON_GetObjectItem(j, "predictions"), 0), "top");
+    assert_int_equal(cJSON_GetArraySize(top), 3);
+    for (int i = 1; i < 3; i++)
+        assert_true(
+            cJSON_GetObjectItem(cJSON_GetArrayItem(top, i - 1), "probability")->valuedouble >=
+            cJSON_GetObjectItem(cJSON_GetArrayItem(top, i), "probability")->valuedouble);
+    assert_non_null(cJSON_GetObjectItem(cJSON_GetObjectItem(j, "timings"), "compute_us"));
+    assert_non_null(strstr(r.headers, "Server-Timing: parse;dur="));
+    cJSON_Delete(j);
+    reply_free(&r);
+}
+
+static void shows_inner_layers(void **state)
+{
+    (void)state;
+    reply r = post("/predict", "{\"inputs\":[[1,2,3,4],[4,3,2,1]],\"outputs\":[\"hidden\"]}");
+    cJSON *j = cJSON_Parse(r.body),
+          *h = cJSON_GetObjectItem(cJSON_GetObjectItem(j, "outputs"), "hidden");
+    assert_int_equal(cJSON_GetArraySize(h), 2);
+    assert_int_equal(cJSON_GetArraySize(cJSON_GetArrayItem(h, 0)), 5);
+    assert_null(cJSON_GetObjectItem(j, "predictions"));
+    cJSON_Delete(j);
+    reply_free(&r);
+}
+
+static void takes_pictures(void **state)
+{
+    (void)state;
+    unsigned char png[2048];
+    char body[1024], *p = body;
+    size_t n = make_png(png, 6, 8, 128);
+    request q = {.method = "POST",
+                 .path = "/predict?model=picture&top=1",
+                 .type = "image/png",
+                 .body = (char *)png,
+                 .len = n};
+    reply r = ask(&q);
+    if (r.status != 200)
+        fail_msg("%ld %s", r.status, r.body);
+    char *picture = between(r.body, "\"outputs\":[[", "]]");
+    assert_non_null(strstr(r.body, "\"top\":[{\"class\":"));
+    reply_free(&r);
+    p += sprintf(p, "{\"model\":\"picture\",\"inputs\":[[");
+    for (int i = 0; i < 48; i++)
+        p += sprintf(p, "%s128", i ? "," : "");
+    sprintf(p, "]]}");
+    r = post("/predict", body);
+    char *numbers = between(r.body, "\"outputs\":[[", "]]");
+    assert_string_equal(picture, numbers);
+    free(picture);
+    free(numbers);
+    reply_free(&r);
+    for (size_t cut = 0; cut < n; cut += 7) { /* every truncation is the client's mistake */
+        q.len = cut ? cut : 1;
+        long status = status_of(&q);
+        assert_in_range(status, 400, 422);
+    }
+}
+
+static void reports_what_json_cannot_say(void **state)
+{
+    (void)state;
+    reply r = post("/models/overflow/predict", "{\"inputs\":[[100,100]]}");
+    assert_int_equal(r.status, 500);
+    assert_non_null(strstr(r.body, "\"code\":\"non_finite_output\""));
+    reply_free(&r);
+    r = post("/models/overflow/predict", "{\"inputs\":[[100,100]],\"non_finite\":\"null\"}");
+    assert_int_equal(r.status, 200);
+    assert_non_null(strstr(r.body, "null"));
+    cJSON *j = cJSON_Parse(r.body);
+    assert_non_null(j);
+    cJSON_Delete(j);
+    reply_free(&r);
+    r = post("/models/overflow/predict", "{\"inputs\":[[100,100]],\"non_finite\":\"string\"}");
+    assert_non_null(strstr(r.body, "Infinity\""));
+    reply_free(&r);
+}
+
+static void splits_large_batches(void **state)
+{
+    (void)state;
+    char body[4096], *p = body + sprintf(body, "{\"inputs\":[");
+    for (int i = 0; i < 50; i++)
+        p += sprintf(p, "%s[%d,2,3,4]", i ? "," : "", i);
+    sprintf(p, "]}");
+    reply r = post("/predict", body);
+    assert_int_equal(r.status, 200);
+    cJSON *j = cJSON_Parse(r.body);
+    for (int i = 0; i < 50; i += 7) {
+        char one[64];
+        sprintf(one, "{\"inputs\":[%d,2,3,4]}", i);
+        reply single = post("/predict", one);
+        cJSON *k = cJSON_Parse(single.body);
+        assert_true(cJSON_Compare(cJSON_GetArrayItem(cJSON_GetObjectItem(j, "outputs"), i),
+                                  cJSON_GetObjectItem(k, "outputs"), 1));
+        cJSON_Delete(k);
+        reply_free(&single);
+    }
+    cJSON_Delete(j);
+    reply_free(&r);
+}
+
+static void refuses(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *method, *path, *type, *body;
+        int status;
+        const char *code, *says;
+    } rows[] = {
+        {"POST", "/predict", NULL, "", 400, "parse_error", "object"},
+        {"POST", "/predict", NULL, "{}", 400, "missing_field", "inputs"},
+        {"POST", "/predict", NULL, "[]", 400, "wrong_type", "object"},
+        {"POST", "/predict", NULL, "{\"inputs\":[[1,2,3]]}", 400, "shape_mismatch",
+         "\"expected\":4,\"got\":3"},
+        {"POST", "/predict", NULL, "{\"inputs\":[[1,2,3,4,5]]}", 400, "shape_mismatch",
+         "\"got\":5"},
+        {"POST", "/predict", NULL, "{\"inputs\":[[1,2,3,4],[1,2,3]]}", 400, "shape_mismatch",
+         "\"at\":\"inputs[1]\""},
+        {"POST", "/predict", NULL, "{\"inputs\":[[1,2,3,\"x\"]]}", 400, "wrong_type",
+         "\"at\":\"inputs[0][3]\""},
+        {"POST", "/predict", NULL, "{\"inputs\":[[1,2,3,NaN]]}", 400, "out_of_range", "NaN"},
+        {"POST", "/predict", NULL, "{\"inputs\":[[1,2,3,1e400]]}", 400, "out_of_range", "1e400"},
+        {"POST", "/predict", NULL, "{\"inputs\":[[1,2,3,01]]}", 400, "wrong_type", "inputs[0][3]"},
+        {"POST", "/predict", NULL, "{\"inputs\":[[[[1]]]]}", 400, "shape_mismatch", "nested"},
+        {"POST", "/predict", NULL, "{\"inputs\":[]}", 400, "shape_mismatch", "inputs"},
+        {"POST", "/predict", NULL, "{\"inputs\":[[1,2,3,4]]", 400, "parse_error",
+         "end of the body"},
+        {"POST", "/predict", NULL, "{\"inputs\":[[1,2,3,4]]}}", 400, "parse_error",
+         "nothing behind"},
+        {"POST", "/predict", NULL, "{\"inputs\":[[1,2,3,4]],\"inputs\":[[1,2,3,4]]}", 400,
+         "duplicate_field", "twice"},
+        {"POST", "/predict", NULL, "{\"input\":[[1,2,3,4]]}", 400, "unknown_field",
+         "did you mean 'inputs'?"},
+        {"POST", "/predict", NULL, "{\"inputs\":[[1,2,3,4]],\"topk\":1}", 400, "unknown_field",
+         "did you mean 'top'?"},
+        {"POST", "/predict", NULL, "{\"inputs\":[[1,2,3,4]],\"top\":4}", 400, "out_of_range",
+         "3 classes"},
+        {"POST", "/predict", NULL, "{\"inputs\":[[1,2,3,4]],\"top\":0}", 400, "out_of_range",
+         "top"},
+        {"POST", "/predict", NULL, "{\"inputs\":[[1,2,3,4]],\"outputs\":[\"hiden\"]}", 404,
+         "not_found", "hidden"},
+        {"POST", "/predict", NULL, "{\"inputs\":[[1,2,3,4]],\"outputs\":[]}", 400, "parse_error",
+         "outputs[0]"},
+        {"POST", "/predict", NULL, "{\"inputs\":[[1,2,3,4]],\"deadline_ms\":-1}", 400,
+         "out_of_range", "deadline_ms"},
+        {"POST", "/predict", NULL, "{\"inputs\":[[1,2,3,4]],\"non_finite\":\"zero\"}", 400,
+         "invalid", "non_finite"},
+        {"POST", "/predict", NULL, "{\"inputs\":{\"y\":[[1,2,3,4]]}}", 400, "unknown_input",
+         "did you mean 'x'?"},
+        {"POST", "/predict", NULL, "{\"model\":\"tinny\",\"inputs\":[[1,2,3,4]]}", 404,
+         "unknown_model", "did you mean 'tiny'?"},
+        {"POST", "/predict", NULL, "{\"model\":7,\"inputs\":[[1,2,3,4]]}", 400, "wrong_type",
+         "model"},
+        {"POST", "/predict", "text/csv", "1,2,3,4", 415, "unsupported_media_type",
+         "application/json"},
+        {"POST", "/predict", "application/xml", "<a/>", 415, "unsupported_media_type",
+         "application/json"},
+        {"POST", "/predict", "application/octet-stream", "abcde", 400, "shape_mismatch",
+         "\"expected\":16,\"got\":5"},
+        {"POST", "/predict", "application/octet-stream", "\1\1\1\1\1\1\1\1\1\1\1\1\1\1\xff\xff",
+         400, "out_of_range", "inputs[0][3]"},
+        {"POST", "/predict", "image/png", "not a picture", 422, "not_a_picture", "shape"},
+        {"POST", "/predict?model=picture", "image/png", "not a picture", 422, "unsupported",
+         "PNG or JPEG"},
+        {"POST", "/predict?model=picture", "image/jpeg", "\xff\xd8\xff", 400, "parse_error", ""},
+        {"POST", "/predict?model=picture&top=x", "image/png", "x", 400, "out_of_range", "top"},
+        {"POST", "/predict?model=nope", "image/png", "x", 404, "unknown_model", "nope"},
+        {"POST", "/predict?top=x", "application/octet-stream", "\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1\1",
+         400, "out_of_range", "top"},
+        {"POST", "/models/tiny/predict", NULL, "{\"model\":\"picture\",\"inputs\":[[1,2,3,4]]}",
+         400, "conflict", "picture"},
+        {"POST", "/models/none/predict", NULL, "{\"inputs\":[[1,2,3,4]]}", 404, "unknown_model",
+         "none"},
+        {"POST", "/models/tiny/versions/2/predict", NULL, "{\"inputs\":[[1,2,3,4]]}", 404,
+         "unknown_version", "2"},
+        {"POST", "/models/tiny/versions/zwei/predict", NULL, "{\"inputs\":[[1,2,3,4]]}", 404,
+         "unknown_version", "zwei"},
+        {"POST", "/models/overflow/predict", NULL, "{\"inputs\":[[1,1]],\"top\":1}", 422,
+         "no_classes", "top"},
+        {"GET", "/predict", NULL, NULL, 405, "method_not_allowed", "POST"},
+        {"PUT", "/predict", NULL, "{}", 405, "method_not_allowed", "POST"},
+        {"BREW", "/predict", NULL, "{}", 405, "method_not_allowed", "POST"},
+        {"POST", "/predikt", NULL, "{}", 404, "not_found", "did you mean /predict?"},
+        {"POST", "/", NULL, "{}", 405, "method_not_allowed", "GET"},
+        {"GET", "/models/..%2f..%2fetc", NULL, NULL, 404, "not_found", ""},
+        {"GET", "/models/%00", NULL, NULL, 404, "", ""},
+        {"GET", "/models/tiny/versions", NULL, NULL, 404, "not_found", ""},
+        {"DELETE", "/models/nope", NULL, NULL, 404, "unknown_model", "nope"},
+        {"DELETE", "/models/.git", NULL, NULL, 400, "bad_name", ".git"},
+        {"PUT", "/models/.hidden", "application/octet-stream", "x", 400, "bad_name", ".hidden"},
+        {"PUT", "/models/a%20b", "application/octet-stream", "x", 400, "bad_name", "a b"},
+        {"PUT", "/models/new", "application/octet-stream", "not a model", 422, "", ""},
+        {"PUT", "/models/new", "application/octet-stream", "", 400, "empty_body", ""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        reply r = ask(&(request){.method = rows[i].method,
+                                 .path = rows[i].path,
+                                 .type = rows[i].type,
+                                 .body = rows[i].body});
+        cJSON *j = cJSON_Parse(r.body);
+        const cJSON *error = cJSON_GetObjectItem(j, "error"),
+                    *code = cJSON_GetObjectItem(j, "code");
+        if (r.status != rows[i].status || !cJSON_IsString(error) || !cJSON_IsString(code) ||
+            (rows[i].code[0] && strcmp(code->valuestring, rows[i].code)) ||
+            !strstr(r.body, rows[i].says))
+            fail_msg("%s %s %s: %ld %s", rows[i].method, rows[i].path,
+                     rows[i].body ? rows[i].body : "", r.status, r.body);
+        assert_non_null(strstr(r.headers, "X-Request-Id: "));
+        if (r.status == 405)
+            assert_non_null(strstr(r.headers, "Allow: "));
+        cJSON_Delete(j);
+        reply_free(&r);
+    }
+    reply r = post("/predict", "{\"inputs\":[[1,2,3,4]]}"); /* and it still answers */
+    assert_int_equal(r.status, 200);
+    reply_free(&r);
+}
+
+static void bounds_bodies_and_rows(void **state)
+{
+    (void)state;
+    char *big = malloc(200001);
+    memset(big, ' ', 200000);
+    big[200000] = 0;
+    reply r = post("/predict", big);
+    assert_int_equal(r.status, 413);
+    assert_non_null(strstr(r.body, "\"expected\":100000,\"got\":200000"));
+    reply_free(&r);
+    r = ask(&(request){.method = "POST",
+                       .path = "/predict",
+                       .body = big,
+                       .header = {"Transfer-Encoding: chunked"}});
+    assert_int_equal(r.status, 413);
+    reply_free(&r);
+    char *p = big + sprintf(big, "{\"inputs\":[");
+    for (int i = 0; i < 51; i++)
+        p += sprintf(p, "%s[1,2,3,4]", i ? "," : "");
+    sprintf(p, "]}");
+    r = post("/predict", big);
+    assert_int_equal(r.status, 413);
+    assert_non_null(strstr(r.body, "too_many_samples"));
+    reply_free(&r);
+    memset(big, 0, 4 * 4 * 51);
+    r = ask(&(request){.method = "POST",
+                       .path = "/predict",
+                       .type = "application/octet-stream",
+                       .body = big,
+                       .len = 4 * 4 * 51});
+    assert_int_equal(r.status, 413);
+    reply_free(&r);
+    free(big);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(answers_a_batch),        cmocka_unit_test(says_the_same_in_all_forms),
+        cmocka_unit_test(ranks_classes),          cmocka_unit_test(shows_inner_layers),
+        cmocka_unit_test(takes_pictures),         cmocka_unit_test(reports_what_json_cannot_say),
+        cmocka_unit_test(splits_large_batches),   cmocka_unit_test(refuses),
+        cmocka_unit_test(bounds_bodies_and_rows),
+    };
+    curl_global_init(CURL_GLOBAL_ALL);
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
