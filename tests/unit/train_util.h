@@ -96,7 +96,7 @@ static inline ax_train_result must_train(const ax_train_options *o)
     ax_train_result r;
     ax_err err = {0};
     if (ax_train(o, &r, &err))
-        fail_msg("%s: %s at '%s'", o->spec, err.msg, err.at);
+        fail_msg("%s at '%s' of %.200s", err.msg, err.at, o->spec);
     return r;
 }
 
