@@ -38,7 +38,7 @@ static inline int folder_remove(void **state)
 /* A path inside the folder, in one of four buffers that take turns. */
 static inline const char *in_folder(const char *name)
 {
-    static char path[4][160];
+    static char path[4][256];
     static int at;
     at = (at + 1) % 4;
     snprintf(path[at], sizeof path[at], "%s/%s", folder, name);
@@ -96,7 +96,7 @@ static inline ax_train_result must_train(const ax_train_options *o)
     ax_train_result r;
     ax_err err = {0};
     if (ax_train(o, &r, &err))
-        fail_msg("%s: %s at '%s'", o->spec, err.msg, err.at);
+        fail_msg("%s at '%s' of %.200s", err.msg, err.at, o->spec);
     return r;
 }
 
