@@ -3,7 +3,7 @@
 # Without root (and without a password-less sudo) the exact line to type is printed instead.
 set -eu
 packages="gcc make pkg-config bc libmicrohttpd-dev libcjson-dev libopenblas-dev libsqlite3-dev
-zlib1g-dev libpng-dev libjpeg62-turbo-dev libcurl4-openssl-dev libcmocka-dev $*"
+zlib1g-dev libpng-dev libjpeg62-turbo-dev libcurl4-openssl-dev libcmocka-dev dataset-fashion-mnist $*"
 
 missing=""
 for p in $packages; do

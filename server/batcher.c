@@ -411,7 +411,7 @@ static void give_to_runner(ticket *t)
 /* The loop's clock says the deadline has come: 1 when the ticket could be taken back. */
 static int expire_ticket(request *r)
 {
-    ticket *t = r->job;
+    ticket *t = r->ticket;
     if (!batcher_cancel(t))
         return 0;
     expired(t);
@@ -452,9 +452,12 @@ int batcher_submit(ticket *t, problem *why)
         append(&l->pending, &l->pending_last, t);
         return 0;
     }
-    t->r->away = 1;
-    t->r->deadline = t->deadline;
-    t->r->expire = expire_ticket;
+    if (l == t->r->loop) { /* else it is away already, and its deadline is looked at by the runner */
+        t->r->away = 1;
+        t->r->deadline = t->deadline;
+        t->r->expire = expire_ticket;
+        t->r->ticket = t;
+    }
     give_to_runner(t);
     return 0;
 }

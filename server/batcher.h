@@ -9,6 +9,7 @@
 #define SERVER_BATCHER_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 #include "request.h"
 #include "wire.h"
@@ -34,7 +35,7 @@ typedef struct ticket {
     int n_out;
     int64_t queued, started, finished; /* ns                                             */
     int64_t deadline;                  /* ns                                                    */
-    ticket_state state;
+    _Atomic ticket_state state;
     int in_loop;
     void (*finish)(struct ticket *t); /* called once: DONE, or FAILED with r->why        */
 } ticket;

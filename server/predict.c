@@ -233,29 +233,19 @@ static int check_options(predict *p, problem *why)
 
 static void ticket_finished(ticket *t);
 
-static void free_job(request *r)
+/* The model is held until the request is over: the loop may still look at the ticket's deadline
+ * after a worker has finished it. */
+static void release_job(request *r)
 {
     predict *p = r->job;
-    if (p) {
-        served_release(p->model);
-        p->model = NULL;
-    }
-    r->job = NULL;
+    served_release(p->model);
 }
 
 /* The client went away while its ticket waited in the loop. */
 static void cancel(request *r)
 {
     predict *p = r->job;
-    if (p)
-        batcher_cancel(&p->ticket);
-    free_job(r);
-}
-
-static void refuse(request *r)
-{
-    free_job(r);
-    request_refuse(r);
+    batcher_cancel(&p->ticket);
 }
 
 static int read_body(predict *p)
@@ -276,7 +266,7 @@ static void start(request *r)
     predict *p = r->job;
     int64_t ms = r->app->cfg.request_timeout_ms;
     if (read_body(p) < 0 || check_options(p, &r->why) < 0) {
-        refuse(r);
+        request_refuse(r);
         return;
     }
     if (p->args.deadline_ms && p->args.deadline_ms < ms)
@@ -289,7 +279,7 @@ static void start(request *r)
     r->parse_ns = now_ns() - t;
     r->cancel = cancel;
     if (batcher_submit(&p->ticket, &r->why) < 0)
-        refuse(r);
+        request_refuse(r);
 }
 
 /* ---- from the ticket to an answer
@@ -316,11 +306,10 @@ static void ticket_finished(ticket *t)
     metrics_predict(p->model->stats, p->args.rows, now_ns() - r->start, r->compute_ns,
                     failed && r->why.status >= 500);
     if (failed) {
-        refuse(r);
+        request_refuse(r);
         return;
     }
     request_header(r, "Server-Timing", request_timing(r));
-    free_job(r);
     request_done(r, 200, type);
 }
 
@@ -334,6 +323,7 @@ void predict_handle(request *r)
     }
     p->r = r;
     r->job = p;
+    r->release = release_job;
     if (r->body.len > LARGE || r->type == BODY_PNG || r->type == BODY_JPEG)
         request_offload(r, r->app->work, start);
     else

@@ -40,6 +40,8 @@ request *request_new(loop *l, conn *c)
 void request_free(request *r)
 {
     loop *l = r->loop;
+    if (r->release)
+        r->release(r);
     if (r->body.cap)
         atomic_fetch_sub_explicit(&r->app->buffered, (int64_t)r->body.cap, memory_order_relaxed);
     if (r->file >= 0)

@@ -83,6 +83,8 @@ typedef struct request {
     int64_t parse_ns, queue_ns, compute_ns, render_ns;
     ax_arena mem; /* dies with the request                                       */
     void *job;    /* of the handler                                              */
+    struct ticket *ticket; /* what waits in the batcher for this request, or NULL        */
+    void (*release)(struct request *r); /* give back what job holds; on the loop\'s thread */
     void (*cancel)(struct request *r); /* the client went away while WAITING         */
     void (*work)(struct request *r);   /* for request_offload                        */
     task task;                         /* the same                                   */

@@ -17,7 +17,7 @@
 
 #include "activation/kernel.h"
 
-#define LANES (AX_VL / 2)
+#define LANES  (AX_VL / 2)
 #define INLINE static inline __attribute__((always_inline))
 
 typedef double vd __attribute__((vector_size(LANES * 8)));
@@ -32,11 +32,23 @@ INLINE vd all(double v)
     return v - (vd){0}; /* v - 0 keeps the sign of a zero; 0 + v would not */
 }
 
+/* gcc widens half a 512-bit register in two steps, but a whole one whose upper half nobody needs
+ * in one. */
 INLINE vd load(const float *p)
 {
     vh h;
     memcpy(&h, p, sizeof h);
+#if AX_VL == 16 && !defined(__clang__)
+    typedef double vdd __attribute__((vector_size(2 * LANES * 8)));
+    vf whole =
+        __builtin_shufflevector(h, h, 0, 1, 2, 3, 4, 5, 6, 7, -1, -1, -1, -1, -1, -1, -1, -1);
+    vdd d = __builtin_convertvector(whole, vdd);
+    vd v;
+    memcpy(&v, &d, sizeof v);
+    return v;
+#else
     return __builtin_convertvector(h, vd);
+#endif
 }
 
 INLINE void store(float *p, vd v)
@@ -87,8 +99,6 @@ INLINE vf all_f(float v)
 typedef vd formula(vd x, const double *p);
 typedef vf formula_f(vf x, const double *p);
 
-#define UNROLL 4 /* independent vectors in flight */
-
 /* A copy that no store can alias, so that what depends on parameters alone leaves the loop. */
 #define PARAMS(p, from) const double p[AX_ACT_PARAMS] = {from[0], from[1], from[2], from[3]}
 
@@ -96,13 +106,6 @@ INLINE void map(formula *f, const double *params, const float *x, float *y, size
 {
     PARAMS(p, params);
     size_t i = 0;
-    for (; n - i >= UNROLL * LANES; i += UNROLL * LANES) {
-        vd v[UNROLL];
-        for (int u = 0; u < UNROLL; u++)
-            v[u] = f(load(x + i + u * LANES), p);
-        for (int u = 0; u < UNROLL; u++)
-            store(y + i + u * LANES, v[u]);
-    }
     for (; n - i >= LANES; i += LANES)
         store(y + i, f(load(x + i), p));
     if (i < n) {
@@ -119,13 +122,6 @@ INLINE void map_back(formula *f, const double *params, const float *x, const flo
 {
     PARAMS(p, params);
     size_t i = 0;
-    for (; n - i >= UNROLL * LANES; i += UNROLL * LANES) {
-        vd v[UNROLL];
-        for (int u = 0; u < UNROLL; u++)
-            v[u] = load(dy + i + u * LANES) * f(load(x + i + u * LANES), p);
-        for (int u = 0; u < UNROLL; u++)
-            store(dx + i + u * LANES, v[u]);
-    }
     for (; n - i >= LANES; i += LANES)
         store(dx + i, load(dy + i) * f(load(x + i), p));
     if (i < n) {
@@ -196,7 +192,7 @@ INLINE void map_back_f(formula_f *f, const double *p, const float *x, const floa
     extern const ax_act_element AX_ACT_SYMBOL(k, AX_ISA);                                          \
     const ax_act_element AX_ACT_SYMBOL(k, AX_ISA) = {k##_forward, k##_derivative, k##_backward};
 
-#define KERNEL(k) KERNEL_WITH(k, map, map_back)
+#define KERNEL(k)   KERNEL_WITH(k, map, map_back)
 #define KERNEL_F(k) KERNEL_WITH(k, map_f, map_back_f)
 
 #endif

@@ -1,7 +1,7 @@
 /* arena.c - bump allocation in growing blocks; see arena.h.
  *
- * Under AddressSanitizer what is not handed out is poisoned and every piece is followed by a gap, so
- * that a write past its end is caught as it would be with malloc. */
+ * Under AddressSanitizer what is not handed out is poisoned and every piece is followed by a gap,
+ * so that a write past its end is caught as it would be with malloc. */
 #include "base/arena.h"
 
 #include <stdint.h>

@@ -75,7 +75,8 @@ static int has_word(const char *list, const char *word)
 /* One line of /proc/self/cgroup, "number:controllers:/path". */
 static int line_quota(char *line, const char *root)
 {
-    char *names = strchr(line, ':'), *path = names ? strchr(names + 1, ':') : NULL, at[LONGEST_PATH];
+    char *names = strchr(line, ':'), *path = names ? strchr(names + 1, ':') : NULL;
+    char at[LONGEST_PATH];
     if (!path)
         return 0;
     *path++ = 0, names++;

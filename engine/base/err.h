@@ -1,7 +1,7 @@
 /* err.h - an error is a value: what kind, what happened, where, and what to do about it.
  *
  * Every function that can fail takes a trailing `ax_err *err` (may be NULL when the caller does not
- * care) and returns a negative int or NULL. The library never prints, exits or keeps a "last error".
+ * care) and returns a negative int or NULL. The library never prints, exits or keeps a last error.
  * Thread rule: an ax_err belongs to the caller's thread. */
 #ifndef AX_BASE_ERR_H
 #define AX_BASE_ERR_H

@@ -1,11 +1,11 @@
 /* json.c - the strict check in front of cJSON; see json.h.
  *
- * A recursive descent that goes at most AX_JSON_DEPTH deep. Keys seen so far wait on a stack; when an
- * object closes, its own are sorted by hash, which puts equal ones side by side, so that a million
- * keys (or a million of one hash) cost n log n and not n^2. The check also refuses the few things
- * that are JSON but would come out wrong at the other end: a NUL inside a string (cJSON's strings
- * end there), a number too long for cJSON's buffer, a number too large for a double. cJSON's global
- * error position is never read. */
+ * A recursive descent that goes at most AX_JSON_DEPTH deep. Keys seen so far wait on a stack; when
+ * an object closes, its own are sorted by hash, which puts equal ones side by side, so that a
+ * million keys (or a million of one hash) cost n log n and not n^2. The check
+ * also refuses the few things that are JSON but would come out wrong at the other end: a NUL inside
+ * a string (cJSON's strings end there), a number too long for cJSON's buffer, a number too large
+ * for a double. cJSON's global error position is never read. */
 #include "base/json.h"
 
 #include <math.h>

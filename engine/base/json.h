@@ -17,16 +17,18 @@
 
 /* Check text[0..len) for one JSON value and nothing behind it but white space. Beyond the RFC are
  * refused: a key twice in one object (however it is escaped), \u0000, numbers above the largest
- * double or of more than 63 characters, nesting beyond AX_JSON_DEPTH, texts above 2 GiB. The message
- * has line and column (in characters, from 1); err->at is left to the caller. Time is O(n log n). */
+ * double or of more than 63 characters, nesting beyond AX_JSON_DEPTH, texts above 2 GiB. The
+ * message has line and column (in characters, from 1); err->at is left to the caller. Time is
+ * O(n log n). */
 int ax_json_check(const char *text, size_t len, ax_err *err);
 
 /* Check and build; the caller frees with cJSON_Delete. NULL on failure. */
 cJSON *ax_json_parse(const char *text, size_t len, ax_err *err);
 
-/* Fields of an object, typed. `key` absent (or o NULL): the default, and 0. Wrong type (null is one)
- * or outside [lo,hi]: -1 with err->at = key. Integers must be integral and below 2^53 in magnitude:
- * beyond, a tree of doubles no longer knows which one was written. *out is untouched on failure. */
+/* Fields of an object, typed. `key` absent (or o NULL): the default, and 0. Wrong type (null is
+ * one) or outside [lo,hi]: -1 with err->at = key. Integers must be integral and below 2^53 in
+ * magnitude: beyond, a tree of doubles no longer knows which one was written. *out is untouched on
+ * failure. */
 int ax_json_int(const cJSON *o, const char *key, int64_t def, int64_t lo, int64_t hi, int64_t *out,
                 ax_err *err);
 int ax_json_num(const cJSON *o, const char *key, double def, double lo, double hi, double *out,

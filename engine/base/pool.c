@@ -1,11 +1,11 @@
 /* pool.c - the only threads of the engine; see pool.h.
  *
- * A job lives on its caller's stack and hangs in a list, oldest first, while it has helpers to find.
- * Tasks are claimed by adding to job->next; nothing else is shared on the hot path. The lock guards
- * the list, the comings and goings of helpers, and the decision to sleep; it is never held while a
- * task runs. Who finds no work spins for a few microseconds, watching only `published`, because the
- * next layer of a network is usually that near; then it sleeps. A caller that has run out of tasks
- * takes its job off the list and waits for the helpers still inside: spinning first, then asleep. */
+ * A job lives on its caller's stack and hangs in a list, oldest first, until its tasks are claimed,
+ * which is done by adding to job->next; nothing else is shared on the hot path. The lock guards the
+ * list, the comings and goings of helpers, and the decision to sleep; it is never held while a task
+ * runs. Who finds no work spins for a few microseconds, watching only `published`, because the next
+ * layer of a network is usually that near; then it sleeps. A caller that has run out of tasks takes
+ * its job off the list and waits for the helpers still inside: spinning first, then asleep. */
 #include "base/pool.h"
 
 #include <pthread.h>

@@ -23,8 +23,8 @@ int ax_pool_size(const ax_pool *p);
 /* Run fn(ctx, i, worker) for i in [0,n). `worker` is in [0, ax_pool_size) and no two calls of the
  * same job run at once with the same worker: index per-worker scratch with it.
  * p NULL: everything runs here, worker 0. From inside a job of the same pool: everything runs here
- * too, with the worker this thread is already (so scratch that both jobs index stays its own). A job
- * of one task is a plain call: jobs started inside it may use the pool. Thread-safe. */
+ * too, with the worker this thread is already (so scratch that both jobs index stays its own). A
+ * job of one task is a plain call: jobs started inside it may use the pool. Thread-safe. */
 void ax_pool_run(ax_pool *p, int n, void (*fn)(void *ctx, int i, int worker), void *ctx);
 
 #endif

@@ -1,6 +1,7 @@
 /* range.h - split [0,total) into stretches of `grain` (the last may be shorter) over a pool.
  *
- * The cuts depend on total and grain alone, never on the number of threads. grain <= 0 counts as 1. */
+ * The cuts depend on total and grain alone, never on the number of threads. grain <= 0
+ * counts as 1. */
 #ifndef AX_BASE_RANGE_H
 #define AX_BASE_RANGE_H
 

@@ -85,6 +85,7 @@ ax_val ax_graph_const(ax_graph *g, ax_dtype t, const ax_shape *s, const void *da
 ax_val ax_graph_node(ax_graph *g, const ax_op *op, const char *name, const void *attr,
                      const ax_val *in, int n_in, ax_err *err)
 {
+    name = name ? name : "";
     if (n_in < op->min_in || n_in > op->max_in || n_in > AX_MAX_IN)
         return ax_fail(err, AX_EINVAL, "%s '%s': %d inputs given, it takes %d to %d", op->name, name,
                        n_in, op->min_in, op->max_in);
@@ -103,7 +104,7 @@ ax_val ax_graph_node(ax_graph *g, const ax_op *op, const char *name, const void 
         return ax_err_hint(err, "%s", why.hint);
     }
     ax_node n = {.op = op, .n_in = n_in, .n_out = op->n_out, .out = g->n_val};
-    n.name = ax_arena_strdup(&g->arena, name ? name : "");
+    n.name = ax_arena_strdup(&g->arena, name);
     void *attr_copy = ax_arena_alloc(&g->arena, op->attr_size);
     ax_val *in_copy = AX_ARRAY(&g->arena, ax_val, n_in);
     if (!n.name || !attr_copy || !in_copy ||

@@ -5,9 +5,10 @@
  * (NCHW) is a tiled im2col around OpenBLAS and runs every geometry, groups included. Depthwise has
  * its own loops. A 1-d convolution is a 2-d one of height 1.
  *
- * Promises of all: each output element is one accumulation in a fixed order (input-channel block,
- * ky, kx, channel), started from the bias; so bits depend neither on n, nor on batch mates, nor on
- * threads. Sums over the batch (dW) are made in fixed slices and added in slice order.
+ * Promises of all: bits depend neither on n (dW apart), nor on batch mates, nor on threads. BLOCKED:
+ * each output element is one accumulation from the bias in the order input-channel block, ky, kx,
+ * channel, whether x is BLOCKED or PLAIN. PLAIN: the order is OpenBLAS's, over tiles fixed by the
+ * geometry. Sums over the batch (dW) are made in fixed slices and added in slice order.
  * No function allocates or fails: scratch comes from the caller, sizes from the *_scratch functions
  * (floats; they depend on the geometry and on ax_pool_size(pool) only). Pointers are 64-byte aligned
  * unless they are PLAIN tensors or weights. Thread-safe. */

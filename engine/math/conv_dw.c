@@ -10,10 +10,11 @@
 #include "math/conv_impl.h"
 #include "math/conv_kernel.h"
 #include "math/layout_kernel.h"
+#include "math/vec_kernel.h"
 
 enum {
     PANEL = 2 * AX_BLOCK,
-    GROUP_PIXELS = 192,      /* of a group                                                     */
+    GROUP_PIXELS = 256,      /* of a group                                                     */
     SLICE_PIXELS = 8192,     /* a float sum should not be longer                               */
     JOBS = 32,               /* there should be as many, for many cores                        */
     SLICES_FLOATS = 1 << 23, /* all slices together, unless one is larger                      */
@@ -24,6 +25,7 @@ typedef struct job {
     const ax_conv2d *g;
     const ax_conv_outer_kernels *kernels;
     const ax_layout_kernels *layout;
+    const ax_vec_kernels *vec;
     const float *x, *dy;
     float *dw, *acc, *cut;
     int64_t *tap;            /* plain: of each (channel, ky, kx); blocked: of each (ky, kx) */
@@ -93,9 +95,10 @@ static int64_t tap_floats(const job *j)
     return (2 * j->taps * (j->plain ? j->g->c : 1) + 15) & ~(int64_t)15;
 }
 
-static int64_t acc_floats(const job *j)
+/* A tile that is not sliced is finished by the worker that made it, while it is still in cache. */
+static int64_t acc_floats(const job *j, int threads)
 {
-    return j->slices * j->c_tiles * j->k_tiles * j->tile_floats;
+    return (j->slices > 1 ? j->slices * j->c_tiles * j->k_tiles : threads) * j->tile_floats;
 }
 
 int64_t ax_conv2d_blocked_dw_scratch(const ax_conv2d *g, int threads)
@@ -104,7 +107,7 @@ int64_t ax_conv2d_blocked_dw_scratch(const ax_conv2d *g, int threads)
     for (int plain = 0; plain < 2; plain++) {
         job j = {0};
         plan(&j, g, plain);
-        most = max64(most, tap_floats(&j) + acc_floats(&j) + threads * j.cut_floats);
+        most = max64(most, tap_floats(&j) + acc_floats(&j, threads) + threads * j.cut_floats);
     }
     return most;
 }
@@ -175,6 +178,20 @@ static int tile_lanes(const job *j, int64_t ct)
     return (int)min64(j->g->c - ct * AX_BLOCK, AX_BLOCK);
 }
 
+/* Add the slices of a tile and put it into its place in the PLAIN gradient. */
+static void finish_tile(const job *j, int64_t tile, float *acc)
+{
+    const ax_conv2d *g = j->g;
+    int64_t tiles = j->c_tiles * j->k_tiles, ct = tile / j->k_tiles, k0 = tile % j->k_tiles * PANEL;
+    int64_t width = tile_width(j, k0 / PANEL), c = j->plain ? g->c * j->taps : tile_lanes(j, ct);
+    int64_t taps = j->plain ? 1 : j->taps, row = g->c * j->taps;
+    for (int64_t s = 1; s < j->slices; s++)
+        j->vec->add(c * taps * width, 0, acc, acc + s * tiles * j->tile_floats, acc);
+    for (int64_t half = 0; half < width; half += AX_BLOCK)
+        j->layout->unpack(acc + half, width, (int)min64(g->k - k0 - half, AX_BLOCK), c, taps,
+                          j->dw + (k0 + half) * row + ct * AX_BLOCK * j->taps, row);
+}
+
 static void run_job(void *ctx, int i, int worker)
 {
     const job *j = ctx;
@@ -182,7 +199,7 @@ static void run_job(void *ctx, int i, int worker)
     int64_t tiles = j->c_tiles * j->k_tiles, tile = i % tiles, slice = i / tiles;
     int64_t ct = tile / j->k_tiles, kt = tile % j->k_tiles, plane = g->oh * g->ow * AX_BLOCK;
     int64_t k_blocks = ax_conv_blocks(g->k);
-    float *acc = j->acc + i * j->tile_floats;
+    float *acc = j->acc + (j->slices > 1 ? i : worker) * j->tile_floats;
     memset(acc, 0, (size_t)j->tile_floats * sizeof *acc);
     ax_conv_outer o = {.dy_row = g->ow * AX_BLOCK, .dy_image = k_blocks * plane, .dy_block = plane,
                        .cols = g->ow};
@@ -194,43 +211,33 @@ static void run_job(void *ctx, int i, int worker)
         set_input(j, &o, ct, image, row, j->cut + worker * j->cut_floats);
         run_group(j, &o, acc, tile_lanes(j, ct), tile_width(j, kt));
     }
+    if (j->slices == 1)
+        finish_tile(j, tile, acc);
 }
 
-/* Add the slices of a tile and put it into its place in the PLAIN gradient. */
-static void finish_tile(void *ctx, int i, int worker)
+static void run_finish(void *ctx, int i, int worker)
 {
     const job *j = ctx;
-    const ax_conv2d *g = j->g;
     (void)worker;
-    int64_t tiles = j->c_tiles * j->k_tiles, ct = i / j->k_tiles, k0 = i % j->k_tiles * PANEL;
-    int64_t width = tile_width(j, k0 / PANEL), c = j->plain ? g->c * j->taps : tile_lanes(j, ct);
-    int64_t taps = j->plain ? 1 : j->taps, row = g->c * j->taps;
-    float *acc = j->acc + i * j->tile_floats;
-    for (int64_t s = 1; s < j->slices; s++) {
-        const float *more = acc + s * tiles * j->tile_floats;
-        for (int64_t q = 0; q < c * taps * width; q++)
-            acc[q] += more[q];
-    }
-    for (int64_t half = 0; half < width; half += AX_BLOCK)
-        j->layout->unpack(acc + half, width, (int)min64(g->k - k0 - half, AX_BLOCK), c, taps,
-                          j->dw + (k0 + half) * row + ct * AX_BLOCK * j->taps, row);
+    finish_tile(j, i, j->acc + i * j->tile_floats);
 }
 
 void ax_conv2d_blocked_dw(const ax_conv2d *g, const float *x, int x_plain, const float *dy,
                           float *dw, float *scratch, ax_pool *pool)
 {
     job j = {.kernels = ax_conv_outer_kernels_get(), .layout = ax_layout_kernels_get(),
-             .x = x, .dy = dy, .dw = dw};
+             .vec = ax_vec_kernels_get(), .x = x, .dy = dy, .dw = dw};
     if (g->c <= 0 || g->k <= 0)
         return;
     plan(&j, g, x_plain);
     j.tap = (int64_t *)(void *)scratch;
     j.acc = scratch + tap_floats(&j);
-    j.cut = j.acc + acc_floats(&j);
+    j.cut = j.acc + acc_floats(&j, ax_pool_size(pool));
     fill_taps(&j);
     if (g->n * g->oh * g->ow * g->k * g->c * j.taps < SMALL)
         pool = NULL;
     int tiles = (int)(j.c_tiles * j.k_tiles);
     ax_pool_run(pool, (int)j.slices * tiles, run_job, &j);
-    ax_pool_run(pool, tiles, finish_tile, &j);
+    if (j.slices > 1)
+        ax_pool_run(pool, tiles, run_finish, &j);
 }

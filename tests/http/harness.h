@@ -40,6 +40,7 @@
 typedef struct server {
     pid_t pid;
     int port;
+    int failed;
     char folder[64], models[96], log[96];
 } server;
 
@@ -187,6 +188,7 @@ UNUSED static void start(const char *const *flags)
     binary(path, sizeof path);
     for (int i = 0; flags && flags[i]; i++)
         argv[n++] = flags[i];
+    unlink(the.log);
     the.pid = fork();
     if (!the.pid) {
         int fd = open(the.log, O_CREAT | O_TRUNC | O_WRONLY, 0666);
@@ -195,7 +197,7 @@ UNUSED static void start(const char *const *flags)
         _exit(127);
     }
     for (double end = seconds() + 30; seconds() < end; nap(0.01)) {
-        if (log_has(" ready ", line, sizeof line)) {
+        if (log_has(" ready ", line, sizeof line) || log_has("\"ready\"", line, sizeof line)) {
             const char *url = strstr(line, "http://127.0.0.1:");
             assert_non_null(url);
             the.port = atoi(url + 17);
@@ -215,15 +217,20 @@ UNUSED static int stop(void)
     for (double end = seconds() + 60; seconds() < end; nap(0.005))
         if (waitpid(the.pid, &status, WNOHANG) == the.pid) {
             the.pid = 0;
+            the.failed |= status != 0;
             return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
         }
     kill(the.pid, SIGKILL);
+    the.failed = 1;
     return -1;
 }
 
+/* The folder stays for a look when the server did not end well. */
 UNUSED static void folder_remove(void)
 {
     char command[128];
+    if (the.failed)
+        return;
     snprintf(command, sizeof command, "rm -rf '%s'", the.folder);
     assert_int_equal(system(command), 0);
 }

@@ -201,7 +201,8 @@ static void outer(void *ctx, int i, int worker)
 {
     (void)i;
     nest *n = ctx;
-    inner_job same = {n, pthread_self(), worker, 0}, other = {n, pthread_self(), 0, 0}, none = other;
+    inner_job same = {n, pthread_self(), worker, 0};
+    inner_job other = {n, pthread_self(), 0, 0}, none = other;
     ax_pool_run(n->pool, 5, inner, &same);
     ax_pool_run(n->other, 5, inner, &other);
     ax_pool_run(NULL, 5, inner, &none);
@@ -404,11 +405,17 @@ static void test_cores_follow_affinity(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_every_task_once),  cmocka_unit_test(test_all_threads_take_part),
-        cmocka_unit_test(test_caller_waits_for_helpers), cmocka_unit_test(test_many_callers),     cmocka_unit_test(test_nested),
-        cmocka_unit_test(test_one_task_is_a_plain_call), cmocka_unit_test(test_lifetimes),
-        cmocka_unit_test(test_same_bits),        cmocka_unit_test(test_idle_sleeps),
-        cmocka_unit_test(test_quota),            cmocka_unit_test(test_cores_follow_affinity),
+        cmocka_unit_test(test_every_task_once),
+        cmocka_unit_test(test_all_threads_take_part),
+        cmocka_unit_test(test_caller_waits_for_helpers),
+        cmocka_unit_test(test_many_callers),
+        cmocka_unit_test(test_nested),
+        cmocka_unit_test(test_one_task_is_a_plain_call),
+        cmocka_unit_test(test_lifetimes),
+        cmocka_unit_test(test_same_bits),
+        cmocka_unit_test(test_idle_sleeps),
+        cmocka_unit_test(test_quota),
+        cmocka_unit_test(test_cores_follow_affinity),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

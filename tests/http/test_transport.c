@@ -1,0 +1,477 @@
+/* The wire below JSON: keep-alive, pipelining, slow and vanishing clients, limits, many connections
+ * at once, origins, and what SIGTERM does. */
+#include <sys/resource.h>
+
+#include "harness.h"
+
+#define BODY      "{\"inputs\":[[1,2,3,4]]}"
+#define POST_HEAD "POST /predict HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n"
+#define POST      POST_HEAD "Content-Length: 22\r\n\r\n" BODY
+
+static const char *const flags[] = {"--default-model",
+                                    "tiny",
+                                    "--max-body",
+                                    "100000",
+                                    "--header-timeout-s",
+                                    "1",
+                                    "--body-timeout-s",
+                                    "1",
+                                    "--idle-timeout-s",
+                                    "2",
+                                    "--max-connections",
+                                    "1100",
+                                    "--cors-origin",
+                                    "https://page.example",
+                                    "--drain-timeout-s",
+                                    "20",
+                                    NULL};
+
+static int setup(void **state)
+{
+    (void)state;
+    char path[160];
+    struct rlimit l = {20000, 20000};
+    setrlimit(RLIMIT_NOFILE, &l);
+    folder_new();
+    snprintf(path, sizeof path, "%s/tiny.safetensors", the.models);
+    write_tiny(path, 1);
+    snprintf(path, sizeof path, "%s/slow.safetensors", the.models);
+    write_slow(path);
+    start(flags);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    int code = the.pid ? stop() : 0;
+    folder_remove();
+    return code;
+}
+
+static int again(void **state)
+{
+    (void)state;
+    if (!the.pid)
+        start(flags);
+    return 0;
+}
+
+static void keeps_alive(void **state)
+{
+    (void)state;
+    char text[8192];
+    int fd = dial();
+    for (int i = 0; i < 20; i++) {
+        assert_int_equal(say(fd, i % 3 == 2 ? "GET /nothing HTTP/1.1\r\nHost: t\r\n\r\n" : POST),
+                         0);
+        hear(fd, text, sizeof text, "}\n");
+        assert_non_null(strstr(text, i % 3 == 2 ? "HTTP/1.1 404" : "HTTP/1.1 200"));
+        assert_null(strstr(text, "Connection: close"));
+    }
+    close(fd);
+}
+
+/* Many requests in one breath, answered in order. */
+static void answers_a_pipeline(void **state)
+{
+    (void)state;
+    enum { N = 40 };
+    static char all[N * 400], text[N * 1000];
+    char *p = all;
+    for (int i = 0; i < N; i++) {
+        char body[64];
+        int n = sprintf(body, "{\"inputs\":[[%d,2,3,4]]}", i);
+        p += sprintf(p, POST_HEAD "X-Request-Id: number-%d\r\nContent-Length: %d\r\n\r\n%s", i, n,
+                     body);
+    }
+    int fd = dial();
+    assert_int_equal(say(fd, all), 0);
+    size_t have = 0;
+    while (count(text, "}\n") < N)
+        have += hear(fd, text + have, sizeof text - have, "}\n");
+    close(fd);
+    const char *at = text;
+    for (int i = 0; i < N; i++) {
+        char id[48];
+        sprintf(id, "X-Request-Id: number-%d\r\n", i);
+        at = strstr(at, id);
+        assert_non_null(at);
+    }
+}
+
+static void takes_bodies_in_pieces(void **state)
+{
+    (void)state;
+    char text[4096];
+    int fd = dial();
+    for (const char *p = POST; *p; p++) {
+        assert_int_equal(send(fd, p, 1, MSG_NOSIGNAL), 1);
+        if (p - POST > 60)
+            nap(0.001);
+    }
+    hear(fd, text, sizeof text, "}\n");
+    assert_non_null(strstr(text, "HTTP/1.1 200"));
+    assert_int_equal(say(fd, POST_HEAD
+                         "Transfer-Encoding: "
+                         "chunked\r\n\r\n5\r\n{\"inp\r\n11\r\nuts\":[[1,2,3,4]]}\r\n0\r\n\r\n"),
+                     0);
+    hear(fd, text, sizeof text, "}\n");
+    assert_non_null(strstr(text, "HTTP/1.1 200"));
+    close(fd);
+}
+
+static void speaks_http(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *has, *lacks;
+    } rows[] = {
+        {"GET /health HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n",
+         "{\"status\":\"ok\",\"ready\":true}", NULL},
+        {"HEAD /health HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n", "HTTP/1.1 200", "status"},
+        {"HEAD /models HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n", "Content-Length: ", "{"},
+        {"OPTIONS /predict HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n",
+         "Allow: POST, OPTIONS", "Access-Control"},
+        {"OPTIONS /predict HTTP/1.1\r\nHost: t\r\nOrigin: https://page.example\r\nConnection: "
+         "close\r\n\r\n",
+         "Access-Control-Allow-Origin: https://page.example", NULL},
+        {"OPTIONS /predict HTTP/1.1\r\nHost: t\r\nOrigin: https://other.example\r\nConnection: "
+         "close\r\n\r\n",
+         "HTTP/1.1 204", "Access-Control"},
+        {"GET /health HTTP/1.1\r\nHost: t\r\nOrigin: https://other.example\r\nConnection: "
+         "close\r\n\r\n",
+         "HTTP/1.1 200", "Access-Control"},
+        {POST_HEAD
+         "Origin: https://other.example\r\nConnection: close\r\nContent-Length: 22\r\n\r\n" BODY,
+         "HTTP/1.1 403", "Access-Control"},
+        {POST_HEAD "Origin: null\r\nConnection: close\r\nContent-Length: 22\r\n\r\n" BODY,
+         "HTTP/1.1 403", NULL},
+        {POST_HEAD "Origin: http://t\r\nConnection: close\r\nContent-Length: 22\r\n\r\n" BODY,
+         "HTTP/1.1 200", NULL},
+        {POST_HEAD
+         "Origin: https://page.example\r\nConnection: close\r\nContent-Length: 22\r\n\r\n" BODY,
+         "Vary: Origin", NULL},
+        {POST_HEAD "X-Request-Id: my-id.7\r\nConnection: close\r\nContent-Length: 22\r\n\r\n" BODY,
+         "X-Request-Id: my-id.7\r\n", NULL},
+        {POST_HEAD "X-Request-Id: a b\"c\r\nConnection: close\r\nContent-Length: 22\r\n\r\n" BODY,
+         "HTTP/1.1 200", "a b"},
+        {POST_HEAD "Expect: 100-continue\r\nConnection: close\r\nContent-Length: 22\r\n\r\n" BODY,
+         "HTTP/1.1 100", NULL},
+        {POST_HEAD "Expect: 100-continue\r\nConnection: close\r\nContent-Length: 200000\r\n\r\n",
+         "HTTP/1.1 413", "HTTP/1.1 100"},
+        {POST_HEAD "Content-Length: 22\r\nContent-Length: 23\r\n\r\n" BODY, "HTTP/1.1 400", NULL},
+        {POST_HEAD "Content-Length: 22\r\nTransfer-Encoding: chunked\r\n\r\n" BODY, "HTTP/1.1 400",
+         NULL},
+        {POST_HEAD "Transfer-Encoding: gzip\r\n\r\n" BODY, "HTTP/1.1 400", NULL},
+        {POST_HEAD "Content-Length: -5\r\n\r\n" BODY, "HTTP/1.1 400", NULL},
+        {POST_HEAD "Content-Length: 99999999999999999999999\r\n\r\n" BODY, "HTTP/1.1 413", NULL},
+        {POST_HEAD "Transfer-Encoding: chunked\r\n\r\nzz\r\n", "HTTP/1.1 400", NULL},
+        {"GET /health HTTP/1.1\r\n\r\n", "HTTP/1.1 400", NULL},
+        {"GET /health HTTP/1.0\r\n\r\n", "HTTP/1.1 200", NULL},
+        {"GARBAGE\r\n\r\n", "", "HTTP/1.1 200"},
+        {"\x16\x03\x01\x02\x01\x01\xfc\x03\x03\r\n\r\n", "", "HTTP/1.1 200"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[8192];
+        int fd = dial();
+        assert_int_equal(say(fd, rows[i].text), 0);
+        hear(fd, text, sizeof text, NULL);
+        close(fd);
+        if (!strstr(text, rows[i].has) || (rows[i].lacks && strstr(text, rows[i].lacks)))
+            fail_msg("%s\n->\n%s", rows[i].text, text);
+    }
+}
+
+/* Clients that stop half way are cut by our clocks, and meanwhile others are served. */
+static void cuts_slow_clients(void **state)
+{
+    (void)state;
+    static const char *const parts[] = {
+        "",
+        "POST /pred",
+        "POST /predict HTTP/1.1\r\nHost: t\r\n",
+        POST_HEAD "Content-Length: 22\r\n\r\n{\"inp",
+        POST_HEAD "Transfer-Encoding: chunked\r\n\r\n5\r\n{\"i",
+    };
+    enum { N = sizeof parts / sizeof *parts };
+    int fd[N];
+    double start_time = seconds();
+    for (int i = 0; i < N; i++)
+        say(fd[i] = dial(), parts[i]);
+    for (int i = 0; i < 5; i++)
+        assert_int_equal(status_of(&(request){.method = "POST", .path = "/predict", .body = BODY}),
+                         200);
+    for (int i = 0; i < N; i++) {
+        char text[2048];
+        hear(fd[i], text, sizeof text, NULL);
+        if (i >= 2)
+            assert_non_null(strstr(text, "HTTP/1.1 408"));
+        close(fd[i]);
+    }
+    double took = seconds() - start_time;
+    assert_true(took > 0.8 && took < 6);
+}
+
+/* One byte at a time keeps a connection busy but not for ever. */
+static void cuts_dripping_clients(void **state)
+{
+    (void)state;
+    int fd = dial(), i = 0;
+    double end = seconds() + 10;
+    say(fd, "POST /predict HTTP/1.1\r\n");
+    for (; seconds() < end && say(fd, i % 20 ? "x" : "\r\nX: ") == 0; i++)
+        nap(0.05);
+    assert_true(seconds() < end - 4);
+    close(fd);
+}
+
+static void closes_idle_connections(void **state)
+{
+    (void)state;
+    char text[4096];
+    int fd = dial();
+    say(fd, POST);
+    hear(fd, text, sizeof text, "}\n");
+    double from = seconds();
+    assert_int_equal(hear(fd, text, sizeof text, NULL), 0);
+    assert_true(seconds() - from > 1.5 && seconds() - from < 6);
+    close(fd);
+}
+
+/* A large body that is refused: the client gets to read why, although it is still sending. */
+static void refuses_while_the_client_sends(void **state)
+{
+    (void)state;
+    static char junk[1 << 16];
+    char text[4096];
+    for (int chunked = 0; chunked < 2; chunked++) {
+        int fd = dial(), sent = 0;
+        memset(junk, ' ', sizeof junk);
+        say(fd, chunked ? POST_HEAD "Transfer-Encoding: chunked\r\n\r\n10000000\r\n"
+                        : POST_HEAD "Content-Length: 268435456\r\n\r\n");
+        fcntl(fd, F_SETFL, O_NONBLOCK);
+        for (int i = 0; i < 400 && sent < 20 << 20; i++) { /* keep sending for a while */
+            ssize_t n = send(fd, junk, sizeof junk, MSG_NOSIGNAL);
+            if (n < 0 && errno != EAGAIN)
+                fail_msg("the connection was reset after %d bytes", sent);
+            sent += n > 0 ? (int)n : 0;
+            if (n < 0)
+                nap(0.002);
+            struct pollfd p = {.fd = fd, .events = POLLIN};
+            if (i > 20 && poll(&p, 1, 0) > 0)
+                break;
+        }
+        fcntl(fd, F_SETFL, 0);
+        hear(fd, text, sizeof text, "}\n");
+        if (!strstr(text, "HTTP/1.1 413"))
+            fail_msg("got: %s", text);
+        close(fd);
+    }
+}
+
+/* n connections whose requests all become ready at the same moment, round after round. */
+static void burst(int n, int rounds)
+{
+    int *fd = malloc(sizeof *fd * (size_t)n);
+    for (int i = 0; i < n; i++)
+        fd[i] = dial();
+    for (int r = 0; r < rounds; r++) {
+        for (int i = 0; i < n; i++)
+            assert_int_equal(say(fd[i], POST), 0);
+        for (int i = 0; i < n; i++) {
+            char text[4096];
+            hear(fd[i], text, sizeof text, "}\n");
+            if (!strstr(text, "HTTP/1.1 200"))
+                fail_msg("connection %d of %d, round %d: '%s'", i, n, r, text);
+        }
+    }
+    for (int i = 0; i < n; i++)
+        close(fd[i]);
+    free(fd);
+}
+
+/* libmicrohttpd's own loop stalls when exactly 128 or 256 events are ready. */
+static void never_stalls(void **state)
+{
+    (void)state;
+    static const int sizes[] = {1, 16, 64, 127, 128, 129, 200, 256, 257, 512, 1000};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        burst(sizes[i], 3);
+}
+
+static void refuses_too_many_connections(void **state)
+{
+    (void)state;
+    enum { N = 1300 };
+    static int fd[N];
+    char text[2048];
+    int refused = 0;
+    for (int i = 0; i < N; i++)
+        fd[i] = dial();
+    for (int i = N - 1; i >= 1000; i--) {
+        say(fd[i], "GET /health HTTP/1.1\r\nHost: t\r\n\r\n");
+        if (hear(fd[i], text, sizeof text, "}\n"))
+            refused += strstr(text, "HTTP/1.1 503") && strstr(text, "Retry-After: 1") != NULL;
+    }
+    for (int i = 0; i < N; i++)
+        close(fd[i]);
+    assert_in_range(refused, 50, 250);
+    nap(0.2);
+    assert_int_equal(status_of(&(request){.path = "/health"}), 200);
+}
+
+/* Requests of a slow model pile up in its queue; their clients hang up; nobody computes for them.
+ */
+static void forgets_vanished_clients(void **state)
+{
+    (void)state;
+    enum { N = 30 };
+    int fd[N];
+    double before = metric("axond_predict_rows_total{model=\"slow\"}"),
+           batches = metric("axond_batches_total");
+    for (int i = 0; i < N; i++) {
+        fd[i] = dial();
+        say(fd[i],
+            "POST /models/slow/predict HTTP/1.1\r\nHost: t\r\nContent-Length: 22\r\n\r\n" BODY);
+    }
+    for (int i = 0; i < N; i++)
+        close(fd[i]);
+    for (double end = seconds() + 20; seconds() < end && metric("axond_connections") > 1;)
+        nap(0.02);
+    assert_true(metric("axond_queue_requests") == 0);
+    assert_true(metric("axond_queue_rows") == 0);
+    assert_true(metric("axond_batches_total") - batches <= N);
+    assert_true(metric("axond_predict_rows_total{model=\"slow\"}") >= before);
+    reply r = post("/models/slow/predict", BODY);
+    assert_int_equal(r.status, 200);
+    reply_free(&r);
+}
+
+static void *ask_slow(void *arg)
+{
+    long *status = arg;
+    reply r = post("/models/slow/predict", "{\"inputs\":[[1,2,3,4]],\"deadline_ms\":60000}");
+    *status = r.status;
+    reply_free(&r);
+    return NULL;
+}
+
+/* While a model computes for long, health and small models answer at once. */
+static void stays_responsive(void **state)
+{
+    (void)state;
+    enum { N = 8 };
+    pthread_t t[N];
+    long status[N];
+    for (int i = 0; i < N; i++)
+        pthread_create(&t[i], NULL, ask_slow, &status[i]);
+    double worst = 0;
+    CURL *c = curl_easy_init();
+    for (int i = 0; i < 50; i++) {
+        double from = seconds();
+        reply r = send_on(c, &(request){.path = "/health"});
+        assert_int_equal(r.status, 200);
+        reply_free(&r);
+        if (seconds() - from > worst)
+            worst = seconds() - from;
+    }
+    curl_easy_cleanup(c);
+    for (int i = 0; i < N; i++) {
+        pthread_join(t[i], NULL);
+        assert_int_equal(status[i], 200);
+    }
+    assert_true(worst < 2);
+}
+
+static void keeps_deadlines(void **state)
+{
+    (void)state;
+    enum { N = 6 };
+    pthread_t t[N];
+    long status[N];
+    for (int i = 0; i < N; i++)
+        pthread_create(&t[i], NULL, ask_slow, &status[i]);
+    nap(0.02);
+    int late = 0;
+    for (int i = 0; i < 20; i++) {
+        reply r = post("/models/slow/predict", "{\"inputs\":[[1,2,3,4]],\"deadline_ms\":1}");
+        late += r.status == 504;
+        assert_true(r.status == 200 || r.status == 504);
+        reply_free(&r);
+    }
+    for (int i = 0; i < N; i++) {
+        pthread_join(t[i], NULL);
+        assert_int_equal(status[i], 200);
+    }
+    assert_true(late > 10);
+}
+
+static void *ask_often(void *arg)
+{
+    int *bad = arg;
+    CURL *c = curl_easy_init();
+    for (int i = 0; i < 2000; i++) {
+        reply r = send_on(c, &(request){.method = "POST", .path = "/predict", .body = BODY});
+        int last = !r.status || strstr(r.headers, "Connection: close");
+        *bad += r.status && r.status != 200;
+        reply_free(&r);
+        if (last)
+            break;
+    }
+    curl_easy_cleanup(c);
+    return NULL;
+}
+
+/* SIGTERM under load: running requests get their answer, the process ends with 0 and soon. */
+static void drains(void **state)
+{
+    (void)state;
+    enum { N = 6, SLOW = 4 };
+    pthread_t t[N], s[SLOW];
+    int bad[N] = {0};
+    long status[SLOW];
+    for (int i = 0; i < N; i++)
+        pthread_create(&t[i], NULL, ask_often, &bad[i]);
+    for (int i = 0; i < SLOW; i++)
+        pthread_create(&s[i], NULL, ask_slow, &status[i]);
+    int idle = dial();
+    nap(0.1);
+    double from = seconds();
+    assert_int_equal(stop(), 0);
+    assert_true(seconds() - from < 15);
+    for (int i = 0; i < N; i++) {
+        pthread_join(t[i], NULL);
+        assert_int_equal(bad[i], 0);
+    }
+    for (int i = 0; i < SLOW; i++) {
+        pthread_join(s[i], NULL);
+        assert_int_equal(status[i], 200);
+    }
+    char text[64];
+    assert_int_equal(hear(idle, text, sizeof text, NULL), 0);
+    close(idle);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(keeps_alive),
+        cmocka_unit_test(answers_a_pipeline),
+        cmocka_unit_test(takes_bodies_in_pieces),
+        cmocka_unit_test(speaks_http),
+        cmocka_unit_test(cuts_slow_clients),
+        cmocka_unit_test(cuts_dripping_clients),
+        cmocka_unit_test(closes_idle_connections),
+        cmocka_unit_test(refuses_while_the_client_sends),
+        cmocka_unit_test(never_stalls),
+        cmocka_unit_test(refuses_too_many_connections),
+        cmocka_unit_test(forgets_vanished_clients),
+        cmocka_unit_test(stays_responsive),
+        cmocka_unit_test(keeps_deadlines),
+        cmocka_unit_test_setup(drains, again),
+    };
+    curl_global_init(CURL_GLOBAL_ALL);
+    signal(SIGPIPE, SIG_IGN);
+    return cmocka_run_group_tests(tests, setup, teardown);
+}
