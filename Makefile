@@ -138,7 +138,8 @@ models: DEPS := dataset-fashion-mnist
 models: deps ## train the sample models again; stopped, it goes on where it was
 	@$(MAKE) --no-print-directory all
 	@for spec in models/*.train.json; do name=$$(basename $$spec .train.json); \
-	    $(BIN) train $$spec --out models/$$name.safetensors --checkpoint build/checkpoints/$$name --resume || exit 1; \
+	    $(BIN) train $$spec --out models/$$name.safetensors --checkpoint build/checkpoints/$$name --resume && \
+	    rm -r build/checkpoints/$$name || exit 1; \
 	done
 
 .PHONY: asan ubsan tsan clang

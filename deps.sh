@@ -5,6 +5,10 @@ set -eu
 packages="gcc make pkg-config bc libmicrohttpd-dev libcjson-dev libopenblas-dev libsqlite3-dev
 zlib1g-dev libpng-dev libjpeg62-turbo-dev libcurl4-openssl-dev libcmocka-dev dataset-fashion-mnist $*"
 
+if ! command -v dpkg-query >/dev/null; then
+    echo "not a Debian system; what axond needs has these names there: $packages" >&2
+    exit 0
+fi
 missing=""
 for p in $packages; do
     [ "$(dpkg-query -W -f '${db:Status-Status}' "$p" 2>/dev/null)" = installed ] || missing="$missing $p"

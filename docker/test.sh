@@ -4,7 +4,7 @@
 #
 # With docker or podman where an engine answers. Elsewhere, as root, with buildah: no engine, no
 # registry. The base image is then made by debootstrap from the apt sources of this machine, and the
-# container is a chroot in namespaces of its own (Debian: buildah debootstrap util-linux).
+# container is a chroot in namespaces of its own.
 # Big trees live in TMPDIR (/var/tmp) and are removed.
 set -eu
 cd "$(dirname "$0")/.."
@@ -114,7 +114,6 @@ start_chroot() {
     mount --bind "$tree" "$work/root"
     mount -o remount,bind,ro "$work/root"
     mount --bind "$work/volume" "$work/root/models"
-    setpriv --reuid 10001 --regid 10001 --clear-groups true || fail "setpriv does not work here"
     port=$((20000 + $$ % 20000))
     base=http://127.0.0.1:$port
     unshare --mount --pid --fork --kill-child sh -c '
@@ -126,9 +125,7 @@ start_chroot() {
 
 with_buildah() {
     [ "$(id -u)" -eq 0 ] || fail "no docker or podman engine answers, and building without one takes root"
-    for tool in buildah debootstrap unshare setpriv; do
-        command -v $tool >/dev/null || fail "$tool is missing (Debian: buildah debootstrap util-linux)"
-    done
+    ./deps.sh buildah debootstrap curl procps util-linux
     driver=overlay
     bah info >/dev/null 2>&1 || driver=vfs
     image=axond

@@ -200,6 +200,20 @@ static void train_and_ask(void **state)
     cJSON_Delete(j);
 }
 
+/* "model" may be the name of a model that is there: its training goes on, frozen layers apart. */
+static void train_further(void **state)
+{
+    (void)state;
+    write_text("more.json",
+               "{\"model\":\"xor\",\"dataset\":{\"x\":[[0,0],[0,1],[1,0],[1,1]],"
+               "\"y\":[1,0,0,1]},\"freeze\":[\"hidden\"],\"optimizer\":{\"name\":\"adam\","
+               "\"learning_rate\":0.05},\"batch_size\":2,\"epochs\":200}");
+    expect("train @/more.json --out @/not-xor.safetensors --models @", 0, "model           ", "");
+    write_text("q.json", "[[0,0],[1,0]]");
+    expect("predict @/not-xor.safetensors @/q.json", 0, "q.json[0]      1  different", "");
+    expect("predict @/xor.safetensors @/q.json", 0, "q.json[0]      0  same", "");
+}
+
 /* Repetitions in one batch must have the bits of the sample alone. */
 static void run_arrays(void **state)
 {
@@ -330,13 +344,10 @@ static int drop_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(usage),
-        cmocka_unit_test(bad_specs),
-        cmocka_unit_test(train_and_ask),
-        cmocka_unit_test(run_arrays),
-        cmocka_unit_test(json_progress),
-        cmocka_unit_test(stop_and_resume),
-        cmocka_unit_test(reader_goes_away),
+        cmocka_unit_test(usage),           cmocka_unit_test(bad_specs),
+        cmocka_unit_test(train_and_ask),   cmocka_unit_test(train_further),
+        cmocka_unit_test(run_arrays),      cmocka_unit_test(json_progress),
+        cmocka_unit_test(stop_and_resume), cmocka_unit_test(reader_goes_away),
     };
     return cmocka_run_group_tests(tests, make_folder, drop_folder);
 }
