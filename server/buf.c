@@ -68,7 +68,24 @@ void buf_printf(buf *b, const char *fmt, ...)
 void buf_i64(buf *b, int64_t v)
 {
     char text[24];
-    buf_add(b, text, (size_t)snprintf(text, sizeof text, "%lld", (long long)v));
+    int at = sizeof text;
+    uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+    do
+        text[--at] = (char)('0' + u % 10);
+    while (u /= 10);
+    if (v < 0)
+        text[--at] = '-';
+    buf_add(b, text + at, sizeof text - (size_t)at);
+}
+
+void buf_micros(buf *b, int64_t ns)
+{
+    int64_t us = ns < 0 ? 0 : ns / 1000, part = us % 1000;
+    buf_i64(b, us / 1000);
+    buf_add(b,
+            (char[]){'.', (char)('0' + part / 100), (char)('0' + part / 10 % 10),
+                     (char)('0' + part % 10)},
+            4);
 }
 
 void buf_f32(buf *b, float v)

@@ -311,7 +311,7 @@ static void leave(loop *l)
     for (int i = 0; i < l->n_lingering; i++)
         close(l->lingering[i]);
     l->n_lingering = 0;
-    batcher_close(&l->sessions);
+    sessions_close(&l->sessions);
     http_free(l->http);
     l->http = NULL;
 }
@@ -343,7 +343,7 @@ static void *run(void *arg)
         tick = now + (hurry ? SECOND / 50 : SECOND / 2);
         sweep_conns(l, now);
         tend_lingering(l, now);
-        batcher_tidy(&l->sessions);
+        sessions_tidy(&l->sessions);
         if (drained(l, now))
             break;
     }
