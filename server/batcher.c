@@ -10,10 +10,10 @@
 #include "metrics.h"
 #include "repository.h"
 
-#define RUN_NS INT64_C(50000000) /* a worker's batch takes about this long at most */
-#define ALIVE_NS                                                                                   \
-    INT64_C(1000000) /* who waited longer is asked whether he still wants his answer               \
-                      */
+enum {
+    RUN_NS = 50000000, /* a worker's batch takes about this long at most              */
+    ALIVE_NS = 1000000 /* who waited longer is asked whether he still wants his answer */
+};
 
 typedef struct slice { /* rows [from, from + n) of a ticket */
     ticket *t;
