@@ -347,7 +347,7 @@ static void test_clipping(void **state)
 
 /* What the callback saw of each epoch. */
 typedef struct diary {
-    double val_loss[512], rate[512];
+    double loss[512], val_loss[512], rate[512];
     int n;
 } diary;
 
@@ -355,6 +355,7 @@ static int write_down(void *ctx, const ax_train_progress *p)
 {
     diary *d = ctx;
     if (p->epoch_done) {
+        d->loss[d->n] = p->loss;
         d->val_loss[d->n] = p->val_loss;
         d->rate[d->n++] = p->learning_rate;
     }
@@ -441,6 +442,43 @@ static void test_order(void **state)
     for (int i = 0; i < 40; i++)
         assert_int_equal(seen[i], 1);
     ax_trainer_close(&t);
+}
+
+/* Every step drops other values and every sample of it is augmented in its own way: with weights that
+ * stand still, the loss of one and the same batch is another in each epoch. */
+static void test_draws_change(void **state)
+{
+    (void)state;
+    static const char *const how[] = {"{\"type\":\"dropout\"},", ""};
+    for (int k = 0; k < 2; k++) {
+        char spec[1024];
+        diary d = {.n = 0};
+        snprintf(spec, sizeof spec,
+                 "{\"model\":{\"inputs\":[{\"name\":\"x\",\"shape\":[1,3,3]}],\"layers\":[{\"type\":\"flatten\"},%s{\"type\":\"dense\",\"units\":1}]},"
+                 "\"dataset\":{\"x\":[[[[1,2,3],[4,5,6],[7,8,9]]],[[[1,2,3],[4,5,6],[7,8,9]]]],\"y\":[1,2]},\"optimizer\":{\"learning_rate\":0},"
+                 "\"epochs\":8%s}", how[k], k ? ",\"augment\":{\"flip\":true,\"shift\":1}" : "");
+        ax_train_options o = options_of(spec);
+        o.progress = write_down;
+        o.ctx = &d;
+        must_train(&o);
+        int changes = 0;
+        for (int i = 1; i < 8; i++)
+            changes += d.loss[i] != d.loss[0];
+        assert_true(changes > 4);
+        if (k == 0)
+            continue;
+        ax_trainer t;
+        assert_int_equal(ax_trainer_open(&t, &o, NULL), 0);
+        ax_batch_plan *p = ax_trainer_plan(&t, 0, 2, NULL);
+        changes = 0;
+        for (uint64_t draw = 0; draw < 10; draw++) { /* the same picture twice */
+            ax_trainer_fill(&t, p->exec, &t.net, &t.data.train, (uint32_t[]){0, 0}, 2, &t.config.augment, draw, NULL);
+            const float *x = ax_exec_input(p->exec, 1);
+            changes += memcmp(x, x + 9, 9 * sizeof *x) != 0;
+        }
+        assert_true(changes > 5);
+        ax_trainer_close(&t);
+    }
 }
 
 /* ---- models ------------------------------------------------------------------------------------- */
@@ -580,6 +618,7 @@ int main(void)
         cmocka_unit_test(test_rates_that_are_told),
         cmocka_unit_test(test_divergence),
         cmocka_unit_test(test_order),
+        cmocka_unit_test(test_draws_change),
         cmocka_unit_test(test_training_further),
         cmocka_unit_test(test_summary),
         cmocka_unit_test(test_model_file),
