@@ -1,7 +1,7 @@
 /* bench.c - `axond bench`: how long a run of a model takes on this machine.
  *
- * Each run is timed on its own and the median is what counts: it does not mind the odd interruption.
- * The input is noise in [0,1), made from a fixed seed. */
+ * Each run is timed on its own and the median is what counts: it does not mind the odd
+ * interruption. The input is noise in [0,1), made from a fixed seed. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -105,8 +105,8 @@ static void print_text(const ax_model_info *m, const timing *t, int64_t batch, i
 {
     char a[32], b[32], c[32], d[32];
     double median = quantile(t, 0.5);
-    printf("%s: batch %lld, %d thread%s, %s kernels, %lld runs\n", m->name, (long long)batch, threads,
-           threads == 1 ? "" : "s", ax_isa_name(ax_isa_active()), (long long)t->n);
+    printf("%s: batch %lld, %d thread%s, %s kernels, %lld runs\n", m->name, (long long)batch,
+           threads, threads == 1 ? "" : "s", ax_isa_name(ax_isa_active()), (long long)t->n);
     printf("median %s, min %s, p90 %s, p99 %s\n", text_seconds(median, a, sizeof a),
            text_seconds(t->run[0], b, sizeof b), text_seconds(quantile(t, 0.9), c, sizeof c),
            text_seconds(quantile(t, 0.99), d, sizeof d));
@@ -144,15 +144,19 @@ int cmd_bench(int argc, char **argv)
     double seconds = 2;
     // clang-format off
     const option rows[] = {
-        {"batch",   OPTION_INTEGER, &batch,   "N", 1, 1 << 20, 0, "samples in a run (1)"},
-        {"threads", OPTION_INTEGER, &threads, "N", 0, 1024, 1,    "threads to use; 0: one per core"},
-        {"seconds", OPTION_NUMBER,  &seconds, "S", 0, 86400, 0,   "how long to measure (2)"},
-        {"json",    OPTION_SWITCH,  &json,    NULL, 0, 0, 0,      "the figures as one line of JSON"},
+        {"batch",   OPTION_INTEGER, &batch,   "N", .lo = 1, .hi = 1 << 20, .help = "samples in a run (1)"},
+        {"threads", OPTION_INTEGER, &threads, "N", .hi = 1024, .env = 1, .help = "threads to use; 0: one per core"},
+        {"seconds", OPTION_NUMBER,  &seconds, "S", .hi = 86400, .help = "how long to measure (2)"},
+        {"json",    OPTION_SWITCH,  &json,    .help = "the figures as one line of JSON"},
     };
     // clang-format on
-    const command_line line = {"bench", "MODEL.safetensors [options]",
-                               "Time runs of a model on numbers in [0,1) from a fixed seed.\n", rows,
-                               sizeof rows / sizeof *rows, 1, 1};
+    const command_line line = {"bench",
+                               "MODEL.safetensors [options]",
+                               "Time runs of a model on numbers in [0,1) from a fixed seed.\n",
+                               rows,
+                               sizeof rows / sizeof *rows,
+                               1,
+                               1};
     argv++;
     if (!options_parse(&line, argc - 1, argv, &n, &code))
         return code;

@@ -1,7 +1,7 @@
 /* cli.h - what the subcommands of axond share: exit codes, errors, and text for people.
  *
- * A subcommand takes its name in argv[0], the words behind it, and gives the exit code. Results go to stdout, one
- * line about a failure to stderr. */
+ * A subcommand takes its name in argv[0], the words behind it, and gives the exit code. Results go
+ * to stdout, one line about a failure to stderr. */
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
 

@@ -20,7 +20,8 @@ static int print_layers(const ax_model_info *m)
     table t;
     char text[160];
     int64_t bytes = 0;
-    static const char *const heads[] = {"layer", "type", "activation", "output", "parameters", "FLOPs", "memory"};
+    static const char *const heads[] = {"layer",      "type",  "activation", "output",
+                                        "parameters", "FLOPs", "memory"};
     table_init(&t, "llllrrr");
     for (int i = 0; i < 7; i++)
         table_put(&t, "%s", heads[i]);
@@ -150,7 +151,8 @@ static void print_json(const ax_model_info *m, int64_t working)
     json_layers(o, m);
     if (m->labels)
         cJSON_AddItemToObject(o, "labels", cJSON_CreateStringArray(m->labels, m->n_labels));
-    cJSON_AddItemToObject(o, "training", m->training ? cJSON_Parse(m->training) : cJSON_CreateNull());
+    cJSON_AddItemToObject(o, "training",
+                          m->training ? cJSON_Parse(m->training) : cJSON_CreateNull());
     cJSON_AddItemToObject(o, "spec", m->spec ? cJSON_Parse(m->spec) : cJSON_CreateNull());
     cli_print_json(o, 1, stdout);
 }
@@ -193,13 +195,18 @@ int cmd_inspect(int argc, char **argv)
     int n, code, json = 0, plan = 0;
     // clang-format off
     const option rows[] = {
-        {"json", OPTION_SWITCH, &json, NULL, 0, 0, 0, "everything as JSON, with the model spec"},
-        {"plan", OPTION_SWITCH, &plan, NULL, 0, 0, 0, "the steps, kernels and memory of a run of one sample"},
+        {"json", OPTION_SWITCH, &json, .help = "everything as JSON, with the model spec"},
+        {"plan", OPTION_SWITCH, &plan, .help = "the steps, kernels and memory of a run of one sample"},
     };
     // clang-format on
-    const command_line line = {"inspect", "MODEL.safetensors [--json | --plan]",
-                               "Show what is in a model file. FLOPs and memory are of one sample.\n", rows,
-                               sizeof rows / sizeof *rows, 1, 1};
+    const command_line line = {
+        "inspect",
+        "MODEL.safetensors [--json | --plan]",
+        "Show what is in a model file. FLOPs and memory are of one sample.\n",
+        rows,
+        sizeof rows / sizeof *rows,
+        1,
+        1};
     argv++;
     if (!options_parse(&line, argc - 1, argv, &n, &code))
         return code;

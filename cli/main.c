@@ -1,4 +1,6 @@
 /* main.c - axond: one program, a row per command. */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../server/server.h"
@@ -66,11 +68,15 @@ static int unknown(const char *name)
 static int cmd_health(int argc, char **argv)
 {
     int n, code;
-    const command_line line = {
-        "health", "[URL]",
-        "Ask a server whether it is ready: exit code 0 says yes, 1 no. Without URL it is the one that\n"
-        "AXOND_LISTEN names, or 127.0.0.1:8080.\n",
-        NULL, 0, 0, 1};
+    const command_line line = {"health",
+                               "[URL]",
+                               "Ask a server whether it is ready: exit code 0 says yes, 1 no. "
+                               "Without URL it is the one that\n"
+                               "AXOND_LISTEN names, or 127.0.0.1:8080.\n",
+                               NULL,
+                               0,
+                               0,
+                               1};
     if (!options_parse(&line, argc - 1, argv + 1, &n, &code))
         return code;
     return axond_health(n + 1, argv);
@@ -107,8 +113,22 @@ static int finish(int code)
     return code == EXIT_DONE ? EXIT_FAILED : code;
 }
 
+/* AXON_ISA must be something this machine can follow: a measurement on other kernels than asked for
+ * would mislead. */
+static int instruction_set(void)
+{
+    const char *isa = getenv("AXON_ISA");
+    ax_err err;
+    if (!isa || !*isa || !ax_isa_force(isa, &err))
+        return 0;
+    fprintf(stderr, "axond: AXON_ISA: %s%s%s\n", err.msg, *err.hint ? "; " : "", err.hint);
+    return -1;
+}
+
 int main(int argc, char **argv)
 {
+    if (instruction_set())
+        return EXIT_USAGE;
     if (argc < 2) {
         list_commands(stderr);
         return EXIT_USAGE;

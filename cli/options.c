@@ -130,14 +130,17 @@ static int read_flag(const command_line *c, char **argv, int n, int *i, int give
         return ax_fail(err, AX_EINVAL, "%s is given twice", from);
     if (o->kind == OPTION_SWITCH) {
         if (eq)
-            return ax_fail(err, AX_EINVAL, "%s takes no value, but '%.60s' was given", from, eq + 1);
+            return ax_fail(err, AX_EINVAL, "%s takes no value, but '%.60s' was given", from,
+                           eq + 1);
         return set(o, from, "", err);
     }
     if (eq)
         return set(o, from, eq + 1, err);
     if (*i + 1 == n || !strncmp(argv[*i + 1], "--", 2)) {
         ax_fail(err, AX_EINVAL, "%s needs a value: %s", from, o->value);
-        return *i + 1 == n ? -1 : ax_err_hint(err, "a value that begins with -- is written %s=--...", from);
+        return *i + 1 == n
+                   ? -1
+                   : ax_err_hint(err, "a value that begins with -- is written %s=--...", from);
     }
     return set(o, from, argv[++*i], err);
 }

@@ -30,7 +30,7 @@ typedef enum option_kind {
 typedef struct option {
     const char *name; /* "max-batch", without dashes                      */
     option_kind kind;
-    void *to;         /* set only when the flag is there: holds the default before */
+    void *to;          /* set only when the flag is there: holds the default before */
     const char *value; /* in the help: "DIR"; OPTION_CHOICE: "auto|plain|json"     */
     double lo, hi;
     int env;

@@ -40,7 +40,8 @@ typedef struct choice {
 
 /* The k best of y[0..n) in order, ties to the lower class, into out (room for k and for 2). One
  * sigmoid says the probability of class 1 of two. */
-static int64_t best_classes(const ax_model_info *m, const float *y, int64_t n, int64_t k, choice *out)
+static int64_t best_classes(const ax_model_info *m, const float *y, int64_t n, int64_t k,
+                            choice *out)
 {
     if (n == 1 && m->classifies == 1) {
         int yes = y[0] >= 0.5f;
@@ -133,7 +134,8 @@ static void json_outputs(prediction *p, cJSON *o, int64_t row)
     for (int i = 0; i < n; i++) {
         const ax_port *port = ax_session_output_port(p->session, i);
         cJSON_AddItemToObject(named, n > 1 ? port->name : "output",
-                              tensor_json(port->dtype, &port->shape, ax_session_output(p->session, i),
+                              tensor_json(port->dtype, &port->shape,
+                                          ax_session_output(p->session, i),
                                           row * ax_shape_count(&port->shape)));
     }
 }
@@ -141,7 +143,8 @@ static void json_outputs(prediction *p, cJSON *o, int64_t row)
 /* ---- a file ---------------------------------------------------------------------------------- */
 
 /* One sample of the run that was just made; `where` is "boot.png" or "table.csv[3]". */
-static int answer(prediction *p, const char *file, int64_t sample, const char *where, int64_t row, ax_err *err)
+static int answer(prediction *p, const char *file, int64_t sample, const char *where, int64_t row,
+                  ax_err *err)
 {
     int n = ax_session_outputs(p->session), classes = is_classifier(p->info);
     for (int i = 0; i < n; i++) {
@@ -150,15 +153,16 @@ static int answer(prediction *p, const char *file, int64_t sample, const char *w
         const char *y = (const char *)ax_session_output(p->session, i) + row * count * size;
         int64_t bad = tensor_non_finite(port->dtype, y, count);
         if (bad >= 0)
-            return ax_fail(err, AX_ENONFINITE, "%s: output '%s' has %g at element %lld", where, port->name,
-                           tensor_number(port->dtype, y, bad), (long long)bad);
+            return ax_fail(err, AX_ENONFINITE, "%s: output '%s' has %g at element %lld", where,
+                           port->name, tensor_number(port->dtype, y, bad), (long long)bad);
     }
     int64_t width = ax_shape_count(&p->info->outputs[0].shape), k = 0;
     choice *best = classes ? malloc((size_t)(p->top > 2 ? p->top : 2) * sizeof *best) : NULL;
     if (classes && !best)
         return ax_fail(err, AX_ENOMEM, "no memory for the best classes");
     if (classes)
-        k = best_classes(p->info, (const float *)ax_session_output(p->session, 0) + row * width, width, p->top, best);
+        k = best_classes(p->info, (const float *)ax_session_output(p->session, 0) + row * width,
+                         width, p->top, best);
     if (p->json) {
         cJSON *o = cJSON_CreateObject();
         cJSON_AddStringToObject(o, "file", file);
@@ -203,7 +207,8 @@ static int predict_file(prediction *p, const char *file, ax_err *err)
         bad = run_batch(p, &s, at, n, err);
         for (int64_t r = 0; !bad && r < n; r++) {
             char where[4400];
-            snprintf(where, sizeof where, s.rows > 1 ? "%s[%lld]" : "%s", file, (long long)(at + r));
+            snprintf(where, sizeof where, s.rows > 1 ? "%s[%lld]" : "%s", file,
+                     (long long)(at + r));
             bad = answer(p, file, at + r, where, r, err);
         }
     }
@@ -216,7 +221,8 @@ static int predict_file(prediction *p, const char *file, ax_err *err)
 static void header(prediction *p)
 {
     static const char *const numbers[] = {"file", "output", "shape", "values"};
-    const char *classes[] = {"file", "class", "label", p->info->classifies ? "probability" : "score",
+    const char *classes[] = {"file", "class", "label",
+                             p->info->classifies ? "probability" : "score",
                              p->top > 1 ? "next" : ""};
     int is = is_classifier(p->info);
     table_init(&p->table, is ? "lrlrl" : "llll");
@@ -227,7 +233,8 @@ static void header(prediction *p)
 static int print(prediction *p, ax_err *err)
 {
     if (!p->json)
-        return table_print(&p->table, stdout) ? ax_fail(err, AX_ENOMEM, "no memory for the table") : 0;
+        return table_print(&p->table, stdout) ? ax_fail(err, AX_ENOMEM, "no memory for the table")
+                                              : 0;
     cJSON *o = cJSON_CreateObject();
     cJSON_AddStringToObject(o, "model", p->info->name);
     cJSON_AddItemToObject(o, "predictions", p->list);
@@ -268,16 +275,21 @@ int cmd_predict(int argc, char **argv)
     prediction p = {.top = 3};
     // clang-format off
     const option rows[] = {
-        {"top",     OPTION_INTEGER, &p.top,   "N",  1, 1000, 0, "how many of the likeliest classes to show (3)"},
-        {"json",    OPTION_SWITCH,  &p.json,  NULL, 0, 0, 0,    "one JSON document instead of a table"},
-        {"threads", OPTION_INTEGER, &threads, "N",  0, 1024, 1, "threads to use; 0: one per core"},
+        {"top",     OPTION_INTEGER, &p.top,   "N", .lo = 1, .hi = 1000, .help = "how many of the likeliest classes to show (3)"},
+        {"json",    OPTION_SWITCH,  &p.json,  .help = "one JSON document instead of a table"},
+        {"threads", OPTION_INTEGER, &threads, "N", .hi = 1024, .env = 1, .help = "threads to use; 0: one per core"},
     };
     // clang-format on
     const command_line line = {
-        "predict", "MODEL.safetensors FILE... [options]",
-        "Ask a model about files: PNG and JPEG pictures, JSON as POST /predict takes it, CSV with a sample\n"
+        "predict",
+        "MODEL.safetensors FILE... [options]",
+        "Ask a model about files: PNG and JPEG pictures, JSON as POST /predict takes it, CSV with "
+        "a sample\n"
         "per line, npy arrays; \"-\" is standard input. The kind is told by the content.\n",
-        rows, sizeof rows / sizeof *rows, 2, -1};
+        rows,
+        sizeof rows / sizeof *rows,
+        2,
+        -1};
     argv++;
     if (!options_parse(&line, argc - 1, argv, &n, &code))
         return code;

@@ -58,8 +58,9 @@ static int bar_parts(const ax_train_progress *p, char part[][PART_MAX])
     if (isfinite(p->accuracy))
         snprintf(part[n++], PART_MAX, "  accuracy %.4f", p->accuracy);
     if (isfinite(p->eta_seconds))
-        snprintf(part[n++], PART_MAX, "  %s left", text_seconds(p->eta_seconds, text, sizeof text));
-    snprintf(part[n++], PART_MAX, "  %s samples/s", text_rate(p->samples_per_second, text, sizeof text));
+        snprintf(part[n++], PART_MAX, "  %6s left", text_seconds(p->eta_seconds, text, sizeof text));
+    snprintf(part[n++], PART_MAX, "  %5s samples/s",
+             text_rate(p->samples_per_second, text, sizeof text));
     return n;
 }
 
@@ -119,7 +120,8 @@ const char *progress_line(const ax_train_progress *p, double took, char *out, si
         snprintf(part, sizeof part, "  %s", text_seconds(took, text, sizeof text));
         add(out, size, (int)size, part);
     }
-    snprintf(part, sizeof part, "  %s samples/s", text_rate(p->samples_per_second, text, sizeof text));
+    snprintf(part, sizeof part, "  %s samples/s",
+             text_rate(p->samples_per_second, text, sizeof text));
     add(out, size, (int)size, part);
     if (!p->epoch_done && isfinite(p->eta_seconds)) {
         snprintf(part, sizeof part, "  %s left", text_seconds(p->eta_seconds, text, sizeof text));
@@ -185,7 +187,8 @@ int progress_tell(progress *g, const ax_train_progress *p)
     progress_clear(g);
     if (g->style == PROGRESS_JSON) {
         cli_print_json(progress_json(p), 0, g->out);
-    } else if (p->epoch_done || (g->style == PROGRESS_PLAIN && p->seconds - g->last_line >= plain_seconds)) {
+    } else if (p->epoch_done ||
+               (g->style == PROGRESS_PLAIN && p->seconds - g->last_line >= plain_seconds)) {
         fprintf(g->out, "%s\n", progress_line(p, took, line, sizeof line));
         g->last_line = p->seconds;
     } else if (g->style == PROGRESS_BAR) {

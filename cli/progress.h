@@ -9,14 +9,19 @@
 
 #include "axon.h"
 
-typedef enum progress_style { PROGRESS_AUTO, PROGRESS_PLAIN, PROGRESS_JSON, PROGRESS_BAR } progress_style;
+typedef enum progress_style {
+    PROGRESS_AUTO,
+    PROGRESS_PLAIN,
+    PROGRESS_JSON,
+    PROGRESS_BAR
+} progress_style;
 
 typedef struct progress {
     FILE *out;
-    progress_style style;  /* PROGRESS_AUTO became one of the others in progress_init() */
-    double last_line;      /* p->seconds of the last plain line; the first epoch starts at 0 */
+    progress_style style; /* PROGRESS_AUTO became one of the others in progress_init() */
+    double last_line;     /* p->seconds of the last plain line; the first epoch starts at 0 */
     double epoch_started;
-    int drawn;             /* a bar stands on the terminal's last line                  */
+    int drawn; /* a bar stands on the terminal's last line                  */
 } progress;
 
 /* A bar when `out` is a terminal that can redraw a line, else plain lines. */

@@ -40,7 +40,8 @@ static int unknown_input(const ax_model_info *m, const char *arg, ax_err *err)
     snprintf(name, sizeof name, "%.*s", (int)strcspn(arg, "="), arg);
     const char *near = ax_nearest(name, names, n);
     ax_fail(err, AX_ENOTFOUND, "the model '%s' has no input '%s'", m->name, name);
-    return ax_err_hint(err, near ? "did you mean '%s'?" : "its first input is '%s'", near ? near : names[0]);
+    return ax_err_hint(err, near ? "did you mean '%s'?" : "its first input is '%s'",
+                       near ? near : names[0]);
 }
 
 /* "NAME=FILE", or "FILE" for the next input that has none. A file whose own name holds a '=' is
@@ -58,8 +59,8 @@ static int which_input(const job *j, const char *arg, const char **file, ax_err 
         ;
     if (i < j->info->n_inputs)
         return i;
-    return ax_fail(err, AX_EINVAL, "'%.200s' is one input too many: the model '%s' takes %d", arg, j->info->name,
-                   j->info->n_inputs);
+    return ax_fail(err, AX_EINVAL, "'%.200s' is one input too many: the model '%s' takes %d", arg,
+                   j->info->name, j->info->n_inputs);
 }
 
 static int load_input(job *j, const char *arg, ax_err *err)
@@ -77,8 +78,8 @@ static int load_input(job *j, const char *arg, ax_err *err)
     if (tensor_rows(&j->input[i].shape, &j->info->inputs[i], &rows, &bare, err))
         return ax_err_in(err, "%s", file);
     if (j->rows && rows != j->rows)
-        return ax_fail(err, AX_ESHAPE, "input '%s' has %lld samples, another has %lld", name, (long long)rows,
-                       (long long)j->rows);
+        return ax_fail(err, AX_ESHAPE, "input '%s' has %lld samples, another has %lld", name,
+                       (long long)rows, (long long)j->rows);
     j->bare = j->rows ? j->bare : bare;
     j->rows = rows;
     return 0;
@@ -95,7 +96,8 @@ static int load_inputs(job *j, const option_list *args, ax_err *err)
             char shape[160];
             ax_fail(err, AX_EINVAL, "input '%s' has no file", p->name);
             return ax_err_hint(err, "--input %s=FILE.npy with %s samples of shape %s", p->name,
-                               ax_dtype_name(p->dtype), ax_shape_str(&p->shape, shape, sizeof shape));
+                               ax_dtype_name(p->dtype),
+                               ax_shape_str(&p->shape, shape, sizeof shape));
         }
     return 0;
 }
@@ -138,17 +140,21 @@ static int save_output(const job *j, int i, const char *dir, ax_err *err)
     for (int k = 0; k < i; k++) {
         const char *name = ax_session_output_port(j->session, k)->name;
         if (!output_path(dir, name, other, sizeof other, NULL) && !strcmp(path, other))
-            return ax_fail(err, AX_EEXIST, "outputs '%s' and '%s' would both become %s", name, p->name, path);
+            return ax_fail(err, AX_EEXIST, "outputs '%s' and '%s' would both become %s", name,
+                           p->name, path);
     }
     int whole = !j->bare || j->repeat > 1;
     if (whole && p->shape.rank == AX_MAX_RANK)
         return ax_fail(err, AX_ELIMIT, "output '%s' has too many axes", p->name);
-    ax_tensor t = {p->dtype, {.rank = p->shape.rank + whole}, (void *)(uintptr_t)ax_session_output(j->session, i)};
+    ax_tensor t = {p->dtype,
+                   {.rank = p->shape.rank + whole},
+                   (void *)(uintptr_t)ax_session_output(j->session, i)};
     t.shape.dim[0] = j->rows * j->repeat;
     memcpy(t.shape.dim + whole, p->shape.dim, (size_t)p->shape.rank * sizeof p->shape.dim[0]);
     if (ax_npy_save(path, &t, err))
         return -1;
-    printf("%s: %s %s\n", path, ax_dtype_name(p->dtype), ax_shape_str(&t.shape, shape, sizeof shape));
+    printf("%s: %s %s\n", path, ax_dtype_name(p->dtype),
+           ax_shape_str(&t.shape, shape, sizeof shape));
     return 0;
 }
 
@@ -174,7 +180,8 @@ static int compute(job *j, const char *dir, ax_err *err)
     return 0;
 }
 
-static int run(const char *path, const option_list *inputs, const char *dir, int threads, int64_t repeat)
+static int run(const char *path, const option_list *inputs, const char *dir, int threads,
+               int64_t repeat)
 {
     ax_err err = {0};
     job j = {.repeat = repeat};
@@ -184,7 +191,8 @@ static int run(const char *path, const option_list *inputs, const char *dir, int
     if (!bad) {
         j.info = ax_model_get_info(m);
         j.input = calloc((size_t)j.info->n_inputs + 1, sizeof *j.input);
-        bad = !j.input ? ax_fail(&err, AX_ENOMEM, "no memory for the inputs") : load_inputs(&j, inputs, &err);
+        bad = !j.input ? ax_fail(&err, AX_ENOMEM, "no memory for the inputs")
+                       : load_inputs(&j, inputs, &err);
     }
     if (!bad) {
         j.session = ax_session_open(m, &(ax_session_options){.pool = pool}, &err);
@@ -209,17 +217,22 @@ int cmd_run(int argc, char **argv)
     const char *dir = ".";
     // clang-format off
     const option rows[] = {
-        {"input",        OPTION_LIST,    &inputs,  "[NAME=]FILE.npy", 0, 0, 0, "an input; without NAME the next one"},
-        {"output-dir",   OPTION_TEXT,    &dir,     "DIR", 0, 0, 0,       "where OUTPUT.npy files go (.); made when missing"},
-        {"threads",      OPTION_INTEGER, &threads, "N",   0, 1024, 1,    "threads to use; 0: one per core"},
-        {"batch-repeat", OPTION_INTEGER, &repeat,  "N",   1, 1 << 20, 0, "run the samples N times over as one batch (1)"},
+        {"input",        OPTION_LIST,    &inputs,  "[NAME=]FILE.npy", .help = "an input; without NAME the next one"},
+        {"output-dir",   OPTION_TEXT,    &dir,     "DIR", .help = "where OUTPUT.npy files go (.); made when missing"},
+        {"threads",      OPTION_INTEGER, &threads, "N", .hi = 1024, .env = 1, .help = "threads to use; 0: one per core"},
+        {"batch-repeat", OPTION_INTEGER, &repeat,  "N", .lo = 1, .hi = 1 << 20, .help = "run the samples N times over as one batch (1)"},
     };
     // clang-format on
     const command_line line = {
-        "run", "MODEL.safetensors --input [NAME=]FILE.npy ... [options]",
-        "Run a model on arrays: (rows, ...) or one sample. Other element types are converted where every\n"
+        "run",
+        "MODEL.safetensors --input [NAME=]FILE.npy ... [options]",
+        "Run a model on arrays: (rows, ...) or one sample. Other element types are converted where "
+        "every\n"
         "number fits. In the names of output files bytes outside A-Za-z0-9_.- become _.\n",
-        rows, sizeof rows / sizeof *rows, 1, 1};
+        rows,
+        sizeof rows / sizeof *rows,
+        1,
+        1};
     argv++;
     if (!options_parse(&line, argc - 1, argv, &n, &code))
         return code;

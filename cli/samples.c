@@ -34,13 +34,15 @@ static int one_input(const ax_model_info *m, const char *kind, ax_err *err)
 {
     if (m->n_inputs == 1)
         return 0;
-    ax_fail(err, AX_EUNSUPPORTED, "the model takes %d inputs, but a %s file holds one", m->n_inputs, kind);
+    ax_fail(err, AX_EUNSUPPORTED, "the model takes %d inputs, but a %s file holds one", m->n_inputs,
+            kind);
     return ax_err_hint(err, "give JSON: {\"inputs\":{\"NAME\":[...],...}}");
 }
 
 /* ---- pictures -------------------------------------------------------------------------------- */
 
-static int read_picture(samples *s, const uint8_t *bytes, size_t n, const ax_model_info *m, ax_err *err)
+static int read_picture(samples *s, const uint8_t *bytes, size_t n, const ax_model_info *m,
+                        ax_err *err)
 {
     char text[160];
     if (one_input(m, "picture", err))
@@ -51,8 +53,10 @@ static int read_picture(samples *s, const uint8_t *bytes, size_t n, const ax_mod
     int channels = flat ? 1 : p->shape.rank == 3 && (d[0] == 1 || d[0] == 3) ? (int)d[0] : 0;
     int64_t h = flat ? d[0] : d[1], w = flat ? d[1] : d[2];
     if (!channels || h > AX_IMAGE_SIDE_MAX || w > AX_IMAGE_SIDE_MAX)
-        return ax_fail(err, AX_ESHAPE, "a picture does not fit input '%s' of shape %s: expected (1 or 3, height, width)",
-                       p->name, ax_shape_str(&p->shape, text, sizeof text));
+        return ax_fail(
+            err, AX_ESHAPE,
+            "a picture does not fit input '%s' of shape %s: expected (1 or 3, height, width)",
+            p->name, ax_shape_str(&p->shape, text, sizeof text));
     int64_t count = ax_shape_count(&p->shape);
     float *pixels = AX_ARRAY(&s->mem, float, count);
     if (!pixels || make_room(s, m, 0, 1, err))
@@ -144,22 +148,25 @@ static int take_table(samples *s, const ax_csv *t, const ax_model_info *m, ax_er
     const ax_port *p = &m->inputs[0];
     int64_t count = ax_shape_count(&p->shape);
     if (t->n_columns != count)
-        return ax_fail(err, AX_ESHAPE, "the table has %d columns, input '%s' takes %lld numbers a sample",
+        return ax_fail(err, AX_ESHAPE,
+                       "the table has %d columns, input '%s' takes %lld numbers a sample",
                        t->n_columns, p->name, (long long)count);
     if (make_room(s, m, 0, t->n_rows, err))
         return -1;
     for (int c = 0; c < t->n_columns; c++) {
         const ax_csv_column *col = &t->column[c];
         if (!col->number)
-            return ax_fail(err, AX_ETYPE, "column '%s' holds text (line %lld), expected numbers", col->name,
-                           (long long)col->first_text_line);
+            return ax_fail(err, AX_ETYPE, "column '%s' holds text (line %lld), expected numbers",
+                           col->name, (long long)col->first_text_line);
         if (col->missing)
-            return ax_fail(err, AX_EINVAL, "column '%s' has %lld missing values, the first in line %lld",
-                           col->name, (long long)col->missing, (long long)col->first_missing_line);
+            return ax_fail(err, AX_EINVAL,
+                           "column '%s' has %lld missing values, the first in line %lld", col->name,
+                           (long long)col->missing, (long long)col->first_missing_line);
         for (int64_t r = 0; r < t->n_rows; r++)
-            if (!isfinite(col->number[r]) || tensor_store(col->number[r], p->dtype, s->data[0], r * count + c))
-                return ax_fail(err, AX_ERANGE, "column '%s' of sample %lld: %.9g does not fit %s", col->name,
-                               (long long)r, col->number[r], ax_dtype_name(p->dtype));
+            if (!isfinite(col->number[r]) ||
+                tensor_store(col->number[r], p->dtype, s->data[0], r * count + c))
+                return ax_fail(err, AX_ERANGE, "column '%s' of sample %lld: %.9g does not fit %s",
+                               col->name, (long long)r, col->number[r], ax_dtype_name(p->dtype));
     }
     return 0;
 }
@@ -203,7 +210,8 @@ static int nested_shape(const cJSON *j, ax_shape *s, ax_err *err)
     return 0;
 }
 
-static int fill(const cJSON *j, const ax_shape *s, int d, ax_dtype type, void *out, int64_t *at, ax_err *err)
+static int fill(const cJSON *j, const ax_shape *s, int d, ax_dtype type, void *out, int64_t *at,
+                ax_err *err)
 {
     if (d == s->rank) {
         double v = cJSON_IsBool(j) ? cJSON_IsTrue(j) : j->valuedouble;
@@ -214,7 +222,8 @@ static int fill(const cJSON *j, const ax_shape *s, int d, ax_dtype type, void *o
         return 0;
     }
     if (!cJSON_IsArray(j) || cJSON_GetArraySize(j) != s->dim[d])
-        return ax_fail(err, AX_ESHAPE, "expected an array of %lld, as the first one is", (long long)s->dim[d]);
+        return ax_fail(err, AX_ESHAPE, "expected an array of %lld, as the first one is",
+                       (long long)s->dim[d]);
     int64_t i = 0;
     const cJSON *e;
     cJSON_ArrayForEach(e, j)
@@ -243,7 +252,8 @@ static int take_inputs(samples *s, const cJSON *j, const ax_model_info *m, ax_er
     const char *names[SAMPLES_INPUTS];
     if (!cJSON_IsObject(j)) {
         if (m->n_inputs > 1)
-            return ax_fail(err, AX_EINVAL, "the model takes %d inputs: expected an object with an array for each",
+            return ax_fail(err, AX_EINVAL,
+                           "the model takes %d inputs: expected an object with an array for each",
                            m->n_inputs);
         return take_json(s, j, m, 0, err);
     }
@@ -305,8 +315,8 @@ int samples_read(samples *s, const char *path, const ax_model_info *m, ax_err *e
     *s = (samples){0};
     ax_arena_init(&s->mem, memory_limit);
     if (m->n_inputs > SAMPLES_INPUTS)
-        return ax_fail(err, AX_ELIMIT, "the model takes %d inputs, at most %d are supported here", m->n_inputs,
-                       SAMPLES_INPUTS);
+        return ax_fail(err, AX_ELIMIT, "the model takes %d inputs, at most %d are supported here",
+                       m->n_inputs, SAMPLES_INPUTS);
     ax_err why = {0};
     char *bytes = ax_file_read(path, file_limit, &n, err);
     if (!bytes)
@@ -316,8 +326,8 @@ int samples_read(samples *s, const char *path, const ax_model_info *m, ax_err *e
     if (!bad)
         return 0;
     samples_free(s);
-    ax_fail(err, why.code, "%.160s: %s%s%.300s", strcmp(path, "-") ? path : "standard input", why.at,
-            *why.at ? ": " : "", why.msg);
+    ax_fail(err, why.code, "%.160s: %s%s%.300s", strcmp(path, "-") ? path : "standard input",
+            why.at, *why.at ? ": " : "", why.msg);
     ax_err_hint(err, "%s", why.hint);
     return -1;
 }

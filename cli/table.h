@@ -15,7 +15,7 @@ typedef struct table {
     const char *align; /* one letter a column: 'l' or 'r' */
     const char **cell; /* row-major; the first row is the header */
     size_t n, room;
-    int failed;        /* memory ran out: printing says so       */
+    int failed; /* memory ran out: printing says so       */
 } table;
 
 void table_init(table *t, const char *align);

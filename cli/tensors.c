@@ -97,8 +97,8 @@ int tensor_convert(const ax_tensor *from, ax_dtype to, void *out, ax_err *err)
     }
     for (int64_t i = 0; i < n; i++)
         if (store_from(from, i, to, out)) {
-            ax_fail(err, AX_ERANGE, "%.9g does not fit %s", tensor_number(from->dtype, from->data, i),
-                    ax_dtype_name(to));
+            ax_fail(err, AX_ERANGE, "%.9g does not fit %s",
+                    tensor_number(from->dtype, from->data, i), ax_dtype_name(to));
             return ax_err_in(err, "[%lld]", (long long)i);
         }
     return 0;
@@ -112,7 +112,8 @@ int tensor_rows(const ax_shape *s, const ax_port *p, int64_t *rows, int *bare, a
     char have[160], want[160];
     if (s->rank > 0)
         memcpy(tail.dim, s->dim + 1, (size_t)tail.rank * sizeof tail.dim[0]);
-    if (s->rank > 0 && s->dim[0] > 0 && (ax_shape_equal(&tail, &p->shape) || ax_shape_equal(&tail, &flat))) {
+    if (s->rank > 0 && s->dim[0] > 0 &&
+        (ax_shape_equal(&tail, &p->shape) || ax_shape_equal(&tail, &flat))) {
         *rows = s->dim[0];
         *bare = 0;
         return 0;
@@ -122,8 +123,10 @@ int tensor_rows(const ax_shape *s, const ax_port *p, int64_t *rows, int *bare, a
         return 0;
     }
     ax_shape_str(&p->shape, want, sizeof want);
-    return ax_fail(err, AX_ESHAPE, "the array has shape %s, input '%s' takes samples of shape %s: expected "
-                   "(rows, %s or one sample", ax_shape_str(s, have, sizeof have), p->name, want,
+    return ax_fail(err, AX_ESHAPE,
+                   "the array has shape %s, input '%s' takes samples of shape %s: expected "
+                   "(rows, %s or one sample",
+                   ax_shape_str(s, have, sizeof have), p->name, want,
                    p->shape.rank ? want + 1 : "...)");
 }
 

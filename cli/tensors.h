@@ -16,7 +16,8 @@ int tensor_convert(const ax_tensor *from, ax_dtype to, void *out, ax_err *err);
 int tensor_store(double v, ax_dtype to, void *out, int64_t i);
 
 /* How many samples of port p an array of shape s holds: (rows, ...p), (rows, all of p flat), or,
- * with *bare set, one sample without the batch dimension. AX_ESHAPE with both shapes when neither. */
+ * with *bare set, one sample without the batch dimension. AX_ESHAPE with both shapes when neither.
+ */
 int tensor_rows(const ax_shape *s, const ax_port *p, int64_t *rows, int *bare, ax_err *err);
 
 int tensor_is_float(ax_dtype t);

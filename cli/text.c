@@ -58,7 +58,8 @@ const char *text_seconds(double s, char *out, size_t size)
     else if (s < 3599.5)
         snprintf(out, size, "%dm%02ds", (int)round(s) / 60, (int)round(s) % 60);
     else
-        snprintf(out, size, "%lldh%02dm", (long long)(s + 30) / 3600, (int)((long long)(s + 30) % 3600 / 60));
+        snprintf(out, size, "%lldh%02dm", (long long)(s + 30) / 3600,
+                 (int)((long long)(s + 30) % 3600 / 60));
     return out;
 }
 

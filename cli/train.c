@@ -22,8 +22,8 @@ typedef struct training {
     const char *spec_path, *models;
     ax_train_options options;
     progress progress;
-    int told;      /* the first progress came                       */
-    int unheard;   /* nobody reads the JSON lines any more          */
+    int told;    /* the first progress came                       */
+    int unheard; /* nobody reads the JSON lines any more          */
 } training;
 
 static volatile sig_atomic_t stop_signal;
@@ -127,8 +127,9 @@ static int done(training *t, const ax_train_result *r)
     figure("test loss      ", r->test_loss);
     figure("val accuracy   ", r->val_accuracy);
     figure("val loss       ", r->val_loss);
-    printf("time            %s for %d epoch%s, %s samples\n", text_seconds(r->seconds, time, sizeof time),
-           r->epochs, r->epochs == 1 ? "" : "s", text_count(r->samples, samples, sizeof samples));
+    printf("time            %s for %d epoch%s, %s samples\n",
+           text_seconds(r->seconds, time, sizeof time), r->epochs, r->epochs == 1 ? "" : "s",
+           text_count(r->samples, samples, sizeof samples));
     printf("model           %s (%s)\n", t->options.out, text_bytes(bytes, size, sizeof size));
     return EXIT_DONE;
 }
@@ -145,10 +146,11 @@ static void explain_stop(const training *t, ax_err *err)
     if (!o->checkpoint_dir)
         ax_err_hint(err, "nothing was kept; with --checkpoint DIR it can be resumed");
     else if (!strcmp(t->spec_path, "-"))
-        ax_err_hint(err, "the same command with --resume goes on from the checkpoint in %s", o->checkpoint_dir);
-    else
-        ax_err_hint(err, "go on with: axond train %s --out %s --checkpoint %s --resume", t->spec_path, o->out,
+        ax_err_hint(err, "the same command with --resume goes on from the checkpoint in %s",
                     o->checkpoint_dir);
+    else
+        ax_err_hint(err, "go on with: axond train %s --out %s --checkpoint %s --resume",
+                    t->spec_path, o->out, o->checkpoint_dir);
 }
 
 static int failed(training *t, ax_err *err)
@@ -208,20 +210,25 @@ int cmd_train(int argc, char **argv)
     ax_train_options *o = &t.options;
     // clang-format off
     const option rows[] = {
-        {"out",        OPTION_TEXT,    &o->out,            "MODEL.safetensors", 0, 0, 0, "the model file to write"},
-        {"checkpoint", OPTION_TEXT,    &o->checkpoint_dir, "DIR", 0, 0, 0, "keep what is needed to go on after a stop here"},
-        {"resume",     OPTION_SWITCH,  &o->resume,         NULL,  0, 0, 0, "go on from the checkpoint, if there is one"},
-        {"threads",    OPTION_INTEGER, &threads,           "N",   0, 1024, 1, "threads to use; 0: one per core"},
-        {"data",       OPTION_TEXT,    &o->data_dir,       "DIR", 0, 0, 1, "where named data sets are looked for first"},
-        {"models",     OPTION_TEXT,    &t.models,          "DIR", 0, 0, 1, "where \"model\":\"NAME\" finds NAME.safetensors (models)"},
-        {"progress",   OPTION_CHOICE,  &style,             "auto|plain|json", 0, 0, 0, "auto: a bar on a terminal, else plain lines"},
+        {"out",        OPTION_TEXT,    &o->out,            "MODEL.safetensors", .help = "the model file to write"},
+        {"checkpoint", OPTION_TEXT,    &o->checkpoint_dir, "DIR", .help = "keep what is needed to go on after a stop here"},
+        {"resume",     OPTION_SWITCH,  &o->resume,         .help = "go on from the checkpoint, if there is one"},
+        {"threads",    OPTION_INTEGER, &threads,           "N", .hi = 1024, .env = 1, .help = "threads to use; 0: one per core"},
+        {"data",       OPTION_TEXT,    &o->data_dir,       "DIR", .env = 1, .help = "where named data sets are looked for first"},
+        {"models",     OPTION_TEXT,    &t.models,          "DIR", .env = 1, .help = "where \"model\":\"NAME\" finds NAME.safetensors (models)"},
+        {"progress",   OPTION_CHOICE,  &style,             "auto|plain|json", .help = "auto: a bar on a terminal, else plain lines"},
     };
     // clang-format on
-    const command_line line = {
-        "train", "SPEC.json --out MODEL.safetensors [options]",
-        "Train a model as the spec says (docs/model-format.md) and write it. \"-\" reads the spec from\n"
-        "standard input. The same spec gives the same bits on any number of threads, resumed or not.\n",
-        rows, sizeof rows / sizeof *rows, 1, 1};
+    const command_line line = {"train",
+                               "SPEC.json --out MODEL.safetensors [options]",
+                               "Train a model as the spec says (docs/model-format.md) and write "
+                               "it. \"-\" reads the spec from\n"
+                               "standard input. The same spec gives the same bits on any number of "
+                               "threads, resumed or not.\n",
+                               rows,
+                               sizeof rows / sizeof *rows,
+                               1,
+                               1};
     argv++;
     if (!options_parse(&line, argc - 1, argv, &n, &code))
         return code;

@@ -1,9 +1,10 @@
 /* act_reference.h - the activations once more, slowly and independently, and how far off we are.
  *
  * long double (64 bits of mantissa or more) and libm, in forms that do not cancel except at the
- * irrational roots of derivatives, where 2^-64 over the distance of the nearest float32 still leaves
- * 2^-37. Written from the definitions, not from the kernels: mish through tanh(log1p(exp x)), gelu
- * through erfc, and so on. Finite x only; what happens at infinities is a table in act_ulp.c. */
+ * irrational roots of derivatives, where 2^-64 over the distance of the nearest float32 still
+ * leaves 2^-37. Written from the definitions, not from the kernels: mish through tanh(log1p(exp
+ * x)), gelu through erfc, and so on. Finite x only; what happens at infinities is a table in
+ * act_ulp.c. */
 #ifndef TESTS_ACT_REFERENCE_H
 #define TESTS_ACT_REFERENCE_H
 
@@ -51,9 +52,9 @@ static real ref_sech2(real x)
     return 4 * u / ((1 + u) * (1 + u));
 }
 
-#define REF_SQRT2 1.414213562373095048801688724209698079L
-#define REF_PHI0 0.398942280401432677939946059934381868L /* 1/sqrt(2 pi) */
-#define REF_K 0.797884560802865355879892119868763737L    /* sqrt(2/pi)   */
+#define REF_SQRT2  1.414213562373095048801688724209698079L
+#define REF_PHI0   0.398942280401432677939946059934381868L /* 1/sqrt(2 pi) */
+#define REF_K      0.797884560802865355879892119868763737L /* sqrt(2/pi)   */
 #define REF_SELU_L 1.0507009873554804934193349852946L
 #define REF_SELU_A 1.6732632423543772848170429916717L
 
@@ -119,9 +120,18 @@ typedef struct ref_case {
 } ref_case;
 
 #define REF_ROW(name, fn, rises, params, ...)                                                      \
-    {name, params, ref_##fn##_f, ref_##fn##_d, rises, {__VA_ARGS__}}
-#define REF_P(...) {__VA_ARGS__}
+    {                                                                                              \
+        name, params, ref_##fn##_f, ref_##fn##_d, rises,                                           \
+        {                                                                                          \
+            __VA_ARGS__                                                                            \
+        }                                                                                          \
+    }
+#define REF_P(...)                                                                                 \
+    {                                                                                              \
+        __VA_ARGS__                                                                                \
+    }
 
+/* clang-format off */
 static const ref_case ref_cases[] = {
     REF_ROW("identity", identity, -INFINITY, REF_P(0), 1),
     REF_ROW("relu", relu, -INFINITY, REF_P(0), 1),
@@ -137,22 +147,30 @@ static const ref_case ref_cases[] = {
     REF_ROW("celu", celu, -INFINITY, REF_P(2.7), -0.93575f, -46.8f, -280.7f),
     REF_ROW("celu", celu, -INFINITY, REF_P(0.001), -1e-3f, -0.10397f),
     REF_ROW("selu", selu, -INFINITY, REF_P(0), -0.34657f, -17.3286f, -104.53f),
-    REF_ROW("softplus", softplus, -INFINITY, REF_P(1), 0.34657f, 15.94f, 20, -16.6f, -88.72f, -103.97f),
+    REF_ROW("softplus", softplus, -INFINITY, REF_P(1), 0.34657f, 15.94f, 20, -16.6f, -88.72f,
+            -103.97f),
     REF_ROW("softplus", softplus, -INFINITY, REF_P(3.3), 5.04f, -5.04f, -31.5f, -31.14f),
     REF_ROW("softplus", softplus, -INFINITY, REF_P(0.001), 1, -1e5f, -1.108e5f),
     REF_ROW("softplus", softplus, -INFINITY, REF_P(1000), -0.097f, -0.10397f, 0.016f),
-    REF_ROW("sigmoid", sigmoid, -INFINITY, REF_P(0), 0.34657f, 16.635f, 17.33f, -88.72f, -103.97f, 103.97f),
+    REF_ROW("sigmoid", sigmoid, -INFINITY, REF_P(0),
+            0.34657f, 16.635f, 17.33f, -88.72f, -103.97f, 103.97f),
     REF_ROW("hard_sigmoid", hard_sigmoid_6, -INFINITY, REF_P(1.0 / 6, 0.5), -3, 3),
     REF_ROW("hard_sigmoid", hard_sigmoid, -INFINITY, REF_P(0.2, 0.5), -2.5f, 2.5f),
     REF_ROW("hard_sigmoid", hard_sigmoid, -INFINITY, REF_P(0.2f, 0.5), -2.5f, 2.5f),
-    REF_ROW("tanh", tanh, -INFINITY, REF_P(0), 0.17328f, -0.17328f, 0.51986f, 9.011f, -9.011f, 52.33f),
+    REF_ROW("tanh", tanh, -INFINITY, REF_P(0),
+            0.17328f, -0.17328f, 0.51986f, 9.011f, -9.011f, 52.33f),
     REF_ROW("softsign", softsign, -INFINITY, REF_P(0), 1, -1, 1.6777216e7f, -3.4e7f),
-    REF_ROW("silu", silu, -1.27846, REF_P(0), -1.27846454f, -88.72f, -103.97f, -108.6f, -109, 16.6f, 40),
-    REF_ROW("gelu", gelu, -0.75179, REF_P(0), -0.7517915f, -5.5f, -13.05f, -14.4f, -15, 5.5f, 14.4f),
-    REF_ROW("gelu_tanh", gelu_tanh, -0.75246, REF_P(0), -0.7524614f, -5.5f, -9.95f, -10.7f, 5, -12, 12),
-    REF_ROW("mish", mish, -1.19243, REF_P(0), -1.19243121f, -88.72f, -103.97f, -108.6f, 8.3f, 20, 40),
+    REF_ROW("silu", silu, -1.27846, REF_P(0),
+            -1.27846454f, -88.72f, -103.97f, -108.6f, -109, 16.6f, 40),
+    REF_ROW("gelu", gelu, -0.75179, REF_P(0),
+            -0.7517915f, -5.5f, -13.05f, -14.4f, -15, 5.5f, 14.4f),
+    REF_ROW("gelu_tanh", gelu_tanh, -0.75246, REF_P(0),
+            -0.7524614f, -5.5f, -9.95f, -10.7f, 5, -12, 12),
+    REF_ROW("mish", mish, -1.19243, REF_P(0),
+            -1.19243121f, -88.72f, -103.97f, -108.6f, 8.3f, 20, 40),
     REF_ROW("hard_swish", hard_swish, -1.5, REF_P(0), -3, 3, -1.5f),
 };
+/* clang-format on */
 #define REF_CASES ((int)(sizeof ref_cases / sizeof *ref_cases))
 
 /* |got - exact| in units of ulp(y) = 2^(max(e,-126)-23), e the exponent of the exact value;

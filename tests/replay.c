@@ -1,8 +1,8 @@
 /* replay.c - a fuzz target as an ordinary test: it gets every file of its seeds, among them what
  * once broke it. SEEDS is the folder, seen from the project's root. */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
 
 #include <cmocka.h>
@@ -14,7 +14,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* The target sees memory that ends where its input ends, so that a sanitizer sees one byte too far. */
+/* The target sees memory that ends where its input ends, so that a sanitizer sees one byte too far.
+ */
 static void one_file(const char *path)
 {
     ax_err err;

@@ -6,13 +6,14 @@
 #include "activation/kernel.h"
 #include "math/cpu.h"
 
-#define POINT_V2(k) [AX_ACT_K_##k] = &ax_act_##k##_v2,
-#define POINT_V3(k) [AX_ACT_K_##k] = &ax_act_##k##_v3,
-#define POINT_V4(k) [AX_ACT_K_##k] = &ax_act_##k##_v4,
+#define POINT_V2(k)   [AX_ACT_K_##k] = &ax_act_##k##_v2,
+#define POINT_V3(k)   [AX_ACT_K_##k] = &ax_act_##k##_v3,
+#define POINT_V4(k)   [AX_ACT_K_##k] = &ax_act_##k##_v4,
 #define POINT_NEON(k) [AX_ACT_K_##k] = &ax_act_##k##_neon,
 
 #define DECLARE_E(k)                                                                               \
-    extern const ax_act_element ax_act_##k##_v2, ax_act_##k##_v3, ax_act_##k##_v4, ax_act_##k##_neon;
+    extern const ax_act_element ax_act_##k##_v2, ax_act_##k##_v3, ax_act_##k##_v4,                 \
+        ax_act_##k##_neon;
 #define DECLARE_V(k)                                                                               \
     extern const ax_act_vector ax_act_##k##_v2, ax_act_##k##_v3, ax_act_##k##_v4, ax_act_##k##_neon;
 AX_ACT_ELEMENT_KERNELS(DECLARE_E)

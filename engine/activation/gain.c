@@ -8,10 +8,10 @@
 
 #include "activation/activation.h"
 
-#define REACH 14.0     /* phi(14)^2 f^2 is below 1e-40 */
-#define WIDTH 0.25     /* of a first panel */
+#define REACH  14.0    /* phi(14) is below 1e-43 */
+#define WIDTH  0.25    /* of a first panel */
 #define NARROW 0x1p-20 /* panels are not halved further: a jump then costs 1e-6 of its height */
-#define NOISE 2e-7     /* float32 rounding of f^2, relative */
+#define NOISE  2e-7    /* float32 rounding of f^2, relative */
 
 /* f(x)^2 phi(x) at two points */
 static void integrand(const ax_act *a, const double x[2], double g[2])

@@ -38,7 +38,7 @@ typedef struct ax_act_vector {
 } ax_act_vector;
 
 /* ax_act_gelu_v3 and its like: AX_ACT_SYMBOL(gelu, v3), macros expanded first */
-#define AX_ACT_PASTE(k, isa) ax_act_##k##_##isa
+#define AX_ACT_PASTE(k, isa)  ax_act_##k##_##isa
 #define AX_ACT_SYMBOL(k, isa) AX_ACT_PASTE(k, isa)
 
 #endif

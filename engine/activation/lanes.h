@@ -17,7 +17,7 @@
 
 #include "activation/kernel.h"
 
-#define LANES (AX_VL / 2)
+#define LANES  (AX_VL / 2)
 #define INLINE static inline __attribute__((always_inline))
 
 typedef double vd __attribute__((vector_size(LANES * 8)));
@@ -40,7 +40,8 @@ INLINE vd load(const float *p)
     memcpy(&h, p, sizeof h);
 #if AX_VL == 16 && !defined(__clang__)
     typedef double vdd __attribute__((vector_size(2 * LANES * 8)));
-    vf whole = __builtin_shufflevector(h, h, 0, 1, 2, 3, 4, 5, 6, 7, -1, -1, -1, -1, -1, -1, -1, -1);
+    vf whole =
+        __builtin_shufflevector(h, h, 0, 1, 2, 3, 4, 5, 6, 7, -1, -1, -1, -1, -1, -1, -1, -1);
     vdd d = __builtin_convertvector(whole, vdd);
     vd v;
     memcpy(&v, &d, sizeof v);
@@ -191,7 +192,7 @@ INLINE void map_back_f(formula_f *f, const double *p, const float *x, const floa
     extern const ax_act_element AX_ACT_SYMBOL(k, AX_ISA);                                          \
     const ax_act_element AX_ACT_SYMBOL(k, AX_ISA) = {k##_forward, k##_derivative, k##_backward};
 
-#define KERNEL(k) KERNEL_WITH(k, map, map_back)
+#define KERNEL(k)   KERNEL_WITH(k, map, map_back)
 #define KERNEL_F(k) KERNEL_WITH(k, map_f, map_back_f)
 
 #endif

@@ -14,7 +14,7 @@
 #include "activation/lanes.h"
 
 #define LOG2E 0x1.71547652b82fep+0
-#define LN2 0x1.62e42fefa39efp-1
+#define LN2   0x1.62e42fefa39efp-1
 /* x + ROUNDER rounds to the nearest integer k and leaves k + 1023, the exponent field of 2^k, in
  * the lowest bits. */
 #define ROUNDER (0x1.8p52 + 1023)

@@ -44,7 +44,7 @@ INLINE vd celu_d(vd x, const double *p)
 KERNEL(celu)
 
 /* The fixed point of mean 0 and variance 1 (Klambauer et al. 2017): lambda and lambda * alpha. */
-#define SELU_L 1.0507009873554804934193349852946
+#define SELU_L  1.0507009873554804934193349852946
 #define SELU_LA 1.7580993408473768599402175208123
 
 INLINE vd selu_f(vd x, const double *p)

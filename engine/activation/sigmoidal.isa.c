@@ -5,7 +5,7 @@
 #include "activation/prims.h"
 
 /* Past these the float32 result does not change any more: e^-110 < 2^-150, and 1 + e^-40 = 1. */
-#define LOW -110.0
+#define LOW  -110.0
 #define HIGH 40.0
 
 INLINE vd sigmoid_f(vd x, const double *p)

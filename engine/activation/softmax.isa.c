@@ -13,9 +13,9 @@
  * -inf gives weight 0. A row with a NaN, a +inf, or nothing but -inf has no softmax: all NaN. */
 #include "activation/prims.h"
 
-#define KEEP 4096 /* weights that are kept for the second pass instead of being made again */
-#define SHORT 64  /* rows up to here are transposed */
-#define INF __builtin_inf()
+#define KEEP  4096 /* weights that are kept for the second pass instead of being made again */
+#define SHORT 64   /* rows up to here are transposed */
+#define INF   __builtin_inf()
 
 /* the first n of LANES floats, n >= 1; `pad` in the lanes behind them */
 INLINE vd load_n(const float *p, int64_t n, float pad)
@@ -48,7 +48,8 @@ INLINE vd larger(vd a, vd b)
 /* eight partial sums become one, always in this order */
 #define TREE(s) (((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7])))
 
-/* e^(x - m), 0 for -inf; NaN when m is infinite or x is NaN (e^-200 is 0 to every float32 result) */
+/* e^(x - m), 0 for -inf; NaN when m is infinite or x is NaN (e^-200 is 0 to every float32 result)
+ */
 INLINE vd weight(vd x, vd m)
 {
     vd e = exp_poly(at_least(x - m, -200.0));
@@ -165,8 +166,7 @@ static void log_softmax_row_back(const float *y, const float *dy, float *dx, int
     double s = TREE(sums);
     for (int64_t i = 0; i < len; i += LANES)
         store_n(dx + i, len - i,
-                load_n(dy + i, len - i, 0.0f) -
-                    weight(load_n(y + i, len - i, 0.0f), all(0.0)) * s);
+                load_n(dy + i, len - i, 0.0f) - weight(load_n(y + i, len - i, 0.0f), all(0.0)) * s);
 }
 
 /* ---- side by side: one row per lane, n of them real, their elements `stride` apart ---- */
@@ -247,8 +247,8 @@ INLINE void deinterleave(const float *t, float *y, int64_t len)
 typedef void along_fn(const float *x, float *y, int64_t len);
 typedef void beside_fn(const float *x, float *y, int64_t len, int64_t stride, int64_t n);
 typedef void along_back_fn(const float *y, const float *dy, float *dx, int64_t len);
-typedef void beside_back_fn(const float *y, const float *dy, float *dx, int64_t len,
-                            int64_t stride, int64_t n);
+typedef void beside_back_fn(const float *y, const float *dy, float *dx, int64_t len, int64_t stride,
+                            int64_t n);
 
 INLINE void rows(along_fn *along, beside_fn *beside, const float *x, float *y, int64_t outer,
                  int64_t len, int64_t inner)
@@ -269,8 +269,8 @@ INLINE void rows(along_fn *along, beside_fn *beside, const float *x, float *y, i
                 beside(x + o * len * inner + c, y + o * len * inner + c, len, inner, inner - c);
 }
 
-INLINE void rows_back(along_back_fn *along, beside_back_fn *beside, const float *y,
-                      const float *dy, float *dx, int64_t outer, int64_t len, int64_t inner)
+INLINE void rows_back(along_back_fn *along, beside_back_fn *beside, const float *y, const float *dy,
+                      float *dx, int64_t outer, int64_t len, int64_t inner)
 {
     float t[SHORT * LANES], d[SHORT * LANES];
     int64_t o = 0;

@@ -3,6 +3,7 @@
  * Names and arguments follow Keras in snake_case, shapes are channels first and leave the batch
  * out. A builder checks what the ops cannot: the JSON fields and their bounds. */
 #include <math.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -64,6 +65,19 @@ static int pair(ax_builder *b, const cJSON *spec, const char *key, int def, int 
         }
         out[i] = (int)e[i]->valuedouble;
     }
+    return 0;
+}
+
+/* The same for a sequence: one number, which is the second of the pair. */
+static int single(ax_builder *b, const cJSON *spec, const char *key, int def, int out[2])
+{
+    if (cJSON_IsArray(cJSON_GetObjectItemCaseSensitive(spec, key))) {
+        ax_fail(b->err, AX_EINVAL, "'%s' needs \"%s\": a number from 1 to %d", b->layer, key, MAX_WINDOW);
+        return ax_err_in(b->err, "%s", key);
+    }
+    if (pair(b, spec, key, def, out))
+        return -1;
+    out[0] = 1;
     return 0;
 }
 
@@ -226,10 +240,9 @@ static int build_conv1d(ax_builder *b, const cJSON *spec, const ax_val *in, int 
         positive(b, spec, "filters", MAX_UNITS, &filters))
         return -1;
     int64_t hw[2] = {1, shape_of(b, in[0])->dim[2]};
-    if (pair(b, spec, "kernel_size", 0, k) || pair(b, spec, "strides", 1, a.stride) ||
-        pair(b, spec, "dilation_rate", 1, a.dilation))
+    if (single(b, spec, "kernel_size", 0, k) || single(b, spec, "strides", 1, a.stride) ||
+        single(b, spec, "dilation_rate", 1, a.dilation))
         return -1;
-    k[0] = a.stride[0] = a.dilation[0] = 1;
     const cJSON *p = cJSON_GetObjectItemCaseSensitive(spec, "padding");
     if (cJSON_IsArray(p)) {
         ax_fail(b->err, AX_EINVAL, "'%s': padding must be \"valid\", \"same\" or a number", b->layer);
@@ -512,3 +525,21 @@ const ax_layer_row ax_layer_rows[] = {
 };
 // clang-format on
 const int ax_layer_rows_n = sizeof ax_layer_rows / sizeof *ax_layer_rows;
+_Static_assert(sizeof ax_layer_rows / sizeof *ax_layer_rows <= sizeof((ax_builder){0}.made) / sizeof(int),
+               "a counter for each row");
+
+static const char *type_names[sizeof ax_layer_rows / sizeof *ax_layer_rows];
+
+static void list_types(void)
+{
+    for (int i = 0; i < ax_layer_rows_n; i++)
+        type_names[i] = ax_layer_rows[i].type;
+}
+
+const char *const *ax_layer_types(int *count)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, list_types);
+    *count = ax_layer_rows_n;
+    return type_names;
+}

@@ -182,6 +182,8 @@ static int normalise(ax_builder *b, const cJSON *in, ax_val *v)
         double s = scale[n[0] > 1 ? i : 0], m = mean[n[1] > 1 ? i : 0], d = std[n[2] > 1 ? i : 0];
         ab[i] = (float)(s / d);
         ab[most + i] = (float)(-m / d);
+        if (!isfinite(ab[i]) || !isfinite(ab[most + i]) || ab[i] == 0)
+            return ax_fail(b->err, AX_ERANGE, "(x * %g - %g) / %g is beyond what float32 can hold", s, m, d);
         plain &= s == 1 && m == 0 && d == 1;
     }
     if (plain)
@@ -297,14 +299,14 @@ static int named_in(const cJSON *list, const char *name)
 }
 
 /* Fill in "name" where it is missing: type and a number. */
-static int name_layer(ax_builder *b, cJSON *spec, const char *type)
+static int name_layer(ax_builder *b, cJSON *spec, const ax_layer_row *row)
 {
     const char *name;
     char made[96];
     if (ax_json_str(spec, "name", NULL, &name, b->err))
         return -1;
-    for (int i = 1; !name; i++) {
-        snprintf(made, sizeof made, "%s_%d", type, i);
+    while (!name) { /* the numbers before the last one are taken for good */
+        snprintf(made, sizeof made, "%s_%d", row->type, ++b->made[row - ax_layer_rows]);
         if (value_named(b, made) != AX_NONE)
             continue;
         cJSON *item = cJSON_AddStringToObject(spec, "name", made);
@@ -395,7 +397,7 @@ static int build_layer(ax_builder *b, cJSON *spec, int64_t batch, ax_val *last)
         return ax_err_in(b->err, "type");
     }
     const ax_layer_row *row = find_row(b, type);
-    if (!row || check_fields(b, row, spec) || name_layer(b, spec, row->type) ||
+    if (!row || check_fields(b, row, spec) || name_layer(b, spec, row) ||
         layer_inputs(b, row, spec, *last, in, &n_in))
         return -1;
     const cJSON *act = cJSON_GetObjectItemCaseSensitive(spec, "activation");
@@ -585,17 +587,4 @@ void ax_net_fini(ax_net *n)
 {
     ax_graph_fini(&n->graph);
     *n = (ax_net){.step = AX_NONE};
-}
-
-const char *const *ax_layer_types(int *count)
-{
-    static const char *names[64];
-    static int n;
-    if (!__atomic_load_n(&n, __ATOMIC_ACQUIRE)) {
-        for (int i = 0; i < ax_layer_rows_n; i++)
-            names[i] = ax_layer_rows[i].type;
-        __atomic_store_n(&n, ax_layer_rows_n, __ATOMIC_RELEASE);
-    }
-    *count = ax_layer_rows_n;
-    return names;
 }

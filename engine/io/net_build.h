@@ -11,6 +11,7 @@ typedef struct ax_builder {
     int frozen;                      /* the layer being built is frozen */
     ax_val first[16];  /* each input's value after normalisation */
     const char *layer; /* the name of the one being built */
+    int made[64];      /* the last number in a made-up name, per layer row */
     ax_act act;        /* its activation; row NULL: none  */
     ax_err *err;
 } ax_builder;

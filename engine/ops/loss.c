@@ -165,13 +165,13 @@ static void kl_grad(const float *x, const float *t, int c, int64_t n, double p, 
 
 // clang-format off
 static const ax_loss_row rows[] = {
-    {"cross_entropy", "classes: -sum t ln softmax(x)", 0, 1, "softmax", ce_value, ce_grad},
-    {"binary_cross_entropy", "yes or no, per output: mean of -t ln s(x) - (1-t) ln(1-s(x))", 0, 0, "sigmoid", bce_value, bce_grad},
-    {"mse", "mean of (x-t)^2", 0, 0, NULL, mse_value, mse_grad},
-    {"mae", "mean of |x-t|", 0, 0, NULL, mae_value, mae_grad},
-    {"huber", "(x-t)^2/2 inside delta, linear outside", 1, 0, NULL, huber_value, huber_grad},
-    {"hinge", "mean of max(0, 1-tx), t in {-1,1}", 0, 0, NULL, hinge_value, hinge_grad},
-    {"kl_divergence", "sum t ln(t/x) of probabilities", 0, 0, NULL, kl_value, kl_grad},
+    {"cross_entropy", "classes: -sum t ln softmax(x)", "label_smoothing", 0, 0, 0.999, 0, 1, 1, "softmax", ce_value, ce_grad},
+    {"binary_cross_entropy", "yes or no, per output: mean of -t ln s(x) - (1-t) ln(1-s(x))", NULL, 0, 0, 0, 0, 1, 0, "sigmoid", bce_value, bce_grad},
+    {"mse", "mean of (x-t)^2", NULL, 0, 0, 0, -INFINITY, INFINITY, 0, NULL, mse_value, mse_grad},
+    {"mae", "mean of |x-t|", NULL, 0, 0, 0, -INFINITY, INFINITY, 0, NULL, mae_value, mae_grad},
+    {"huber", "(x-t)^2/2 inside delta, linear outside", "delta", 1, 1e-6, 1e6, -INFINITY, INFINITY, 0, NULL, huber_value, huber_grad},
+    {"hinge", "mean of max(0, 1-tx), t in {-1,1}", NULL, 0, 0, 0, -1, 1, 0, NULL, hinge_value, hinge_grad},
+    {"kl_divergence", "sum t ln(t/x) of probabilities", NULL, 0, 0, 0, 0, 1, 0, NULL, kl_value, kl_grad},
 };
 // clang-format on
 

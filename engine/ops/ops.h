@@ -135,8 +135,10 @@ typedef struct ax_loss_attr {
 struct ax_loss_row {
     const char *name;
     const char *doc;
-    double param_default;
-    int takes_classes; /* targets may be class numbers                                     */
+    const char *param; /* its parameter's name, default and bounds; NULL: it has none       */
+    double param_default, param_min, param_max;
+    double target_min, target_max; /* where targets make sense                              */
+    int takes_classes; /* targets may be class numbers                                      */
     const char *after; /* fused with this final activation: x is what goes into it; or NULL */
     /* of one row x[0..n) with target row t[0..n), or class number c >= 0 and t NULL */
     double (*value)(const float *x, const float *t, int c, int64_t n, double param);

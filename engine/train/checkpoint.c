@@ -122,7 +122,7 @@ static int read_state(ax_trainer *t, const char *text, ax_err *err)
             *(int64_t *)(void *)p = strtoll(s, NULL, 10);
     }
     ax_schedule *sc = &t->config.schedule;
-    if (!bad && !ax_json_str(o, "schedule", "", &s, err) &&
+    if (!bad && !(bad = ax_json_str(o, "schedule", "", &s, err)) &&
         sscanf(s, "%la %la %" SCNd64, &sc->best, &sc->factor, &sc->waited) != 3)
         bad = ax_fail(err, AX_ECORRUPT, "the checkpoint's schedule is damaged");
     cJSON_Delete(o);

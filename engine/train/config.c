@@ -7,7 +7,6 @@
 
 static int read_loss(ax_train_config *c, const cJSON *j, ax_err *err)
 {
-    static const char *const known[] = {"name", "delta", "label_smoothing"};
     const char *name = NULL, *names[16];
     int n;
     const ax_loss_row *rows = ax_loss_list(&n);
@@ -17,7 +16,7 @@ static int read_loss(ax_train_config *c, const cJSON *j, ax_err *err)
         name = j->valuestring;
     else if (!cJSON_IsObject(j))
         return ax_fail(err, AX_ETYPE, "a loss is a name or an object with \"name\"");
-    else if (ax_json_known(j, known, 3, err) || ax_json_str(j, "name", "", &name, err))
+    else if (ax_json_str(j, "name", "", &name, err))
         return -1;
     c->loss = ax_loss_find(name);
     if (!c->loss) {
@@ -28,10 +27,13 @@ static int read_loss(ax_train_config *c, const cJSON *j, ax_err *err)
         return near ? ax_err_hint(err, "did you mean '%s'?", near)
                     : ax_err_hint(err, "there are cross_entropy, binary_cross_entropy, mse, mae, huber, hinge, kl_divergence");
     }
-    c->loss_param = c->loss->param_default;
-    int huber = !strcmp(c->loss->name, "huber");
-    return cJSON_IsObject(j) && (huber ? ax_json_num(j, "delta", 1, 1e-6, 1e6, &c->loss_param, err)
-                                       : ax_json_num(j, "label_smoothing", 0, 0, 0.999, &c->loss_param, err))
+    const ax_loss_row *r = c->loss;
+    const char *const known[] = {"name", r->param};
+    c->loss_param = r->param_default;
+    if (!cJSON_IsObject(j))
+        return 0;
+    return ax_json_known(j, known, r->param ? 2 : 1, err) ||
+                   (r->param && ax_json_num(j, r->param, r->param_default, r->param_min, r->param_max, &c->loss_param, err))
                ? -1
                : 0;
 }
@@ -121,7 +123,7 @@ static int read_fields(ax_train_config *c, ax_err *err)
     if (ax_json_num(c->json, "validation_split", 0, 0, 0.9, &c->validation_split, err) ||
         ax_json_int(c->json, "batch_size", 32, 1, 1 << 20, &c->batch_size, err) ||
         ax_json_int(c->json, "epochs", 10, 1, 1000000, &c->epochs, err) ||
-        ax_json_int(c->json, "seed", 1, 0, (int64_t)1 << 53, &seed, err) ||
+        ax_json_int(c->json, "seed", 1, 0, ((int64_t)1 << 53) - 1, &seed, err) ||
         ax_json_bool(c->json, "shuffle", 1, &c->shuffle, err) ||
         ax_json_num(c->json, "gradient_clip", 0, 0, 1e9, &c->gradient_clip, err) ||
         ax_json_int(c->json, "checkpoint_every", 1, 1, 1000000, &c->checkpoint_every, err) ||

@@ -108,6 +108,9 @@ static int take(ax_dataset *d, ax_samples *s, ax_tensor *x, ax_tensor *y, ax_err
         return -1;
     if (ys.rank == 0)
         ys = AX_SHAPE(1);
+    if (d->y_shape.rank && !ax_shape_equal(&ys, &d->y_shape))
+        return ax_fail(err, AX_ESHAPE, "the test targets have shape %s, the training targets %s",
+                       ax_shape_str(&ys, a, sizeof a), ax_shape_str(&d->y_shape, b, sizeof b));
     d->y_shape = ys;
     s->y = y->data;
     return 0;
@@ -130,8 +133,10 @@ static int nested_shape(const cJSON *j, ax_shape *s, ax_err *err)
 static int nested_fill(const cJSON *j, const ax_shape *s, int level, float **out, ax_err *err)
 {
     if (level == s->rank) {
-        if (!cJSON_IsNumber(j) || !isfinite((float)j->valuedouble))
-            return ax_fail(err, AX_ETYPE, "expected a number that fits float32");
+        if (!cJSON_IsNumber(j))
+            return ax_fail(err, AX_ETYPE, "expected a number");
+        if (!isfinite((float)j->valuedouble))
+            return ax_fail(err, AX_ERANGE, "%g does not fit float32", j->valuedouble);
         *(*out)++ = (float)j->valuedouble;
         return 0;
     }
@@ -405,7 +410,12 @@ static int from_name(ax_dataset *d, const char *name, const char *data_dir, ax_e
             return ax_err_hint(err, "apt-get install %s", s->package);
         }
         d->labels = (const char **)s->labels;
-        return from_folder(d, folder, err);
+        if (from_folder(d, folder, err))
+            return -1;
+        int n_labels = sizeof s->labels / sizeof *s->labels;
+        return d->n_classes <= n_labels ? 0
+                                        : ax_fail(err, AX_ECORRUPT, "%s has a label %d, there are only %d classes", folder,
+                                                  d->n_classes - 1, n_labels);
     }
     ax_fail(err, AX_ENOTFOUND, "there is no data set '%.60s'", name);
     return ax_err_hint(err, "there is fashion-mnist");

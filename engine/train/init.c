@@ -109,11 +109,11 @@ static int fill_orthogonal(const fill *f)
         for (int64_t k = 0; k < len; k++)
             norm += v[k] * v[k];
         for (int64_t k = 0; k < len; k++)
-            v[k] *= f->init->gain / sqrt(norm);
+            v[k] /= sqrt(norm);
     }
     for (int64_t i = 0; i < r; i++)
         for (int64_t k = 0; k < c; k++)
-            f->w[i * c + k] = (float)(r < c ? q[i * len + k] : q[k * len + i]);
+            f->w[i * c + k] = (float)(f->init->gain * (r < c ? q[i * len + k] : q[k * len + i]));
     free(q);
     return 0;
 }

@@ -121,6 +121,7 @@ void ax_optimizer_step(const ax_optimizer *o, int64_t step, double lr, int64_t n
     j.u = (ax_update){
         .lr = (float)lr, .weight_decay = (float)o->weight_decay, .momentum = (float)o->momentum,
         .beta1 = (float)o->beta1, .beta2 = (float)o->beta2, .epsilon = (float)o->epsilon,
+        .rest1 = (float)(1 - o->beta1), .rest2 = (float)(1 - o->beta2),
         .correction1 = (float)(1 - pow(o->beta1, t)), .correction2 = (float)sqrt(1 - pow(o->beta2, t)),
         .nesterov = o->nesterov, .first = step == 0,
     };

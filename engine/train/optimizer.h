@@ -16,6 +16,7 @@
 /* Everything one update needs besides the arrays. */
 typedef struct ax_update {
     float lr, weight_decay, momentum, beta1, beta2, epsilon;
+    float rest1, rest2;             /* 1 - beta1, 1 - beta2, each rounded once */
     float correction1, correction2; /* adam: 1 - beta1^t, sqrt(1 - beta2^t) */
     int nesterov, first;            /* first: no step was made before       */
 } ax_update;

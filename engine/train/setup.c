@@ -67,6 +67,12 @@ static int choose_loss(ax_trainer *t, ax_err *err)
         ax_fail(err, AX_EINVAL, "%s goes with a final %s, but the model ends in %s", t->loss->name, t->loss->after, last);
         return ax_err_in(err, "loss");
     }
+    const ax_shape *out = &t->net.graph.val[t->net.outputs[0]].desc.shape;
+    if (t->loss->takes_classes && (out->rank != 2 || out->dim[1] < 2)) {
+        ax_fail(err, AX_EINVAL, "%s needs a model that ends in one row of two outputs or more, one per class", t->loss->name);
+        ax_err_hint(err, out->rank == 2 ? "for a single output there is binary_cross_entropy" : "put a flatten layer before the last one");
+        return ax_err_in(err, "loss");
+    }
     t->task = t->loss->takes_classes                          ? AX_TASK_CLASSES
               : !strcmp(t->loss->name, "binary_cross_entropy") || !strcmp(t->loss->name, "hinge") ? AX_TASK_BINARY
                                                                                                  : AX_TASK_NUMBERS;
@@ -114,12 +120,24 @@ static int classes_to_floats(ax_trainer *t, ax_samples *s, ax_err *err)
     return 0;
 }
 
+static int check_targets(const ax_trainer *t, const ax_samples *s, ax_err *err)
+{
+    const ax_loss_row *l = t->loss;
+    for (int64_t i = 0; i < s->n * t->width; i++)
+        if (!(s->y[i] >= l->target_min && s->y[i] <= l->target_max)) {
+            ax_fail(err, AX_ERANGE, "a target of sample %lld is %g, %s expects numbers from %g to %g", (long long)(i / t->width),
+                    s->y[i], l->name, l->target_min, l->target_max);
+            return ax_err_in(err, "dataset");
+        }
+    return 0;
+}
+
 static int fit_targets(ax_trainer *t, ax_samples *s, ax_err *err)
 {
     int64_t per_sample = s->classes ? 1 : ax_shape_count(&t->data.y_shape);
     if (s->n == 0)
         return 0;
-    if (t->loss->takes_classes && per_sample == 1 && t->width > 1) {
+    if (t->loss->takes_classes && per_sample == 1) {
         if (!s->classes)
             return floats_to_classes(t, s, err);
         for (int64_t i = 0; i < s->n; i++)
@@ -128,9 +146,9 @@ static int fit_targets(ax_trainer *t, ax_samples *s, ax_err *err)
         return 0;
     }
     if (s->classes)
-        return classes_to_floats(t, s, err);
+        return classes_to_floats(t, s, err) || check_targets(t, s, err) ? -1 : 0;
     if (per_sample == t->width)
-        return 0;
+        return check_targets(t, s, err);
     ax_fail(err, AX_ESHAPE, "a sample has %lld target numbers, the model gives %lld", (long long)per_sample, (long long)t->width);
     return ax_err_in(err, "dataset.y");
 }
@@ -143,10 +161,6 @@ static int add_loss(ax_trainer *t, ax_err *err)
     ax_val out = t->loss->after ? t->net.logits[0] : t->net.outputs[0];
     ax_shape s = g->val[out].desc.shape;
     t->classes = t->data.train.classes != NULL;
-    if (t->classes && s.rank != 2) {
-        ax_fail(err, AX_ESHAPE, "class labels need an output of one row per sample, this one has %d axes", s.rank - 1);
-        return ax_err_in(err, "model");
-    }
     t->target = t->classes ? ax_graph_input(g, " target", AX_I32, &AX_SHAPE(s.dim[0]), err)
                            : ax_graph_input(g, " target", AX_F32, &s, err);
     if (t->target < 0)
@@ -220,15 +234,44 @@ static int first_weights(ax_trainer *t, const ax_model *from, ax_err *err)
 /* Initializer names are checked even where a checkpoint will overwrite the numbers. */
 static int check_initializers(ax_trainer *t, ax_err *err)
 {
-    for (int i = 0; i < t->net.n_inits; i++)
-        if (ax_init_check(t->net.inits[i].initializer, err)) {
-            ax_err_in(err, "kernel_initializer");
-            return ax_err_in(err, "model.layers");
-        }
+    const ax_net *n = &t->net;
+    for (int i = 0; i < n->n_inits; i++) {
+        const char *param = n->graph.val[n->inits[i].param].name; /* "layer/kernel" */
+        size_t len = strcspn(param, "/");
+        int layer = 0;
+        if (!ax_init_check(n->inits[i].initializer, err))
+            continue;
+        while (layer < n->n_layers - 1 && (strncmp(n->layers[layer].name, param, len) || n->layers[layer].name[len]))
+            layer++;
+        return ax_err_in(err, "model.layers[%d].kernel_initializer", layer);
+    }
+    return 0;
+}
+
+/* What the spec asks for must make sense for this task and these data. */
+static int check_config(const ax_trainer *t, ax_err *err)
+{
+    const ax_train_config *c = &t->config;
+    if (c->patience && c->early_accuracy && t->task == AX_TASK_NUMBERS) {
+        ax_fail(err, AX_EINVAL, "%s has no accuracy to watch", t->loss->name);
+        return ax_err_in(err, "early_stopping.metric");
+    }
+    if ((c->augment.flip || c->augment.shift) && t->data.x_shape.rank != 3) {
+        char text[160];
+        ax_fail(err, AX_EINVAL, "flips and shifts are for pictures (channels, height, width), the samples have shape %s",
+                ax_shape_str(&t->data.x_shape, text, sizeof text));
+        return ax_err_in(err, "augment");
+    }
     return 0;
 }
 
 /* ---- samples --------------------------------------------------------------------------------- */
+
+static int by_number(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
 
 static int split_samples(ax_trainer *t, ax_err *err)
 {
@@ -247,6 +290,7 @@ static int split_samples(ax_trainer *t, ax_err *err)
     }
     ax_rng r = {t->config.seed, ax_rng_name("split")};
     ax_rng_shuffle(r, t->split, (size_t)n);
+    qsort(t->split, (size_t)t->n_train, sizeof *t->split, by_number); /* the order without "shuffle" */
     if (t->config.batch_size > t->n_train)
         t->config.batch_size = t->n_train;
     t->steps_per_epoch = (t->n_train + t->config.batch_size - 1) / t->config.batch_size;
@@ -276,7 +320,8 @@ static int open_model(ax_trainer *t, ax_model **from, cJSON **spec, ax_err *err)
 /* The data set's class names become the model's labels when it has none of its own. */
 static int add_labels(const ax_trainer *t, cJSON *spec, int64_t width)
 {
-    if (!t->data.labels || cJSON_GetObjectItemCaseSensitive(spec, "labels") || width != t->data.n_classes)
+    int yes_or_no = width == 1 && t->data.n_classes == 2;
+    if (!t->data.labels || cJSON_GetObjectItemCaseSensitive(spec, "labels") || (width != t->data.n_classes && !yes_or_no))
         return 0;
     cJSON *list = cJSON_AddArrayToObject(spec, "labels");
     for (int i = 0; list && i < t->data.n_classes; i++)
@@ -290,14 +335,14 @@ static int build(ax_trainer *t, cJSON *spec, ax_err *err)
     int64_t batch = t->config.batch_size;
     if (ax_net_build(&t->net, spec, &training, batch, err)) {
         /* "freeze" is a field of the training, not of the model */
-        return err && !strncmp(err->at, "freeze", 6) ? -1 : ax_err_in(err, "model");
+        return err && !strncmp(err->at, "freeze[", 7) ? -1 : ax_err_in(err, "model");
     }
     if (check_input(t, err))
         return -1;
     const ax_shape *out = &t->net.graph.val[t->net.outputs[0]].desc.shape;
     t->width = ax_shape_count(out) / out->dim[0];
     if (choose_loss(t, err) || fit_targets(t, &t->data.train, err) || fit_targets(t, &t->data.test, err) ||
-        check_initializers(t, err))
+        check_initializers(t, err) || check_config(t, err))
         return -1;
     if (add_labels(t, spec, t->width))
         return no_memory(err);

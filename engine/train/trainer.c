@@ -126,12 +126,12 @@ static int64_t argmax(const float *y, int64_t n)
     return best;
 }
 
-/* The running accuracy of the epoch, from the predictions that the step made anyway. */
+/* The running accuracy of the epoch, from the predictions that the step made anyway: logits, or a
+ * hinge's scores, so yes is above 0. */
 static void tally(ax_trainer *t, const float *y, const uint32_t *samples, int64_t n)
 {
     const ax_samples *s = &t->data.train;
     int64_t w = t->width;
-    float half = t->loss->after ? 0 : 0.5f; /* logits, or the outputs themselves */
     for (int64_t i = 0; i < n; i++) {
         const float *target = s->classes ? NULL : s->y + samples[i] * w;
         if (t->task == AX_TASK_CLASSES) {
@@ -139,7 +139,7 @@ static void tally(ax_trainer *t, const float *y, const uint32_t *samples, int64_
             t->state.decided++;
         } else if (t->task == AX_TASK_BINARY) {
             for (int64_t k = 0; k < w; k++)
-                t->state.correct += (y[i * w + k] > half) == (target[k] > 0.5f);
+                t->state.correct += (y[i * w + k] > 0) == (target[k] > 0.5f);
             t->state.decided += w;
         }
     }

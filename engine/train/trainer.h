@@ -60,14 +60,14 @@ void ax_trainer_close(ax_trainer *t);
 int64_t ax_param_count(const ax_trainer *t, int i); /* numbers of parameter i */
 float *ax_param_data(const ax_trainer *t, int i);
 
-/* batch.c: put samples[0..n) of part s into the exec's input and target memory. augment_draw: the
+/* evaluate.c: put samples[0..n) of part s into the exec's input and target memory. augment_draw: the
  * number of the first sample's random draw; NULL augment: as they are. */
 void ax_trainer_fill(ax_trainer *t, ax_exec *e, const ax_net *net, const ax_samples *s, const uint32_t *samples,
                      int64_t n, const ax_augment *augment, uint64_t draw, void *target);
 /* The plan among plans[2*eval..] for this batch size, made when needed. NULL on failure. */
 ax_batch_plan *ax_trainer_plan(ax_trainer *t, int eval, int64_t batch, ax_err *err);
 
-/* evaluate.c: run samples[0..n) of s through the evaluation graph. */
+/* Run samples[0..n) of s through the evaluation graph. */
 int ax_trainer_evaluate(ax_trainer *t, const ax_samples *s, const uint32_t *samples, int64_t n,
                         ax_metrics *m, ax_err *err);
 /* The same through a finished model file, as it will be served. */

@@ -29,8 +29,8 @@ static void adam_core(const ax_update *u, int64_t n, float *restrict w, const fl
     float step = u->lr / u->correction1;
     for (int64_t i = 0; i < n; i++) {
         float x = w[i] * shrink, d = g[i] + coupled * x;
-        m[i] = u->beta1 * m[i] + (1 - u->beta1) * d;
-        v[i] = u->beta2 * v[i] + (1 - u->beta2) * d * d;
+        m[i] = u->beta1 * m[i] + u->rest1 * d;
+        v[i] = u->beta2 * v[i] + u->rest2 * d * d;
         w[i] = x - step * m[i] / (sqrtf(v[i]) / u->correction2 + u->epsilon);
     }
 }
@@ -50,7 +50,7 @@ static void rmsprop(const ax_update *u, int64_t n, float *restrict w, const floa
 {
     for (int64_t i = 0; i < n; i++) {
         float d = g[i] + u->weight_decay * w[i];
-        v[i] = u->beta2 * v[i] + (1 - u->beta2) * d * d;
+        v[i] = u->beta2 * v[i] + u->rest2 * d * d;
         m[i] = u->momentum * m[i] + d / (sqrtf(v[i]) + u->epsilon);
         w[i] -= u->lr * m[i];
     }
@@ -73,9 +73,10 @@ static void lion(const ax_update *u, int64_t n, float *restrict w, const float *
     (void)v;
     float shrink = 1 - u->lr * u->weight_decay;
     for (int64_t i = 0; i < n; i++) {
-        float c = u->beta1 * m[i] + (1 - u->beta1) * g[i];
-        w[i] = w[i] * shrink - u->lr * (float)((c > 0) - (c < 0));
-        m[i] = u->beta2 * m[i] + (1 - u->beta2) * g[i];
+        float c = u->beta1 * m[i] + u->rest1 * g[i];
+        /* 0 * c: a gradient that is not finite must show, and has no sign */
+        w[i] = w[i] * shrink - u->lr * ((float)((c > 0) - (c < 0)) + 0 * c);
+        m[i] = u->beta2 * m[i] + u->rest2 * g[i];
     }
 }
 

@@ -1,8 +1,9 @@
 /* act_catalog.c - names, parameters, JSON and gains of the catalogue. */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 #include <math.h>
 #include <stdio.h>
@@ -36,9 +37,9 @@ static void test_rows(void **state)
 static const struct {
     const char *alias, *name;
 } aliases[] = {
-    {"swish", "silu"},   {"linear", "identity"},      {"hard_silu", "hard_swish"},
-    {"relu", "relu"},    {"log_softmax", "log_softmax"}, {"logistic", "sigmoid"},
-    {"prelu", "prelu"},  {"gelu_tanh", "gelu_tanh"},  {"soft_relu", "softplus"},
+    {"swish", "silu"},  {"linear", "identity"},         {"hard_silu", "hard_swish"},
+    {"relu", "relu"},   {"log_softmax", "log_softmax"}, {"logistic", "sigmoid"},
+    {"prelu", "prelu"}, {"gelu_tanh", "gelu_tanh"},     {"soft_relu", "softplus"},
 };
 
 static void test_aliases(void **state)

@@ -1,14 +1,15 @@
 /* act_softmax.c - softmax and log_softmax against long double; every layout, every instruction set,
  * same bits. */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 #include <stdlib.h>
 
-#include "activation/activation.h"
 #include "act_reference.h"
+#include "activation/activation.h"
 #include "math/cpu.h"
 
 enum { LONGEST = 5000, MOST = 3 * LONGEST };
@@ -128,6 +129,7 @@ static void test_ulp(void **state)
 
 #define INF INFINITY
 
+/* clang-format off */
 static const struct {
     float x[4], soft[4], log[4];
 } special[] = {
@@ -145,6 +147,7 @@ static const struct {
      {-1.4066517e-13f, -30, -31, -32}}, /* relative accuracy of a tiny logarithm */
     {{0, -103, -110, -1e4f}, {1, 1.4012985e-45f, 0, 0}, {-1.4012985e-45f, -103, -110, -1e4f}},
 };
+/* clang-format on */
 
 static void test_special(void **state)
 {

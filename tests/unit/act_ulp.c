@@ -3,21 +3,22 @@
  * Inputs: a stride over all float32 in order, and all neighbours of every place where a formula
  * changes, cancels, saturates, underflows or overflows. The exhaustive run over 2^32 inputs uses
  * the same reference. */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "activation/activation.h"
 #include "act_reference.h"
+#include "activation/activation.h"
 #include "math/cpu.h"
 
 #define STRIDE 19997
 #define WINDOW 1500
-#define BLOCK 4096
+#define BLOCK  4096
 
 typedef struct sweep {
     const ref_case *c;
@@ -82,8 +83,8 @@ static void check_block(sweep *s, const float *x, int n)
             assert_int_equal(ax_isa_force(s->isa[i], NULL), 0);
             (which ? ax_act_derivative : ax_act_forward)(&s->act, x, to, (size_t)n);
             if (i && !same_vec(first[which], y, n))
-                fail_msg("%s%s: %s and %s differ near %a", s->c->name, which ? "'" : "",
-                         s->isa[0], s->isa[i], (double)x[0]);
+                fail_msg("%s%s: %s and %s differ near %a", s->c->name, which ? "'" : "", s->isa[0],
+                         s->isa[i], (double)x[0]);
         }
         judge(s, which, x, first[which], n);
     }
@@ -116,8 +117,8 @@ static void sweep_case(const ref_case *c, double worst[2])
         if (ax_isa_supported((ax_isa)i))
             s.isa[s.isas++] = ax_isa_name((ax_isa)i);
     check_range(&s, -1 - REF_INF, REF_INF, STRIDE);
-    static const float everywhere[] = {0.0f,      -FLT_MIN, FLT_MIN, 1e-10f,  -1e-10f, 1e-4f,
-                                       -1e-4f,    1,        -1,      FLT_MAX, -FLT_MAX};
+    static const float everywhere[] = {0.0f,   -FLT_MIN, FLT_MIN, 1e-10f,  -1e-10f, 1e-4f,
+                                       -1e-4f, 1,        -1,      FLT_MAX, -FLT_MAX};
     for (size_t i = 0; i < sizeof everywhere / sizeof *everywhere; i++) {
         int64_t o = ref_order(everywhere[i]);
         check_range(&s, o - WINDOW, o + WINDOW, 1);
@@ -162,6 +163,7 @@ static void test_all_covered(void **state)
 }
 
 /* f(-inf), f(-0), f(0), f(inf), f'(-inf), f'(0), f'(inf) */
+/* clang-format off */
 static const struct {
     const char *name;
     float v[7];
@@ -185,6 +187,7 @@ static const struct {
     {"mish", {-0.0f, -0.0f, 0.0f, INFINITY, -0.0f, 0.6f, 1}},
     {"hard_swish", {-0.0f, -0.0f, 0.0f, INFINITY, 0, 0.5f, 1}},
 };
+/* clang-format on */
 
 static void check_limits(const char *isa, size_t row)
 {

@@ -1,7 +1,7 @@
 /* cli_options.c - tests of the option parser: words in, values or an error that teaches out. */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
 
 #include <cmocka.h>
@@ -19,23 +19,25 @@ typedef struct values {
 } values;
 
 /* The line that all cases use: one row of each kind. */
-static int read_line(const char *words, values *v, char *args, int min_args, int max_args, ax_err *err)
+static int read_line(const char *words, values *v, char *args, int min_args, int max_args,
+                     ax_err *err)
 {
     static char text[1024];
     char *argv[128];
     int n = 0, n_args = 0;
     *v = (values){.models = "models", .seconds = 2};
     const option rows[] = {
-        {"json", OPTION_SWITCH, &v->json, NULL, 0, 0, 0, "as JSON"},
-        {"out", OPTION_TEXT, &v->out, "FILE", 0, 0, 0, "where to"},
-        {"models", OPTION_TEXT, &v->models, "DIR", 0, 0, 1, "models"},
-        {"input", OPTION_LIST, &v->input, "FILE", 0, 0, 0, "inputs"},
-        {"threads", OPTION_INTEGER, &v->threads, "N", 0, 64, 1, "threads"},
-        {"seconds", OPTION_NUMBER, &v->seconds, "S", 0, 10, 0, "seconds"},
-        {"progress", OPTION_CHOICE, &v->progress, "auto|plain|json", 0, 0, 0, "how"},
+        {"json", OPTION_SWITCH, &v->json, .help = "as JSON"},
+        {"out", OPTION_TEXT, &v->out, "FILE", .help = "where to"},
+        {"models", OPTION_TEXT, &v->models, "DIR", .env = 1, .help = "models"},
+        {"input", OPTION_LIST, &v->input, "FILE", .help = "inputs"},
+        {"threads", OPTION_INTEGER, &v->threads, "N", .hi = 64, .env = 1, .help = "threads"},
+        {"seconds", OPTION_NUMBER, &v->seconds, "S", .hi = 10, .help = "seconds"},
+        {"progress", OPTION_CHOICE, &v->progress, "auto|plain|json", .help = "how"},
     };
-    const command_line c = {"demo", "FILE... [options]", "A demo.\n", rows,
-                            sizeof rows / sizeof *rows, min_args, max_args};
+    const command_line c = {"demo",  "FILE... [options]",        "A demo.\n",
+                            rows,    sizeof rows / sizeof *rows, min_args,
+                            max_args};
     snprintf(text, sizeof text, "%s", words);
     for (char *w = strtok(text, " "); w && n < 128; w = strtok(NULL, " "))
         argv[n++] = w;
@@ -173,8 +175,9 @@ static void environment(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(good_lines),         cmocka_unit_test(bad_lines),   cmocka_unit_test(help_is_asked_for),
-        cmocka_unit_test(too_many_in_a_list), cmocka_unit_test(environment),
+        cmocka_unit_test(good_lines),        cmocka_unit_test(bad_lines),
+        cmocka_unit_test(help_is_asked_for), cmocka_unit_test(too_many_in_a_list),
+        cmocka_unit_test(environment),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

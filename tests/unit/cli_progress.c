@@ -1,7 +1,7 @@
 /* cli_progress.c - tests of how a training is told. */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
 
 #include <cmocka.h>
@@ -12,8 +12,18 @@
 #include "cli/progress.h"
 
 static const ax_train_progress half = {
-    .epoch = 3, .epochs = 20, .step = 1250, .steps = 10000, .loss = 0.31234, .accuracy = 0.8876, .val_loss = NAN,
-    .val_accuracy = NAN, .learning_rate = 1e-3, .samples_per_second = 12345, .seconds = 20, .eta_seconds = 83,
+    .epoch = 3,
+    .epochs = 20,
+    .step = 1250,
+    .steps = 10000,
+    .loss = 0.31234,
+    .accuracy = 0.8876,
+    .val_loss = NAN,
+    .val_accuracy = NAN,
+    .learning_rate = 1e-3,
+    .samples_per_second = 12345,
+    .seconds = 20,
+    .eta_seconds = 83,
 };
 
 static void bar_fits_the_width(void **state)
@@ -33,8 +43,9 @@ static void bar_drops_the_least_important(void **state)
         int width;
         const char *line;
     } cases[] = {
-        {120, "epoch  3/20 [====================>                   ]  50%  loss 0.3123  accuracy 0.8876  1m23s left  12.3k samples/s"},
-        {79, "epoch  3/20 [=========>        ]  50%  loss 0.3123  accuracy 0.8876  1m23s left"},
+        {120, "epoch  3/20 [====================>                   ]  50%  loss 0.3123  accuracy "
+              "0.8876   1m23s left  12.3k samples/s"},
+        {79, "epoch  3/20 [========>        ]  50%  loss 0.3123  accuracy 0.8876   1m23s left"},
         {60, "epoch  3/20 [=====>     ]  50%  loss 0.3123  accuracy 0.8876"},
         {40, "epoch  3/20 [==========>          ]  50%"},
         {20, "epoch  3/20   50%"},
@@ -50,7 +61,8 @@ static void bar_drops_the_least_important(void **state)
 static void odd_numbers(void **state)
 {
     char line[512];
-    ax_train_progress p = {.epoch = 1, .epochs = 1, .loss = NAN, .accuracy = NAN, .eta_seconds = NAN};
+    ax_train_progress p = {
+        .epoch = 1, .epochs = 1, .loss = NAN, .accuracy = NAN, .eta_seconds = NAN};
     (void)state;
     assert_non_null(strstr(progress_bar(&p, 100, line, sizeof line), "]   0%"));
     assert_null(strstr(line, "nan"));
@@ -66,12 +78,14 @@ static void lines(void **state)
     ax_train_progress p = half;
     char line[512];
     (void)state;
-    assert_string_equal(progress_line(&p, 0, line, sizeof line),
-                        "epoch  3/20   50%  loss 0.3123  accuracy 0.8876  12.3k samples/s  1m23s left");
+    assert_string_equal(
+        progress_line(&p, 0, line, sizeof line),
+        "epoch  3/20   50%  loss 0.3123  accuracy 0.8876  12.3k samples/s  1m23s left");
     p.epoch_done = 1, p.val_loss = 0.4, p.val_accuracy = 0.875;
-    assert_string_equal(progress_line(&p, 12, line, sizeof line),
-                        "epoch  3/20  loss 0.3123  accuracy 0.8876  val_loss 0.4000  val_accuracy 0.8750  "
-                        "12.0s  12.3k samples/s");
+    assert_string_equal(
+        progress_line(&p, 12, line, sizeof line),
+        "epoch  3/20  loss 0.3123  accuracy 0.8876  val_loss 0.4000  val_accuracy 0.8750  "
+        "12.0s  12.3k samples/s");
     p.accuracy = p.val_loss = p.val_accuracy = NAN;
     assert_string_equal(progress_line(&p, 12, line, sizeof line),
                         "epoch  3/20  loss 0.3123  12.0s  12.3k samples/s");
@@ -120,9 +134,10 @@ static void json_lines(void **state)
     (void)state;
     p[1].epoch_done = 1, p[1].val_accuracy = 0.5;
     char *text = told(PROGRESS_JSON, p, 2), *second = strchr(text, '\n') + 1;
-    static const char *const fields[] = {"epoch", "epochs", "step", "steps", "loss", "accuracy", "val_loss",
-                                         "val_accuracy", "learning_rate", "samples_per_second", "seconds",
-                                         "eta_seconds"};
+    static const char *const fields[] = {
+        "epoch",    "epochs",     "step",         "steps",         "loss",
+        "accuracy", "val_loss",   "val_accuracy", "learning_rate", "samples_per_second",
+        "seconds",  "eta_seconds"};
     second[-1] = 0;
     cJSON *a = cJSON_Parse(text), *b = cJSON_Parse(second);
     assert_string_equal(cJSON_GetObjectItem(a, "event")->valuestring, "progress");
@@ -151,9 +166,12 @@ static void a_full_disk_is_noticed(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bar_fits_the_width),  cmocka_unit_test(bar_drops_the_least_important),
-        cmocka_unit_test(odd_numbers),         cmocka_unit_test(lines),
-        cmocka_unit_test(plain_lines_are_few), cmocka_unit_test(json_lines),
+        cmocka_unit_test(bar_fits_the_width),
+        cmocka_unit_test(bar_drops_the_least_important),
+        cmocka_unit_test(odd_numbers),
+        cmocka_unit_test(lines),
+        cmocka_unit_test(plain_lines_are_few),
+        cmocka_unit_test(json_lines),
         cmocka_unit_test(a_full_disk_is_noticed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

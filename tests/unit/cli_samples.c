@@ -1,7 +1,7 @@
 /* cli_samples.c - tests of files as samples: every kind, and what is wrong with them. */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
 
 #include <cmocka.h>
@@ -55,7 +55,10 @@ static void good_text(void **state)
         {&vector_model, "1,2,3\n4,5,6", 2, 21},
         {&vector_model, "1, 2 ,3\r\n", 1, 6},
         {&vector_model, "1,2,3", 1, 6},
-        {&vector_model, "\xef\xbb\xbf" "1,2,3\n", 1, 6},
+        {&vector_model,
+         "\xef\xbb\xbf"
+         "1,2,3\n",
+         1, 6},
         {&vector_model, "\"a\",\"b\",\"c,d\"\n1e1,-2,.5\n", 1, 8.5},
         {&picture_model, "1x1,1x2,2x1,2x2\n1,2,3,4\n", 1, 10}, /* names may begin with digits */
     };
@@ -70,7 +73,8 @@ static void good_text(void **state)
         assert_int_equal(s.rows, cases[i].rows);
         for (int k = 0; k < m->n_inputs; k++)
             for (int64_t e = 0; e < s.rows * ax_shape_count(&m->inputs[k].shape); e++)
-                sum += m->inputs[k].dtype == AX_F32 ? (double)((float *)s.data[k])[e] : (double)((int64_t *)s.data[k])[e];
+                sum += m->inputs[k].dtype == AX_F32 ? (double)((float *)s.data[k])[e]
+                                                    : (double)((int64_t *)s.data[k])[e];
         assert_true(sum == cases[i].sum);
         samples_free(&s);
     }
@@ -99,7 +103,8 @@ static void bad_text(void **state)
         {&two_model, "[1,2]", "takes 2 inputs"},
         {&two_model, "{\"inputs\":{\"a\":[[1,2]]}}", "'ids' is missing"},
         {&two_model, "{\"inputs\":{\"a\":[[1,2],[3,4]],\"ids\":[[5]]}}", "1 samples, 'a' has 2"},
-        {&two_model, "{\"inputs\":{\"a\":[[1,2]],\"ids\":[[0.5]]}}", "inputs.ids[0][0]: 0.5 does not fit int64"},
+        {&two_model, "{\"inputs\":{\"a\":[[1,2]],\"ids\":[[0.5]]}}",
+         "inputs.ids[0][0]: 0.5 does not fit int64"},
         {&two_model, "1,2,3", "takes 2 inputs"},
         {&vector_model, "1,2,3\n4,5\n", "file"},
         {&vector_model, "1,2\n", "2 columns"},
@@ -130,7 +135,8 @@ static void deep_nesting_is_refused(void **state)
     for (int depth = 4; depth <= 2000; depth *= 2) {
         memset(text, '[', (size_t)depth);
         memset(text + depth, ']', (size_t)depth);
-        assert_int_equal(samples_read(&s, file_with(text, 2 * (size_t)depth), &picture_model, &err), -1);
+        assert_int_equal(samples_read(&s, file_with(text, 2 * (size_t)depth), &picture_model, &err),
+                         -1);
     }
 }
 
@@ -178,10 +184,8 @@ static void arrays(void **state)
         int64_t rows;
         const char *message;
     } cases[] = {
-        {{AX_F64, {2, {2, 3}}, d}, 2, none},
-        {{AX_I64, {1, {3}}, whole}, 1, none},
-        {{AX_F64, {2, {3, 2}}, d}, 0, "(3, 2)"},
-        {{AX_F32, {1, {3}}, bad}, 0, "element 2 is NaN"},
+        {{AX_F64, {2, {2, 3}}, d}, 2, none},     {{AX_I64, {1, {3}}, whole}, 1, none},
+        {{AX_F64, {2, {3, 2}}, d}, 0, "(3, 2)"}, {{AX_F32, {1, {3}}, bad}, 0, "element 2 is NaN"},
         {{AX_F64, {2, {0, 3}}, d}, 0, "(0, 3)"},
     };
     char path[64];
@@ -231,8 +235,12 @@ static int drop_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(good_text), cmocka_unit_test(bad_text), cmocka_unit_test(deep_nesting_is_refused),
-        cmocka_unit_test(pictures),  cmocka_unit_test(arrays),   cmocka_unit_test(other_bytes),
+        cmocka_unit_test(good_text),
+        cmocka_unit_test(bad_text),
+        cmocka_unit_test(deep_nesting_is_refused),
+        cmocka_unit_test(pictures),
+        cmocka_unit_test(arrays),
+        cmocka_unit_test(other_bytes),
     };
     return cmocka_run_group_tests(tests, make_folder, drop_folder);
 }

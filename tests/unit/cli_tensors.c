@@ -1,7 +1,7 @@
 /* cli_tensors.c - tests of element types and shapes on their way into a model. */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
 
 #include <cmocka.h>
@@ -19,11 +19,14 @@ static void numbers_that_fit(void **state)
         ax_dtype to;
         int fits;
     } cases[] = {
-        {0.1, AX_F32, 1},    {FLT_MAX, AX_F32, 1},  {3.4028235e38, AX_F32, 1}, {3.41e38, AX_F32, 0}, {-1e300, AX_F32, 0},
-        {NAN, AX_F32, 1},    {INFINITY, AX_F32, 1}, {1e300, AX_F64, 1},        {1, AX_I64, 1},       {0.5, AX_I64, 0},
-        {NAN, AX_I64, 0},    {1e19, AX_I64, 0},     {-0x1p63, AX_I64, 1},      {0x1p63, AX_I64, 0},  {INFINITY, AX_I32, 0},
-        {2147483647, AX_I32, 1}, {2147483648.0, AX_I32, 0}, {-2147483648.0, AX_I32, 1}, {255, AX_U8, 1}, {256, AX_U8, 0},
-        {-1, AX_U8, 0},      {1, AX_BOOL, 1},       {2, AX_BOOL, 0},           {-0.0, AX_U8, 1},
+        {0.1, AX_F32, 1},        {FLT_MAX, AX_F32, 1},      {3.4028235e38, AX_F32, 1},
+        {3.41e38, AX_F32, 0},    {-1e300, AX_F32, 0},       {NAN, AX_F32, 1},
+        {INFINITY, AX_F32, 1},   {1e300, AX_F64, 1},        {1, AX_I64, 1},
+        {0.5, AX_I64, 0},        {NAN, AX_I64, 0},          {1e19, AX_I64, 0},
+        {-0x1p63, AX_I64, 1},    {0x1p63, AX_I64, 0},       {INFINITY, AX_I32, 0},
+        {2147483647, AX_I32, 1}, {2147483648.0, AX_I32, 0}, {-2147483648.0, AX_I32, 1},
+        {255, AX_U8, 1},         {256, AX_U8, 0},           {-1, AX_U8, 0},
+        {1, AX_BOOL, 1},         {2, AX_BOOL, 0},           {-0.0, AX_U8, 1},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -115,7 +118,8 @@ static void shortest_float32(void **state)
         float v;
         const char *text;
     } cases[] = {
-        {0.1f, "0.1"}, {1.0f / 3, "0.33333334"}, {16777216, "16777216"}, {1e-45f, "1.4013e-45"}, {-0.5f, "-0.5"}, {0, "0"},
+        {0.1f, "0.1"},          {1.0f / 3, "0.33333334"}, {16777216, "16777216"},
+        {1e-45f, "1.4013e-45"}, {-0.5f, "-0.5"},          {0, "0"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

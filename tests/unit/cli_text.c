@@ -1,7 +1,7 @@
 /* cli_text.c - tests of numbers and tables for people. */
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
 
 #include <cmocka.h>
@@ -41,10 +41,14 @@ static void times_and_rates(void **state)
         double v;
         const char *seconds, *rate;
     } cases[] = {
-        {0, "0 us", "0"},         {0.0000214, "21.4 us", "0"}, {0.021, "21 ms", "0"},     {1.5, "1.5s", "2"},
-        {59.94, "59.9s", "60"},   {59.96, "1m00s", "60"},      {75, "1m15s", "75"},       {999.4, "16m39s", "999"},
-        {3599, "59m59s", "3.6k"}, {3599.6, "1h00m", "3.6k"},   {7384, "2h03m", "7.4k"},   {99960, "27h46m", "100k"},
-        {-1, "?", "0"},           {NAN, "?", "0"},             {INFINITY, "?", "0"},      {1234567, "342h56m", "1.2M"},
+        {0, "0 us", "0"},         {0.0000214, "21.4 us", "0"},
+        {0.021, "21 ms", "0"},    {1.5, "1.5s", "2"},
+        {59.94, "59.9s", "60"},   {59.96, "1m00s", "60"},
+        {75, "1m15s", "75"},      {999.4, "16m39s", "999"},
+        {3599, "59m59s", "3.6k"}, {3599.6, "1h00m", "3.6k"},
+        {7384, "2h03m", "7.4k"},  {99960, "27h46m", "100k"},
+        {-1, "?", "0"},           {NAN, "?", "0"},
+        {INFINITY, "?", "0"},     {1234567, "342h56m", "1.2M"},
     };
     char text[64];
     (void)state;
@@ -103,7 +107,9 @@ static void control_characters_are_shown(void **state)
     table t;
     (void)state;
     table_init(&t, "l");
-    table_put(&t, "%s", "a\033[2Jb\nc\x7f\xc2\x9b" "d");
+    table_put(&t, "%s",
+              "a\033[2Jb\nc\x7f\xc2\x9b"
+              "d");
     char *text = printed(&t);
     assert_string_equal(text, "a?[2Jb?c???d\n");
     free(text);
@@ -113,8 +119,10 @@ static void control_characters_are_shown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(whole_numbers), cmocka_unit_test(times_and_rates),
-        cmocka_unit_test(columns_align), cmocka_unit_test(many_rows),
+        cmocka_unit_test(whole_numbers),
+        cmocka_unit_test(times_and_rates),
+        cmocka_unit_test(columns_align),
+        cmocka_unit_test(many_rows),
         cmocka_unit_test(control_characters_are_shown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,140 @@
+/* act_bits.c - the same bits on every machine, from every compiler.
+ *
+ * act_ulp.c compares the instruction sets of one machine; these hashes tie x86-64 and aarch64, gcc
+ * and clang together. A change of a kernel that changes results changes its hash: a release note,
+ * not an accident. NaNs count as one. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <string.h>
+
+#include "activation/activation.h"
+#include "math/cpu.h"
+
+enum { BLOCK = 1000, STRIDE = 104729 }; /* 41 thousand of the float32 */
+
+/* clang-format off */
+static const struct {
+    const char *name;
+    uint64_t hash; /* of f and f', or of y and dx of rows */
+} golden[] = {
+    {"identity", 0x15c8d7712d62ddb5},
+    {"relu", 0xc35469a07ec55e53},
+    {"relu6", 0xd6aef60703f1afd8},
+    {"leaky_relu", 0x8ac5a145f5e1d3f0},
+    {"prelu", 0x0a71f2e9861e4205},
+    {"elu", 0x849b835ae5f06970},
+    {"celu", 0x849b835ae5f06970},
+    {"selu", 0x0cf666c62e779826},
+    {"softplus", 0x9c2dd6da8b0980a9},
+    {"sigmoid", 0xd14f7ec2c9b25714},
+    {"hard_sigmoid", 0x8d20bc9390b2fe0d},
+    {"tanh", 0x3ad630654febc8a0},
+    {"softsign", 0x2075b3ebe1ec177f},
+    {"silu", 0x27ea97fcc67ec7b9},
+    {"gelu", 0xe3338706219015e0},
+    {"gelu_tanh", 0xa6907b7b2b821a06},
+    {"mish", 0x31db3e2b28cfd1f3},
+    {"hard_swish", 0x572072fcab10615c},
+    {"softmax", 0x36bfb1135a915c62},
+    {"log_softmax", 0xc04f8a04fa2757ba},
+};
+/* clang-format on */
+
+static uint64_t mix(uint64_t h, const float *y, int n)
+{
+    for (int i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, &y[i], sizeof bits);
+        if (isnan(y[i]))
+            bits = 0x7fc00000;
+        h = (h ^ bits) * 0x100000001b3;
+    }
+    return h;
+}
+
+/* the next n numbers of a walk over all bit patterns, NaNs and infinities included */
+static void walk(uint32_t *at, float *x, int n)
+{
+    for (int i = 0; i < n; i++, *at += STRIDE)
+        memcpy(&x[i], at, sizeof *x);
+}
+
+static uint64_t hash_element(const ax_act *a)
+{
+    static float x[BLOCK], y[BLOCK];
+    uint64_t h = 0xcbf29ce484222325;
+    uint32_t at = 0;
+    for (int b = 0; b < 42; b++) {
+        walk(&at, x, BLOCK);
+        ax_act_forward(a, x, y, BLOCK);
+        h = mix(h, y, BLOCK);
+        ax_act_derivative(a, x, y, BLOCK);
+        h = mix(h, y, BLOCK);
+        for (int i = 0; i < BLOCK; i++) /* where most functions are curved */
+            x[i] = (float)(b * BLOCK + i - 21000) * 1e-3f;
+        ax_act_forward(a, x, y, BLOCK);
+        h = mix(h, y, BLOCK);
+        ax_act_backward(a, x, y, y, BLOCK);
+        h = mix(h, y, BLOCK);
+    }
+    return h;
+}
+
+static uint64_t hash_vector(const ax_act *a)
+{
+    static float x[BLOCK], y[BLOCK];
+    uint64_t h = 0xcbf29ce484222325;
+    for (int len = 1; len <= BLOCK; len += 1 + len / 3) {
+        int rows = BLOCK / len;
+        for (int i = 0; i < rows * len; i++)
+            x[i] = (float)((i * 7919 + len) % 1013 - 500) * (len % 2 ? 0.37f : 0.007f);
+        ax_act_rows(a, x, y, rows, len, 1);
+        h = mix(h, y, rows * len);
+        ax_act_rows_backward(a, y, x, y, rows, len, 1);
+        h = mix(h, y, rows * len);
+        ax_act_rows(a, x, y, 1, len, rows);
+        h = mix(h, y, rows * len);
+    }
+    return h;
+}
+
+static void check(const char *isa)
+{
+    int n, wrong = 0, known = (int)(sizeof golden / sizeof *golden);
+    const ax_act_row *rows = ax_act_catalog(&n);
+    assert_int_equal(ax_isa_force(isa, NULL), 0);
+    for (int i = 0; i < n; i++) {
+        ax_act a = {.row = &rows[i]};
+        for (int p = 0; p < AX_ACT_PARAMS && rows[i].params[p].name; p++)
+            a.param[p] = rows[i].params[p].def;
+        uint64_t h = rows[i].kind == AX_ACT_ELEMENT ? hash_element(&a) : hash_vector(&a);
+        int j = 0;
+        while (j < known && strcmp(golden[j].name, rows[i].name) != 0)
+            j++;
+        if (j == known || golden[j].hash != h) {
+            print_error("%s gives    {\"%s\", 0x%016llx},\n", isa, rows[i].name,
+                        (unsigned long long)h);
+            wrong++;
+        }
+    }
+    assert_int_equal(wrong, 0);
+}
+
+static void test_bits(void **state)
+{
+    (void)state;
+    for (int i = 0; i < AX_ISAS; i++)
+        if (ax_isa_supported((ax_isa)i))
+            check(ax_isa_name((ax_isa)i));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_bits)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

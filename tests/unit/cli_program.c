@@ -1,0 +1,342 @@
+/* cli_program.c - tests of the program axond as a user meets it: exit codes, what it prints where,
+ * a training from spec to prediction, a training that is stopped and goes on.
+ *
+ * The program is $BUILD/axond (build/axond), started through $RUNNER where there is one. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "axon.h"
+
+enum { TEXT = 1 << 16 };
+
+static char folder[] = "/tmp/axond-program-XXXXXX";
+static char output[TEXT], errors[TEXT]; /* of the last run */
+
+static const char xor_spec[] =
+    "{\"model\":{\"name\":\"xor\",\"inputs\":[{\"name\":\"x\",\"shape\":[2]}],\"labels\":[\"same\","
+    "\"different\"],"
+    "\"layers\":[{\"type\":\"dense\",\"units\":16,\"activation\":\"tanh\",\"name\":\"hidden\"},"
+    "{\"type\":\"dropout\",\"rate\":0.01},"
+    "{\"type\":\"dense\",\"units\":2,\"activation\":\"softmax\",\"name\":\"out\"}]},"
+    "\"dataset\":{\"x\":[[0,0],[0,1],[1,0],[1,1]],\"y\":[0,1,1,0]},"
+    "\"optimizer\":{\"name\":\"adam\",\"learning_rate\":0.05},\"batch_size\":2,\"checkpoint_"
+    "every\":20,\"epochs\":%d,\"seed\":7}";
+
+static const char *in(const char *name)
+{
+    static char path[4][128];
+    static int turn;
+    turn = (turn + 1) % 4;
+    snprintf(path[turn], sizeof path[turn], "%s/%s", folder, name);
+    return path[turn];
+}
+
+static void slurp(const char *path, char *to)
+{
+    FILE *f = fopen(path, "rb");
+    assert_non_null(f);
+    to[fread(to, 1, TEXT - 1, f)] = 0;
+    fclose(f);
+}
+
+static void write_text(const char *name, const char *text)
+{
+    FILE *f = fopen(in(name), "wb");
+    assert_non_null(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+static void write_spec(const char *name, int epochs)
+{
+    char text[2048];
+    snprintf(text, sizeof text, xor_spec, epochs);
+    write_text(name, text);
+}
+
+/* `@` in the arguments is the test's folder. Gives the exit code. */
+static int axond(const char *args)
+{
+    char command[4096];
+    const char *runner = getenv("RUNNER"), *build = getenv("BUILD");
+    int n = snprintf(command, sizeof command, "{ %s %s/axond ", runner ? runner : "",
+                     build ? build : "build");
+    for (const char *p = args; *p; p++)
+        n += snprintf(command + n, sizeof command - (size_t)n, *p == '@' ? "%s" : "%.1s",
+                      *p == '@' ? folder : p);
+    snprintf(command + n, sizeof command - (size_t)n, "; } >%s 2>%s", in("out"), in("err"));
+    int status = system(command);
+    slurp(in("out"), output);
+    slurp(in("err"), errors);
+    assert_true(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static void expect(const char *args, int code, const char *out, const char *err)
+{
+    int got = axond(args);
+    if (got != code || !strstr(output, out) || !strstr(errors, err))
+        fail_msg("axond %s: exit code %d, stdout '%s', stderr '%s'", args, got, output, errors);
+    int lines = 0;
+    for (const char *p = errors; *p; p++)
+        lines += *p == '\n';
+    if (code == 1)
+        assert_int_equal(lines, 1);
+}
+
+static void usage(void **state)
+{
+    static const struct {
+        const char *args;
+        int code;
+        const char *out, *err;
+    } cases[] = {
+        {"", 2, "", "usage: axond COMMAND"},
+        {"help", 0, "usage: axond COMMAND", ""},
+        {"--help", 0, "usage: axond COMMAND", ""},
+        {"--version", 0, "axond " AX_VERSION, ""},
+        {"version", 0, "axond " AX_VERSION, ""},
+        {"help train", 0, "usage: axond train SPEC.json", ""},
+        {"train --help", 0, "--checkpoint DIR", ""},
+        {"serve --help", 0, "--listen", ""},
+        {"health --help", 0, "usage: axond health", ""},
+        {"predict -h", 0, "usage: axond predict", ""},
+        {"run --help", 0, "--batch-repeat N", ""},
+        {"inspect --help", 0, "--plan", ""},
+        {"bench --help", 0, "--seconds S", ""},
+        {"help nonsense", 2, "", "no command 'nonsense'"},
+        {"tran", 2, "", "did you mean 'train'?"},
+        {"train", 2, "", "usage: axond train"},
+        {"train x.json", 2, "", "--out is missing"},
+        {"train x.json --out m --resume", 2, "", "--resume needs --checkpoint"},
+        {"train x.json --ot m", 2, "", "did you mean --out?"},
+        {"predict m.safetensors", 2, "", "usage: axond predict"},
+        {"run", 2, "", "usage: axond run"},
+        {"inspect a b", 2, "", "'b' is one argument too many"},
+        {"inspect a --json --plan", 2, "", "exclude each other"},
+        {"bench m --batch 0", 2, "", "outside 1 to"},
+        {"serve --listn x", 2, "", "listen"},
+        {"train /nowhere.json --out @/m", 1, "", "/nowhere.json"},
+        {"predict /nowhere.safetensors x.png", 1, "", "/nowhere.safetensors"},
+        {"run /nowhere.safetensors", 1, "", "/nowhere.safetensors"},
+        {"inspect @", 1, "", "axond inspect"},
+        {"bench /dev/null", 1, "", "/dev/null"},
+        {"health 127.0.0.1:1", 1, "", "127.0.0.1"},
+        {"version >/dev/full", 1, "", "standard output"},
+    };
+    (void)state;
+    unsetenv("AXOND_MODELS");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        expect(cases[i].args, cases[i].code, cases[i].out, cases[i].err);
+}
+
+static void bad_specs(void **state)
+{
+    static const struct {
+        const char *spec, *err;
+    } cases[] = {
+        {"", "train"},
+        {"{", "line 1"},
+        {"{}", "model"},
+        {"{\"model\":\"xor\",\"dataset\":{\"x\":[[0,0]],\"y\":[0]}}", "no model 'xor'"},
+        {"{\"model\":\"../xor\",\"dataset\":{\"x\":[[0,0]],\"y\":[0]}}", "no model '../xor'"},
+        {"{\"model\":{},\"dataset\":\"fashion-mnis\"}", "fashion-mnis"},
+        {"{\"model\":{},\"epoch\":3}", "epochs"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        write_text("bad.json", cases[i].spec);
+        expect("train @/bad.json --out @/bad.safetensors --models @", 1, "", cases[i].err);
+        assert_int_equal(access(in("bad.safetensors"), F_OK), -1);
+    }
+    write_spec("xor.json", 1);
+    expect("train @/xor.json --out @/no/such/folder/m.safetensors", 1, "", "--out");
+}
+
+static void train_and_ask(void **state)
+{
+    (void)state;
+    write_spec("xor.json", 200);
+    expect("train @/xor.json --out @/xor.safetensors --threads 2", 0, "epoch 200/200  loss 0.0",
+           "");
+    assert_non_null(strstr(output, "xor.safetensors ("));
+    assert_null(strchr(output, '\r'));
+    write_text("q.json", "{\"inputs\":[[0,0],[1,0]]}");
+    write_text("q.csv", "0,1\n1,1\n");
+    expect("predict @/xor.safetensors @/q.json @/q.csv --top 2", 0, "q.json[1]      1  different",
+           "");
+    assert_non_null(strstr(output, "q.csv[1]       0  same"));
+    expect("predict @/xor.safetensors - --json --top 1 <@/q.json", 0,
+           "\"class\":0,\"label\":\"same\"", "");
+    cJSON *j = ax_json_parse(output, strlen(output), NULL);
+    assert_non_null(j);
+    assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(j, "predictions")), 2);
+    cJSON_Delete(j);
+    expect("predict @/xor.safetensors @/xor.json", 1, "", "xor.json");
+    assert_string_equal(output, "");
+    expect("inspect @/xor.safetensors", 0, "hidden     dense    tanh        (16)            48",
+           "");
+    expect("inspect @/xor.safetensors --plan", 0, "working memory", "");
+    expect("inspect @/xor.safetensors --json", 0, "\"spec\"", "");
+    assert_non_null(j = ax_json_parse(output, strlen(output), NULL));
+    cJSON_Delete(j);
+    expect("bench @/xor.safetensors --batch 4 --threads 1 --seconds 0.05 --json", 0, "\"gflops\"",
+           "");
+    assert_non_null(j = ax_json_parse(output, strlen(output), NULL));
+    assert_true(cJSON_GetObjectItem(j, "median_ms")->valuedouble >=
+                cJSON_GetObjectItem(j, "min_ms")->valuedouble);
+    assert_true(cJSON_GetObjectItem(j, "samples_per_second")->valuedouble > 0);
+    cJSON_Delete(j);
+}
+
+/* Repetitions in one batch must have the bits of the sample alone. */
+static void run_arrays(void **state)
+{
+    double x[] = {0, 1, 1, 1, 0.5, -3}, cube[8] = {0};
+    ax_tensor t = {AX_F64, AX_SHAPE(3, 2), x}, one, many;
+    ax_err err;
+    (void)state;
+    assert_int_equal(ax_npy_save(in("x.npy"), &t, &err), 0);
+    expect("run @/xor.safetensors --input @/x.npy --output-dir @/a", 0, "out.npy: float32 (3, 2)",
+           "");
+    expect("run @/xor.safetensors --input x=@/x.npy --output-dir @/b --batch-repeat 7 --threads 2",
+           0, "(21, 2)", "");
+    assert_int_equal(ax_npy_load(in("a/out.npy"), &one, &err), 0);
+    assert_int_equal(ax_npy_load(in("b/out.npy"), &many, &err), 0);
+    assert_int_equal(many.shape.dim[0], 21);
+    for (int i = 0; i < 7; i++)
+        assert_memory_equal((char *)many.data + i * 6 * 4, one.data, 6 * 4);
+    free(one.data);
+    free(many.data);
+    t.shape = AX_SHAPE(2);
+    assert_int_equal(ax_npy_save(in("one.npy"), &t, &err), 0);
+    expect("run @/xor.safetensors --input=@/one.npy --output-dir @/a", 0, "out.npy: float32 (2)",
+           "");
+    t.shape = AX_SHAPE(2, 2, 2), t.data = cube;
+    assert_int_equal(ax_npy_save(in("cube.npy"), &t, &err), 0);
+    expect("run @/xor.safetensors --input @/cube.npy", 1, "", "(2, 2, 2)");
+    expect("run @/xor.safetensors", 1, "", "input 'x' has no file");
+    expect("run @/xor.safetensors --input y=@/x.npy", 1, "", "no input 'y'");
+    expect("run @/xor.safetensors --input x=@/x.npy --input @/x.npy", 1, "", "one input too many");
+    expect("run @/xor.safetensors --input x=@/x.npy --input x=@/x.npy", 1, "", "given twice");
+    expect("run @/xor.safetensors --input @/x.npy --output-dir @/x.npy", 1, "", "x.npy");
+}
+
+static void json_progress(void **state)
+{
+    int epochs = 0, last_done = 0;
+    (void)state;
+    write_spec("xor.json", 5);
+    expect("train @/xor.json --out @/p.safetensors --progress json", 0, "\"event\":\"done\"", "");
+    for (char *line = strtok(output, "\n"); line; line = strtok(NULL, "\n")) {
+        cJSON *j = ax_json_parse(line, strlen(line), NULL);
+        assert_non_null(j);
+        const char *event = cJSON_GetObjectItem(j, "event")->valuestring;
+        epochs += !strcmp(event, "epoch");
+        last_done = !strcmp(event, "done");
+        cJSON_Delete(j);
+    }
+    assert_int_equal(epochs, 5);
+    assert_int_equal(last_done, 1);
+    write_text("bad.json", "{\"model\":{}}");
+    expect("train @/bad.json --out @/p.safetensors --progress json", 1,
+           "\"event\":\"error\",\"code\":", "dataset");
+}
+
+/* Start a training in the background, wait for its first checkpoint, send it a signal. */
+static int interrupted(int number)
+{
+    char spec[128], out[128], checkpoint[128], log[160];
+    const char *runner = getenv("RUNNER"), *build = getenv("BUILD");
+    char program[256];
+    snprintf(program, sizeof program, "exec %s %s/axond train \"$@\" >%s 2>%s",
+             runner ? runner : "", build ? build : "build", in("out"), in("err"));
+    snprintf(spec, sizeof spec, "%s/long.json", folder);
+    snprintf(out, sizeof out, "%s/stopped.safetensors", folder);
+    snprintf(checkpoint, sizeof checkpoint, "%s/checkpoint", folder);
+    snprintf(log, sizeof log, "%s/checkpoint.safetensors", checkpoint);
+    pid_t pid = fork();
+    if (pid == 0) {
+        execl("/bin/sh", "sh", "-c", program, "sh", spec, "--out", out, "--checkpoint", checkpoint,
+              (char *)NULL);
+        _exit(127);
+    }
+    for (int i = 0; i < 2000 && access(log, R_OK); i++)
+        usleep(10000);
+    kill(pid, number);
+    int status;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    slurp(in("out"), output);
+    slurp(in("err"), errors);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+/* A training that was stopped by a signal and went on gives the bytes of one that was not. */
+static void stop_and_resume(void **state)
+{
+    static char one[TEXT], two[TEXT];
+    (void)state;
+    write_spec("long.json", 3000);
+    assert_int_equal(interrupted(SIGTERM), 1);
+    assert_non_null(strstr(errors, "by SIGTERM; go on with: axond train"));
+    assert_int_equal(access(in("stopped.safetensors"), F_OK), -1);
+    expect("train @/long.json --out @/stopped.safetensors --checkpoint @/checkpoint --resume", 0,
+           "resumed after step ", "");
+    expect("train @/long.json --out @/whole.safetensors --threads 1", 0, "", "");
+    slurp(in("stopped.safetensors"), one);
+    slurp(in("whole.safetensors"), two);
+    assert_memory_equal(one, two, TEXT);
+    write_spec("long.json", 3001);
+    expect("train @/long.json --out @/other.safetensors --checkpoint @/checkpoint --resume", 1, "",
+           "another training spec");
+}
+
+/* When nobody reads the JSON lines any more, the training ends, with a checkpoint. */
+static void reader_goes_away(void **state)
+{
+    (void)state;
+    write_spec("long.json", 1000000);
+    int code = axond(
+        "train @/long.json --out @/x.safetensors --checkpoint @/gone --progress json | head -n 1");
+    assert_int_equal(code, 0);
+    assert_int_equal(access(in("gone/checkpoint.safetensors"), R_OK), 0);
+}
+
+static int make_folder(void **state)
+{
+    (void)state;
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int drop_folder(void **state)
+{
+    char command[128];
+    (void)state;
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    return system(command);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(usage),
+        cmocka_unit_test(bad_specs),
+        cmocka_unit_test(train_and_ask),
+        cmocka_unit_test(run_arrays),
+        cmocka_unit_test(json_progress),
+        cmocka_unit_test(stop_and_resume),
+        cmocka_unit_test(reader_goes_away),
+    };
+    return cmocka_run_group_tests(tests, make_folder, drop_folder);
+}

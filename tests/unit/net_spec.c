@@ -1,0 +1,318 @@
+/* The model spec: what is refused, where the error points and which word it says; and that the
+ * canonical form of what is accepted builds the same model again. */
+#include <time.h>
+
+#include "graph_util.h"
+#include "io/net.h"
+
+#define IN4 "\"inputs\":[{\"name\":\"x\",\"shape\":[4]}]"
+#define PIC "\"inputs\":[{\"name\":\"x\",\"shape\":[3,8,8]}]"
+#define SEQ "\"inputs\":[{\"name\":\"x\",\"shape\":[5,20]}]"
+#define DENSE "{\"type\":\"dense\",\"units\":2}"
+#define L(in, ...) "{" in ",\"layers\":[" __VA_ARGS__ "]}"
+
+static const struct bad {
+    const char *spec;
+    ax_code code;
+    const char *at, *word; /* word: of the message or the hint */
+} bad_specs[] = {
+    {"[]", AX_ETYPE, "", "JSON object"},
+    {"{}", AX_EINVAL, "layers", "\"layers\""},
+    {"{\"layers\":[" DENSE "]}", AX_EINVAL, "inputs", "\"inputs\""},
+    {"{" IN4 ",\"layers\":[]}", AX_EINVAL, "layers", "1 to 4096"},
+    {"{" IN4 ",\"layers\":{}}", AX_EINVAL, "layers", "1 to 4096"},
+    {"{" IN4 ",\"layer\":[]}", AX_EINVAL, "layer", "did you mean 'layers'"},
+    {"{\"name\":\"a b\"," IN4 ",\"layers\":[" DENSE "]}", AX_EINVAL, "name", "is not a name"},
+    {"{\"name\":\"\"," IN4 ",\"layers\":[" DENSE "]}", AX_EINVAL, "name", "is not a name"},
+    {"{\"name\":3," IN4 ",\"layers\":[" DENSE "]}", AX_ETYPE, "name", "a string"},
+    {"{\"name\":\"../up\"," IN4 ",\"layers\":[" DENSE "]}", AX_EINVAL, "name", "slashes"},
+
+    {L("\"inputs\":[]", DENSE), AX_EINVAL, "inputs", "1 to 16"},
+    {L("\"inputs\":[4]", DENSE), AX_ETYPE, "inputs[0]", "an object like"},
+    {L("\"inputs\":[{\"name\":\"x\"}]", DENSE), AX_EINVAL, "inputs[0].shape", "needs \"shape\""},
+    {L("\"inputs\":[{\"name\":\"x\",\"shape\":[]}]", DENSE), AX_EINVAL, "inputs[0].shape", "1 to 7 integers"},
+    {L("\"inputs\":[{\"name\":\"x\",\"shape\":[1,1,1,1,1,1,1,1]}]", DENSE), AX_EINVAL, "inputs[0].shape", "1 to 7 integers"},
+    {L("\"inputs\":[{\"name\":\"x\",\"shape\":[4,0]}]", DENSE), AX_EINVAL, "inputs[0].shape[1]", "from 1 to"},
+    {L("\"inputs\":[{\"name\":\"x\",\"shape\":[2.5]}]", DENSE), AX_EINVAL, "inputs[0].shape[0]", "integer"},
+    {L("\"inputs\":[{\"name\":\"x\",\"shape\":[\"4\"]}]", DENSE), AX_EINVAL, "inputs[0].shape[0]", "integer"},
+    {L("\"inputs\":[{\"name\":\"x\",\"shape\":[16777216,16777216,16777216]}]", DENSE), AX_ELIMIT, "inputs[0]", "too large"},
+    {L("\"inputs\":[{\"name\":\"x\",\"shape\":[4],\"dtype\":\"int8\"}]", DENSE), AX_EINVAL, "inputs[0].dtype", "unknown field"},
+    {L("\"inputs\":[{\"name\":\"x\",\"shape\":[4],\"std\":0}]", DENSE), AX_ETYPE, "inputs[0].std", "other than 0"},
+    {L("\"inputs\":[{\"name\":\"x\",\"shape\":[3,8,8],\"mean\":[1,2]}]", DENSE), AX_EINVAL, "inputs[0].mean", "one per channel (3)"},
+    {L("\"inputs\":[{\"name\":\"x\",\"shape\":[3,8,8],\"mean\":[1,null,2]}]", DENSE), AX_ETYPE, "inputs[0].mean[1]", "finite number"},
+    {L("\"inputs\":[{\"name\":\"x\",\"shape\":[4],\"scale\":1e300}]", DENSE), AX_ERANGE, "inputs[0]", "float32"},
+    {L("\"inputs\":[{\"name\":\"x\",\"shape\":[4],\"scale\":1e-20,\"std\":1e30}]", DENSE), AX_ERANGE, "inputs[0]", "float32"},
+    {L("\"inputs\":[{\"name\":\"x\",\"shape\":[4]},{\"name\":\"x\",\"shape\":[4]}]", DENSE), AX_EEXIST, "inputs[1].name", "used twice"},
+
+    {L(IN4, "7"), AX_ETYPE, "layers[0]", "an object like"},
+    {L(IN4, "{\"units\":2}"), AX_EINVAL, "layers[0].type", "needs \"type\""},
+    {L(IN4, DENSE ",{\"type\":\"danse\",\"units\":2}"), AX_ENOTFOUND, "layers[1].type", "did you mean 'dense'"},
+    {L(IN4, "{\"type\":\"lstm\",\"units\":2}"), AX_EUNSUPPORTED, "layers[0].type", "not supported by this version"},
+    {L(IN4, "{\"type\":\"dense\"}"), AX_EINVAL, "layers[0].units", "needs \"units\""},
+    {L(IN4, "{\"type\":\"dense\",\"units\":0}"), AX_ERANGE, "layers[0].units", "from 1"},
+    {L(IN4, "{\"type\":\"dense\",\"units\":1e9}"), AX_ERANGE, "layers[0].units", "to 16777216"},
+    {L(IN4, "{\"type\":\"dense\",\"units\":2.5}"), AX_ETYPE, "layers[0].units", "integer"},
+    {L(IN4, "{\"type\":\"dense\",\"units\":\"2\"}"), AX_ETYPE, "layers[0].units", "integer"},
+    {L(IN4, "{\"type\":\"dense\",\"unit\":2}"), AX_EINVAL, "layers[0].unit", "did you mean 'units'"},
+    {L("\"inputs\":[{\"name\":\"x\",\"shape\":[16777216]}]", "{\"type\":\"dense\",\"units\":16777216}"), AX_ELIMIT, "layers[0]", "too large"},
+    {L(IN4, "{\"type\":\"dense\",\"units\":2,\"use_bias\":1}"), AX_ETYPE, "layers[0].use_bias", "true or false"},
+    {L(IN4, "{\"type\":\"dense\",\"units\":2,\"activation\":\"rela\"}"), AX_ENOTFOUND, "layers[0].activation", "did you mean 'relu'"},
+    {L(IN4, "{\"type\":\"dense\",\"units\":2,\"activation\":{\"name\":\"elu\",\"slope\":1}}"), AX_EINVAL, "layers[0].activation", "slope"},
+    {L(IN4, "{\"type\":\"dense\",\"units\":2,\"kernel_regularizer\":1e-4}"), AX_ETYPE, "layers[0].kernel_regularizer", "an object like"},
+    {L(IN4, "{\"type\":\"dense\",\"units\":2,\"kernel_regularizer\":{\"l3\":1}}"), AX_EINVAL, "layers[0].kernel_regularizer.l3", "unknown field"},
+    {L(IN4, "{\"type\":\"dense\",\"units\":2,\"activity_regularizer\":{\"l1\":-1}}"), AX_ERANGE, "layers[0].activity_regularizer.l1", "from 0"},
+    {L(IN4, "{\"type\":\"activation\"}"), AX_EINVAL, "layers[0].activation", "needs \"activation\""},
+    {L(IN4, "{\"type\":\"flatten\",\"activation\":\"relu\"}"), AX_EINVAL, "layers[0].activation", "unknown field"},
+    {L(IN4, "{\"type\":\"dense\",\"units\":2,\"name\":\"a/b\"}"), AX_EINVAL, "layers[0].name", "slashes"},
+    {L(IN4, "{\"type\":\"dense\",\"units\":2,\"name\":\"x\"}"), AX_EEXIST, "layers[0].name", "used twice"},
+    {L(IN4, "{\"type\":\"dense\",\"units\":2,\"name\":\"a\"},{\"type\":\"flatten\",\"name\":\"a\"}"), AX_EEXIST, "layers[1].name", "used twice"},
+    {L(IN4, "{\"type\":\"dense\",\"units\":2,\"inputs\":[\"y\"]}"), AX_ENOTFOUND, "layers[0].inputs[0]", "no layer or input called 'y'"},
+    {L(IN4, "{\"type\":\"dense\",\"units\":2,\"name\":\"stem\"},{\"type\":\"flatten\",\"inputs\":[\"stam\"]}"), AX_ENOTFOUND, "layers[1].inputs[0]", "did you mean 'stem'"},
+    {L(IN4, "{\"type\":\"dense\",\"units\":2,\"inputs\":[\"dense_1\"]}"), AX_ENOTFOUND, "layers[0].inputs[0]", "before this one"},
+    {L(IN4, "{\"type\":\"dense\",\"units\":2,\"inputs\":[3]}"), AX_ETYPE, "layers[0].inputs[0]", "name of a layer"},
+    {L(IN4, "{\"type\":\"dense\",\"units\":2,\"inputs\":\"x\"}"), AX_ETYPE, "layers[0].inputs", "array"},
+    {L(IN4, "{\"type\":\"dense\",\"units\":2,\"inputs\":[\"x\",\"x\"]}"), AX_EINVAL, "layers[0].inputs", "takes 1 to 1"},
+    {L(IN4, "{\"type\":\"add\"}"), AX_EINVAL, "layers[0].inputs", "takes 2 to 64"},
+    {L(IN4, DENSE ",{\"type\":\"add\",\"inputs\":[\"x\",\"dense_1\"]}"), AX_ESHAPE, "layers[1]", "differ"},
+
+    {L(IN4, "{\"type\":\"conv2d\",\"filters\":2,\"kernel_size\":3}"), AX_ESHAPE, "layers[0]", "needs a picture"},
+    {L(PIC, "{\"type\":\"conv2d\",\"filters\":2}"), AX_EINVAL, "layers[0].kernel_size", "from 1 to 4096"},
+    {L(PIC, "{\"type\":\"conv2d\",\"filters\":2,\"kernel_size\":[3]}"), AX_EINVAL, "layers[0].kernel_size", "or two of them"},
+    {L(PIC, "{\"type\":\"conv2d\",\"filters\":2,\"kernel_size\":[3,0]}"), AX_EINVAL, "layers[0].kernel_size", "from 1"},
+    {L(PIC, "{\"type\":\"conv2d\",\"filters\":2,\"kernel_size\":9}"), AX_ESHAPE, "layers[0]", "spans 9"},
+    {L(PIC, "{\"type\":\"conv2d\",\"filters\":2,\"kernel_size\":3,\"strides\":0}"), AX_EINVAL, "layers[0].strides", "from 1"},
+    {L(PIC, "{\"type\":\"conv2d\",\"filters\":2,\"kernel_size\":3,\"padding\":\"full\"}"), AX_EINVAL, "layers[0].padding", "\"same\""},
+    {L(PIC, "{\"type\":\"conv2d\",\"filters\":2,\"kernel_size\":3,\"padding\":[1,2,3]}"), AX_EINVAL, "layers[0].padding", "[top, left, bottom, right]"},
+    {L(PIC, "{\"type\":\"conv2d\",\"filters\":2,\"kernel_size\":3,\"padding\":-1}"), AX_EINVAL, "layers[0].padding", "padding must be"},
+    {L(PIC, "{\"type\":\"conv2d\",\"filters\":2,\"kernel_size\":3,\"groups\":3}"), AX_EINVAL, "layers[0].groups", "divide both"},
+    {L(SEQ, "{\"type\":\"conv1d\",\"filters\":2,\"kernel_size\":[3,5]}"), AX_EINVAL, "layers[0].kernel_size", "a number"},
+    {L(SEQ, "{\"type\":\"conv1d\",\"filters\":2,\"kernel_size\":3,\"padding\":[1,1]}"), AX_EINVAL, "layers[0].padding", "a number"},
+    {L(PIC, "{\"type\":\"conv1d\",\"filters\":2,\"kernel_size\":3}"), AX_ESHAPE, "layers[0]", "needs a sequence"},
+    {L(PIC, "{\"type\":\"max_pool2d\",\"pool_size\":9}"), AX_ESHAPE, "layers[0]", "does not fit"},
+    {L(PIC, "{\"type\":\"max_pool2d\",\"padding\":2}"), AX_ERANGE, "layers[0]", "not smaller than the window"},
+    {L(PIC, "{\"type\":\"max_pool2d\",\"count_include_pad\":true}"), AX_EINVAL, "layers[0].count_include_pad", "unknown field"},
+    {L(PIC, "{\"type\":\"reshape\"}"), AX_EINVAL, "layers[0].target_shape", "array"},
+    {L(PIC, "{\"type\":\"reshape\",\"target_shape\":[0]}"), AX_EINVAL, "layers[0].target_shape[0]", "no elements"},
+    {L(PIC, "{\"type\":\"reshape\",\"target_shape\":[5,-1]}"), AX_ESHAPE, "layers[0]", "cannot reshape"},
+    {L(PIC, "{\"type\":\"reshape\",\"target_shape\":[-1,-1]}"), AX_ESHAPE, "layers[0]", "not a shape"},
+    {L(PIC, "{\"type\":\"permute\",\"dims\":[1,1,2]}"), AX_EINVAL, "layers[0]", "axes once"},
+    {L(PIC, "{\"type\":\"permute\",\"dims\":[1,2]}"), AX_ESHAPE, "layers[0]", "as many \"dims\""},
+    {L(PIC, "{\"type\":\"permute\",\"dims\":[1,2,9]}"), AX_EINVAL, "layers[0].dims[2]", "from 1 to"},
+    {L(IN4, "{\"type\":\"dropout\",\"rate\":1}"), AX_ERANGE, "layers[0].rate", "to 0.999"},
+    {L(IN4, "{\"type\":\"batch_norm\",\"momentum\":2}"), AX_ERANGE, "layers[0].momentum", "from 0 to 1"},
+    {L(IN4, "{\"type\":\"batch_norm\",\"epsilon\":0}"), AX_ERANGE, "layers[0].epsilon", "from"},
+    {L(IN4, "{\"type\":\"layer_norm\",\"axis\":-2}"), AX_ERANGE, "layers[0].axis", "from -1 to -1"},
+    {L(PIC, "{\"type\":\"concat\",\"inputs\":[\"x\",\"x\"],\"axis\":3}"), AX_ERANGE, "layers[0].axis", "to 2"},
+    {L(PIC, "{\"type\":\"upsample2d\",\"size\":5000}"), AX_EINVAL, "layers[0].size", "4096"},
+
+    {"{" IN4 ",\"layers\":[" DENSE "],\"outputs\":[\"dens_1\"]}", AX_ENOTFOUND, "outputs[0]", "did you mean 'dense_1'"},
+    {"{" IN4 ",\"layers\":[" DENSE "],\"outputs\":[]}", AX_EINVAL, "outputs", "1 to 16"},
+    {"{" IN4 ",\"layers\":[" DENSE "],\"outputs\":[1]}", AX_ETYPE, "outputs[0]", "name of a layer"},
+    {"{" IN4 ",\"layers\":[" DENSE "],\"labels\":[\"a\"]}", AX_ESHAPE, "labels", "2 classes"},
+    {"{" IN4 ",\"layers\":[" DENSE "],\"labels\":[\"a\",7]}", AX_ETYPE, "labels[1]", "a string"},
+    {"{" IN4 ",\"layers\":[" DENSE "],\"labels\":\"a\"}", AX_ESHAPE, "labels", "classes"},
+};
+
+static int build(ax_net *n, const char *text, const ax_net_training *training, int64_t batch, ax_err *err)
+{
+    cJSON *spec = ax_json_parse(text, strlen(text), err);
+    int bad = !spec || ax_net_build(n, spec, training, batch, err);
+    cJSON_Delete(spec);
+    return bad ? -1 : 0;
+}
+
+static void test_bad_specs(void **state)
+{
+    (void)state;
+    int wrong = 0;
+    for (size_t i = 0; i < sizeof bad_specs / sizeof *bad_specs; i++) {
+        const struct bad *b = &bad_specs[i];
+        ax_net_training training = {1, NULL};
+        for (int t = 0; t < 2; t++) { /* for inference and for training alike */
+            ax_net n;
+            ax_err err = {0};
+            if (!build(&n, b->spec, t ? &training : NULL, 1, &err))
+                fail_msg("%s was accepted", b->spec);
+            if (err.code != b->code || strcmp(err.at, b->at) || (!strstr(err.msg, b->word) && !strstr(err.hint, b->word))) {
+                print_error("%s\n  code %d at '%s': %s (%s)\n  expected %d at '%s' and '%s'\n", b->spec, err.code,
+                            err.at, err.msg, err.hint, b->code, b->at, b->word);
+                wrong++;
+            }
+            assert_int_equal(n.graph.n_val, 0);
+            assert_null(n.spec);
+        }
+    }
+    assert_int_equal(wrong, 0);
+}
+
+static const char *const good_specs[] = {
+    L(IN4, DENSE),
+    L(IN4, DENSE "," DENSE ",{\"type\":\"dense\",\"units\":3,\"name\":\"dense_3\"}," DENSE),
+    L(IN4, "{\"type\":\"dense\",\"units\":2,\"name\":\"dense_1\"}," DENSE),
+    L(IN4, "{\"type\":\"dense\",\"units\":8,\"activation\":{\"name\":\"elu\",\"alpha\":0.1},\"kernel_regularizer\":{\"l1\":1e-5,\"l2\":0.1},"
+           "\"activity_regularizer\":{\"l1\":1e-5},\"kernel_initializer\":\"he_normal\",\"use_bias\":false},{\"type\":\"dropout\"},"
+           "{\"type\":\"dense\",\"units\":2,\"activation\":\"softmax\"}"),
+    "{\"name\":\"two-heads\"," PIC ",\"layers\":[{\"type\":\"conv2d\",\"filters\":4,\"kernel_size\":[3,1],\"padding\":\"same\",\"name\":\"stem\"},"
+    "{\"type\":\"global_avg_pool2d\"},{\"type\":\"dense\",\"units\":2,\"name\":\"a\",\"activation\":\"sigmoid\"},"
+    "{\"type\":\"global_max_pool2d\",\"inputs\":[\"stem\"]},{\"type\":\"dense\",\"units\":3}],\"outputs\":[\"a\",\"dense_1\"]}",
+    L("\"inputs\":[{\"name\":\"a\",\"shape\":[4],\"scale\":0.00392156862745098,\"mean\":[0.1,0.2,0.3,0.4],\"std\":0.5},{\"name\":\"b\",\"shape\":[4]}]",
+      "{\"type\":\"concat\",\"inputs\":[\"a\",\"b\"]},{\"type\":\"layer_norm\"},{\"type\":\"add\",\"inputs\":[\"a\",\"b\"],\"activation\":\"prelu\"}"),
+    L(PIC, "{\"type\":\"conv2d\",\"filters\":6,\"kernel_size\":3,\"strides\":2,\"padding\":[0,1,2,3],\"groups\":3,\"dilation_rate\":[1,2]},"
+           "{\"type\":\"batch_norm\",\"activation\":\"relu\"},{\"type\":\"depthwise_conv2d\",\"kernel_size\":3,\"depth_multiplier\":2,\"padding\":1},"
+           "{\"type\":\"max_pool2d\",\"padding\":\"same\"},{\"type\":\"upsample2d\"},{\"type\":\"zero_pad2d\",\"padding\":[1,2]},"
+           "{\"type\":\"avg_pool2d\",\"pool_size\":[2,1],\"strides\":1,\"count_include_pad\":true},{\"type\":\"permute\",\"dims\":[3,1,2]},"
+           "{\"type\":\"flatten\"},{\"type\":\"reshape\",\"target_shape\":[-1,1]},{\"type\":\"activity_regularization\",\"l2\":0.1}"),
+    L(SEQ, "{\"type\":\"conv1d\",\"filters\":10,\"kernel_size\":4,\"padding\":\"same\",\"strides\":3,\"groups\":5},{\"type\":\"layer_norm\",\"axis\":-2},"
+           "{\"type\":\"activation\",\"activation\":\"softmax\"},{\"type\":\"multiply\",\"inputs\":[\"conv1d_1\",\"activation_1\"]}"),
+    "{" IN4 ",\"layers\":[{\"type\":\"dense\",\"units\":1,\"activation\":\"sigmoid\"}],\"labels\":[\"no\",\"yes\"]}",
+};
+
+static void same_graphs(const ax_net *a, const ax_net *b)
+{
+    assert_int_equal(a->graph.n_val, b->graph.n_val);
+    assert_int_equal(a->graph.n_node, b->graph.n_node);
+    for (int i = 0; i < a->graph.n_val; i++) {
+        assert_string_equal(a->graph.val[i].name, b->graph.val[i].name);
+        assert_true(ax_shape_equal(&a->graph.val[i].desc.shape, &b->graph.val[i].desc.shape));
+    }
+    for (int i = 0; i < a->graph.n_node; i++) {
+        assert_ptr_equal(a->graph.node[i].op, b->graph.node[i].op);
+        assert_string_equal(a->graph.node[i].name, b->graph.node[i].name);
+    }
+    assert_int_equal(a->n_inits, b->n_inits);
+    assert_int_equal(a->n_layers, b->n_layers);
+    assert_int_equal(a->n_outputs, b->n_outputs);
+}
+
+static void test_round_trip(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof good_specs / sizeof *good_specs; i++)
+        for (int t = 0; t < 2; t++) {
+            ax_net_training training = {1, NULL};
+            ax_net a, b;
+            ax_err err = {0};
+            if (build(&a, good_specs[i], t ? &training : NULL, 2, &err) || build(&b, a.spec, t ? &training : NULL, 2, &err))
+                fail_msg("%s: %s at %s", good_specs[i], err.msg, err.at);
+            assert_string_equal(a.spec, b.spec);
+            same_graphs(&a, &b);
+            for (int l = 0; l < a.n_layers; l++)
+                assert_true(*a.layers[l].name && a.layers[l].params >= 0 && a.layers[l].flops >= 0);
+            ax_net_fini(&a);
+            ax_net_fini(&b);
+        }
+}
+
+static void test_made_up_names(void **state)
+{
+    (void)state;
+    static const char *const want[] = {"dense_1", "dense_2", "dense_3", "dense_4"};
+    ax_net n;
+    ax_err err;
+    assert_int_equal(build(&n, good_specs[1], NULL, 1, &err), 0);
+    for (int i = 0; i < 4; i++)
+        assert_string_equal(n.layers[i].name, want[i]);
+    ax_net_fini(&n);
+    assert_int_equal(build(&n, good_specs[2], NULL, 1, &err), 0);
+    assert_string_equal(n.layers[1].name, "dense_2");
+    ax_net_fini(&n);
+}
+
+static void test_facts_of_layers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *spec;
+        int64_t params, flops;
+        const char *activation;
+    } rows[] = {
+        {L(IN4, DENSE), 4 * 2 + 2, 2 * 4 * 2, ""},
+        {L(IN4, "{\"type\":\"dense\",\"units\":2,\"use_bias\":false,\"activation\":\"relu\"}"), 8, 16 + 2, "relu"},
+        {L(IN4, "{\"type\":\"dense\",\"units\":2,\"activation\":\"prelu\"}"), 10 + 2, 16 + 2, "prelu"},
+        {L(PIC, "{\"type\":\"conv2d\",\"filters\":4,\"kernel_size\":3}"), 4 * 27 + 4, 2 * 4 * 36 * 27, ""},
+        {L(PIC, "{\"type\":\"batch_norm\"}"), 12, 192, ""},
+        {L(PIC, "{\"type\":\"flatten\"}"), 0, 0, ""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        ax_net n;
+        ax_err err;
+        assert_int_equal(build(&n, rows[i].spec, NULL, 3, &err), 0);
+        if (n.layers[0].params != rows[i].params || n.layers[0].flops != rows[i].flops)
+            fail_msg("%s: %lld parameters, %lld flops", rows[i].spec, (long long)n.layers[0].params, (long long)n.layers[0].flops);
+        assert_string_equal(n.layers[0].activation, rows[i].activation);
+        ax_net_fini(&n);
+    }
+}
+
+/* What training adds and inference leaves out. */
+static void test_training_and_inference(void **state)
+{
+    (void)state;
+    const char *spec = L(IN4, "{\"type\":\"dense\",\"units\":8,\"kernel_regularizer\":{\"l2\":0.1},\"name\":\"fc\"},{\"type\":\"batch_norm\",\"name\":\"bn\"},"
+                              "{\"type\":\"dropout\"},{\"type\":\"dense\",\"units\":2,\"activation\":\"softmax\",\"activity_regularizer\":{\"l1\":0.1}}");
+    ax_net n;
+    ax_err err;
+    ax_net_training training = {1, NULL};
+    assert_int_equal(build(&n, spec, NULL, 1, &err), 0);
+    assert_int_equal(n.n_penalties, 0);
+    assert_int_equal(n.n_running, 0);
+    assert_int_equal(n.step, AX_NONE);
+    assert_true(n.logits[0] != n.outputs[0]);
+    for (int i = 0; i < n.graph.n_node; i++)
+        assert_true(n.graph.node[i].op != &ax_op_dropout && n.graph.node[i].op != &ax_op_batch_norm_train);
+    ax_net_fini(&n);
+    assert_int_equal(build(&n, spec, &training, 4, &err), 0);
+    assert_int_equal(n.n_penalties, 2);
+    assert_int_equal(n.n_running, 2);
+    assert_true(n.step >= 0);
+    ax_net_fini(&n);
+    training.freeze = cJSON_Parse("[\"bn\",\"fc\"]");
+    assert_int_equal(build(&n, spec, &training, 4, &err), 0);
+    assert_int_equal(n.n_running, 0);
+    for (int i = 0; i < n.graph.n_val; i++)
+        if (!strncmp(n.graph.val[i].name, "fc/", 3) || !strncmp(n.graph.val[i].name, "bn/", 3))
+            assert_false(n.graph.val[i].trainable);
+    ax_net_fini(&n);
+    cJSON_Delete((cJSON *)(uintptr_t)training.freeze);
+    training.freeze = cJSON_Parse("[\"fc\",\"bm\"]");
+    assert_int_equal(build(&n, spec, &training, 4, &err), -1);
+    assert_string_equal(err.at, "freeze[1]");
+    cJSON_Delete((cJSON *)(uintptr_t)training.freeze);
+}
+
+/* As many layers as are allowed, all to be named, in a moment; one more is refused. */
+static void test_many_layers(void **state)
+{
+    (void)state;
+    for (int count = 4096; count <= 4097; count++) {
+        char *text = malloc((size_t)count * 40 + 200), *p = text;
+        p += sprintf(p, "{%s,\"layers\":[", IN4);
+        for (int i = 0; i < count; i++)
+            p += sprintf(p, "%s{\"type\":\"dense\",\"units\":1}", i ? "," : "");
+        strcpy(p, "]}");
+        ax_net n;
+        ax_err err = {0};
+        clock_t start = clock();
+        int bad = build(&n, text, NULL, 1, &err);
+        assert_true((double)(clock() - start) / CLOCKS_PER_SEC < 5);
+        assert_int_equal(bad, count > 4096 ? -1 : 0);
+        if (!bad) {
+            assert_string_equal(n.layers[4095].name, "dense_4096");
+            ax_net_fini(&n);
+        }
+        free(text);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_bad_specs),
+        cmocka_unit_test(test_round_trip),
+        cmocka_unit_test(test_made_up_names),
+        cmocka_unit_test(test_facts_of_layers),
+        cmocka_unit_test(test_training_and_inference),
+        cmocka_unit_test(test_many_layers),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
