@@ -82,7 +82,7 @@ $(BUILD)/obj/%.$(1).o: %.isa.c
 	@mkdir -p $$(@D)
 	$$(V)$$(CC) $$(STD) $$(WARN) -O3 -g $$(SAN) $$(CPPFLAGS) $$(CFLAGS) \
 	    $$(CONTRACT_$$(notdir $$(patsubst %/,%,$$(dir $$<)))) $$(ISA_$(1)) -fno-lto \
-	    $$(if $$(SAN),-DAX_FEW_TILES) -DAX_ISA=$(1) -c $$< -o $$@
+	    -DAX_ISA=$(1) -c $$< -o $$@
 endef
 $(foreach i,$(ISAS),$(eval $(call isa_rule,$(i))))
 
@@ -104,13 +104,14 @@ $(BUILD)/libapp.a: $(SERVER_O) $(filter-out %/main.o,$(CLI_O))
 	$(V)$(AR) rcs $@ $^
 $(BUILD)/tests/%: tests/%.c $(LIB) $(BUILD)/libapp.a
 	@mkdir -p $(@D)
-	$(V)$(CC) $(STD) $(WARN) $(OPT) $(SAN) $(CPPFLAGS) -I. -Itests -MF $@.d $(CFLAGS) $< $(BUILD)/libapp.a \
-	    $(LIB) $(LDFLAGS) $(LDLIBS_T) $(LDLIBS_SERVER) $(LDLIBS_ENGINE) -o $@
+	$(V)$(CC) $(STD) $(WARN) $(OPT) $(SAN) $(CPPFLAGS) -I. -Itests -MF $@.d $(CFLAGS) $< $(MORE_T) \
+	    $(BUILD)/libapp.a $(LIB) $(LDFLAGS) $(LDLIBS_T) $(LDLIBS_SERVER) $(LDLIBS_ENGINE) -o $@
 # A fuzz target is a test too: replay.c runs it on its seeds. Only `make fuzz` lets it invent input.
 ifeq ($(FLAVOUR),fuzz)
 $(BUILD)/tests/fuzz/%: LDLIBS_T := -fsanitize=fuzzer
 else
-$(BUILD)/tests/fuzz/%: LDLIBS_T = tests/replay.c -DSEEDS='"$(<:.c=.seeds)"' -lcmocka
+$(BUILD)/tests/fuzz/%: MORE_T = tests/replay.c -DSEEDS='"$(<:.c=.seeds)"'
+$(BUILD)/tests/fuzz/%: LDLIBS_T := -lcmocka
 endif
 $(BUILD)/bench/%: bench/%.c $(LIB)
 	@mkdir -p $(@D)

@@ -1,7 +1,8 @@
 /* kernels.c - speed of the matrix and convolution kernels: GFLOP/s, one line a shape.
  *
- * Usage: kernels [word]: only the lines that contain word. AXON_ISA and AXON_THREADS choose. Numbers
- * are medians; run on a quiet machine, pinned (taskset -c 0), with OPENBLAS_CORETYPE unset. */
+ * Usage: kernels [word]: only the lines that contain word. AXON_ISA and AXON_THREADS choose. A pack
+ * line counts packed numbers instead of flops. Numbers are medians of wall time: run on a quiet
+ * machine, pinned (taskset -c 0), with OPENBLAS_CORETYPE unset. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -94,13 +95,76 @@ static void conv_pack_dx(void *p)
     ax_conv2d_pack_dx(&c->g, c->w, c->packed_dx);
 }
 
-#ifdef DW
 static void conv_dw(void *p)
 {
     conv *c = p;
     ax_conv2d_blocked_dw(&c->g, c->x, c->plain, c->dy, c->dw, c->scratch, pool);
 }
-#endif
+
+typedef struct matrices {
+    int64_t m, n, k;
+    float *x, *w, *packed, *bias, *y, *dx, *dw;
+} matrices;
+
+static void dense_forward(void *p)
+{
+    matrices *d = p;
+    ax_epilogue e = {NULL, 1, NULL, NULL};
+    ax_dense(d->m, d->n, d->k, d->x, d->packed, d->bias, &e, d->y, pool);
+}
+
+static void dense_pack(void *p)
+{
+    matrices *d = p;
+    ax_dense_pack(d->n, d->k, d->w, NULL, d->packed);
+}
+
+static void gemm_forward(void *p)
+{
+    matrices *d = p;
+    ax_gemm_pool(0, 1, d->m, d->n, d->k, 1, d->x, d->k, d->w, d->k, 0, d->y, d->n, pool);
+}
+
+static void gemm_whole(void *p)
+{
+    matrices *d = p;
+    ax_gemm(0, 1, d->m, d->n, d->k, 1, d->x, d->k, d->w, d->k, 0, d->y, d->n);
+}
+
+static void gemm_dx(void *p)
+{
+    matrices *d = p;
+    ax_gemm_pool(0, 0, d->m, d->k, d->n, 1, d->y, d->n, d->w, d->k, 0, d->dx, d->k, pool);
+}
+
+static void gemm_dw(void *p)
+{
+    matrices *d = p;
+    ax_gemm_pool(1, 0, d->n, d->k, d->m, 1, d->y, d->n, d->x, d->k, 0, d->dw, d->k, pool);
+}
+
+static void bench_dense(int64_t m, int64_t n, int64_t k)
+{
+    matrices d = {m, n, k, filled(m * k), filled(n * k), filled(ax_dense_packed(n, k)), filled(n),
+                  filled(m * n), filled(m * k), filled(n * k)};
+    const struct {
+        const char *name;
+        void (*fn)(void *);
+    } rows[] = {{"dense", dense_forward},       {"gemm y=x.w' whole", gemm_whole},
+                {"gemm y=x.w'", gemm_forward},  {"gemm dx=dy.w", gemm_dx},
+                {"gemm dw=dy'.x", gemm_dw},     {"dense pack", dense_pack}};
+    char line[128];
+    dense_pack(&d);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        snprintf(line, sizeof line, "%s %lldx%lldx%lld", rows[i].name, (long long)m, (long long)n,
+                 (long long)k);
+        double work = (double)(n * k);
+        measure(line, rows[i].fn == dense_pack ? work : 2.0 * (double)m * work, rows[i].fn, &d);
+    }
+    float *all[] = {d.x, d.w, d.packed, d.bias, d.y, d.dx, d.dw};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        free(all[i]);
+}
 
 static int64_t padded(int64_t c)
 {
@@ -128,9 +192,7 @@ static void bench_conv(int64_t n, int64_t c, int64_t k, int64_t size, int kernel
     b.packed = filled(ax_conv2d_packed(&b.g));
     b.packed_dx = filled(ax_conv2d_packed_dx(&b.g));
     int64_t scratch = most(ax_conv2d_blocked_scratch(&b.g, threads), ax_conv2d_blocked_dx_scratch(&b.g, threads));
-#ifdef DW
     scratch = most(scratch, ax_conv2d_blocked_dw_scratch(&b.g, threads));
-#endif
     b.scratch = filled(scratch);
     ax_conv2d_pack(&b.g, b.w, NULL, b.packed);
     ax_conv2d_pack_dx(&b.g, b.w, b.packed_dx);
@@ -145,13 +207,11 @@ static void bench_conv(int64_t n, int64_t c, int64_t k, int64_t size, int kernel
         snprintf(line, sizeof line, "conv dx %s", name);
         measure(line, flops, conv_dx, &b);
     }
-#ifdef DW
     snprintf(line, sizeof line, "conv dw %s", name);
     measure(line, flops, conv_dw, &b);
-#endif
-    snprintf(line, sizeof line, "pack (Gfloat/s) %s", name);
+    snprintf(line, sizeof line, "conv pack %s", name);
     measure(line, weights, conv_pack, &b);
-    snprintf(line, sizeof line, "pack dx (Gfloat/s) %s", name);
+    snprintf(line, sizeof line, "conv pack dx %s", name);
     measure(line, weights, conv_pack_dx, &b);
     float *all[] = {b.x, b.dx, b.y, b.dy, b.w, b.dw, b.bias, b.packed, b.packed_dx, b.scratch};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
@@ -178,6 +238,12 @@ int main(int argc, char **argv)
     bench_conv(1, 3, 64, 224, 7, 2);
     bench_conv(1, 64, 64, 224, 3, 1);
     bench_conv(1, 512, 512, 28, 3, 1);
+    bench_dense(1, 256, 784);
+    bench_dense(1, 4096, 4096);
+    bench_dense(16, 256, 784);
+    bench_dense(128, 256, 784);
+    bench_dense(128, 10, 128);
+    bench_dense(256, 1024, 1024);
     ax_pool_free(pool);
     return 0;
 }

@@ -58,8 +58,8 @@ static int bar_parts(const ax_train_progress *p, char part[][PART_MAX])
     if (isfinite(p->accuracy))
         snprintf(part[n++], PART_MAX, "  accuracy %.4f", p->accuracy);
     if (isfinite(p->eta_seconds))
-        snprintf(part[n++], PART_MAX, "  %s left", text_seconds(p->eta_seconds, text, sizeof text));
-    snprintf(part[n++], PART_MAX, "  %s samples/s",
+        snprintf(part[n++], PART_MAX, "  %6s left", text_seconds(p->eta_seconds, text, sizeof text));
+    snprintf(part[n++], PART_MAX, "  %5s samples/s",
              text_rate(p->samples_per_second, text, sizeof text));
     return n;
 }

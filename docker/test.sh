@@ -107,6 +107,7 @@ config() {
 # writable volume, its own processes. The network is the machine's, so the port is a free one.
 start_chroot() {
     tree=$(bah mount "$(bah from axond)")
+    echo '127.0.0.1 localhost' >"$tree/etc/hosts" # as every engine does
     mkdir "$work/root" "$work/volume"
     cp -a "$tree/models/." "$work/volume"
     chown 10001:10001 "$work/volume"

@@ -31,10 +31,6 @@ void buf_f32(buf *b, float v); /* shortest text that reads back; v must be finit
 /* s as a JSON string with quotes; bytes that are not UTF-8 become U+FFFD. NULL becomes null. */
 void buf_json(buf *b, const char *s);
 
-/* Bytes of the well-formed UTF-8 sequence at s, 0 when there is none. Reads no byte behind the
- * first one that does not belong. */
-int buf_utf8(const unsigned char *s);
-
 void buf_clear(buf *b);             /* len 0, not failed; keeps the memory                */
 void buf_trim(buf *b, size_t keep); /* as clear, and frees memory above keep     */
 void buf_free(buf *b);

@@ -138,11 +138,11 @@ static void linger(loop *l, int fd)
 
 static void tend_lingering(loop *l, int64_t now)
 {
-    static char sink[64 * 1024]; /* what is read is thrown away: all loops may write here */
+    char sink[16 * 1024]; /* what is read is thrown away */
     for (int i = 0; i < l->n_lingering;) {
         ssize_t n = 1;
-        for (int k = 0; k < 16 && n > 0; k++)
-            n = recv(l->lingering[i], sink, sizeof sink, MSG_DONTWAIT | MSG_TRUNC);
+        for (int k = 0; k < 64 && n > 0; k++)
+            n = recv(l->lingering[i], sink, sizeof sink, MSG_DONTWAIT);
         int over = !n || (n < 0 && errno != EAGAIN && errno != EINTR) ||
                    now - l->linger_since[i] > LINGER_NS;
         if (!over) {

@@ -163,14 +163,13 @@ const char *wire_string(cursor *c)
             return NULL;
         }
         if (x != '\\') {
-            int n = buf_utf8((const unsigned char *)c->p);
-            if (!n) {
+            const char *from = c->p;
+            if (ax_utf8_next(&c->p, close) < 0) {
                 wire_fail(c, "parse_error", "a string is not UTF-8");
                 return NULL;
             }
-            memcpy(to, c->p, (size_t)n);
-            to += n;
-            c->p += n;
+            memcpy(to, from, (size_t)(c->p - from));
+            to += c->p - from;
             continue;
         }
         c->p++;
@@ -194,7 +193,7 @@ int wire_skip(cursor *c)
         char x = *c->p;
         if (x == '"') {
             for (c->p++; c->p < c->end && *c->p != '"'; c->p++)
-                c->p += *c->p == '\\';
+                c->p += *c->p == '\\' && c->p + 1 < c->end;
             if (c->p >= c->end)
                 return -1;
         } else if (x == '[' || x == '{') {

@@ -91,12 +91,29 @@ void ax_conv2d_naive_dw(const ax_conv2d *g, const float *x, const float *dy, flo
                         (float)naive_dw(g, x, dy, k, k / kg * cg + c, ky, kx);
 }
 
+/* The copies of the input with its padding must stay reasonable: a dilation or padding of millions
+ * is legal, and cheap for the PLAIN kernels. In double, because nothing bounds the products. */
+static int modest(const ax_conv2d *g)
+{
+    double rows = (double)(g->kh - 1) * g->dh + (256.0 / (double)(g->ow + 1) + 1) * g->sh;
+    double cols = (double)(g->ow - 1) * g->sw + (double)(g->kw - 1) * g->dw + 1;
+    return rows * cols * (double)(g->c + AX_BLOCK) < 1 << 26 && (double)g->kh * g->kw < 1 << 16;
+}
+
+/* Groups of whole channel blocks are convolutions side by side. */
+static int groups_ok(const ax_conv2d *g)
+{
+    return g->groups == 1 || (g->c / g->groups % AX_BLOCK == 0 && g->k / g->groups % AX_BLOCK == 0);
+}
+
 int ax_conv2d_blocked_ok(const ax_conv2d *g)
 {
-    return g->groups == 1;
+    return groups_ok(g) && modest(g);
 }
 
 int ax_conv2d_blocked_dx_ok(const ax_conv2d *g)
 {
-    return g->groups == 1;
+    double rows = 2.0 * g->kh * g->dh / g->sh + 2, cols = (double)g->w + 2.0 * g->kw * g->dw + 2;
+    return groups_ok(g) && modest(g) && (int64_t)g->sh * g->sw <= 64 &&
+           rows * cols * (double)(g->k + AX_BLOCK) < 1 << 26;
 }

@@ -1,13 +1,14 @@
 /* conv.h - 2-d convolution: forward, gradient of the input, gradient of the weights.
  *
- * Two families. The BLOCKED one (groups == 1) is a direct convolution in NCHW16c whose tile keeps
+ * Two families. The BLOCKED one (one group, or groups of whole channel blocks) is a direct convolution in NCHW16c whose tile keeps
  * weights as vectors and activations as broadcasts; it serves inference and training. The PLAIN one
  * (NCHW) is a tiled im2col around OpenBLAS and runs every geometry, groups included. Depthwise has
  * its own loops. A 1-d convolution is a 2-d one of height 1.
  *
- * Promises of all: each output element is one accumulation in a fixed order (input-channel block,
- * ky, kx, channel), started from the bias; so bits depend neither on n, nor on batch mates, nor on
- * threads. Sums over the batch (dW) are made in fixed slices and added in slice order.
+ * Promises of all: bits depend neither on n (dW apart), nor on batch mates, nor on threads. BLOCKED:
+ * each output element is one accumulation from the bias in the order input-channel block, ky, kx,
+ * channel, whether x is BLOCKED or PLAIN. PLAIN: the order is OpenBLAS's, over tiles fixed by the
+ * geometry. Sums over the batch (dW) are made in fixed slices and added in slice order.
  * No function allocates or fails: scratch comes from the caller, sizes from the *_scratch functions
  * (floats; they depend on the geometry and on ax_pool_size(pool) only). Pointers are 64-byte aligned
  * unless they are PLAIN tensors or weights. Thread-safe. */
@@ -27,7 +28,7 @@ typedef struct ax_conv2d {
     int groups;
 } ax_conv2d;
 
-/* ---- BLOCKED, groups == 1 ---- */
+/* ---- BLOCKED ---- */
 
 /* Can the blocked forward / input gradient / weight gradient run this geometry? */
 int ax_conv2d_blocked_ok(const ax_conv2d *g);

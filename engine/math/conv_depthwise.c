@@ -42,6 +42,13 @@ static int64_t tap_floats(const job *j)
     return round16(2 * j->taps);
 }
 
+int ax_conv2d_depthwise(const ax_conv2d *g)
+{
+    double rows = (double)g->oh * g->sh + (double)g->kh * g->dh * 2 + (double)g->h;
+    double cols = (double)g->ow * g->sw + (double)g->kw * g->dw * 2 + (double)g->w;
+    return g->groups > 1 && g->c == g->groups && rows * cols < 1 << 24;
+}
+
 static void plan(job *j, const ax_conv2d *g)
 {
     *j = (job){.g = g, .kernels = ax_depthwise_kernels_get(), .vec = ax_vec_kernels_get()};

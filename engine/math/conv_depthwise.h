@@ -6,11 +6,8 @@
 #include "math/conv.h"
 #include "math/isa_table.h"
 
-static inline int ax_conv2d_depthwise(const ax_conv2d *g)
-{
-    return g->groups > 1 && g->c == g->groups;
-}
-
+/* Is it one, and of a size whose padded planes may be copied? */
+int ax_conv2d_depthwise(const ax_conv2d *g);
 int64_t ax_conv2d_depthwise_scratch(const ax_conv2d *g, int threads);
 void ax_conv2d_depthwise_forward(const ax_conv2d *g, const float *x, const float *w,
                                  const float *bias, const ax_epilogue *e, float *y, float *scratch,

@@ -12,7 +12,7 @@
 
 enum {
     INPUT_FLOATS = 96 * 1024, /* of a job's input: leaves room in L2 for a panel's weights   */
-    CHUNK_FLOATS = 9 * 1024,  /* of the weights that stay in L1 while a job's rows go by     */
+    CHUNK_FLOATS = 36 * 1024, /* of the weights that stay in L2 while a job's rows go by     */
     AHEAD = 4096,             /* prefetch distance while the weights are read the first time */
     SMALL = 1 << 17,          /* multiply-adds not worth waking another thread for           */
     HEAVY = 1 << 15,          /* weights, beyond which jobs should be few                    */
@@ -24,7 +24,9 @@ typedef struct job {
     const ax_conv_kernels *kernels;
     int pointwise; /* the map is one long row, cut into rows of our own */
     int direct;    /* no tap leaves the source: no copy                 */
-    int64_t tap_count, per_job, jobs_per_image;
+    int64_t tap_count, jobs_per_image;
+    int64_t per_job;        /* rows of a job                                */
+    int64_t cols, col_jobs; /* columns of a job, jobs side by side in a row */
     int64_t *tap;
     float *cut;
     int64_t cut_floats;
@@ -54,12 +56,24 @@ static int64_t pixel_floats(const ax_conv_pass *p)
 
 static int64_t window_cols(const job *j)
 {
-    return (j->p.cols - 1) * j->p.sw + j->high.x - j->low.x + 1;
+    return (j->cols - 1) * j->p.sw + j->high.x - j->low.x + 1;
 }
 
 static int64_t window_rows(const job *j, int64_t rows)
 {
     return (rows - 1) * j->p.sh + j->high.y - j->low.y + 1;
+}
+
+/* A row is cut when its input alone is too much (long sequences), or when rows are fewer than
+ * threads. */
+static void set_columns(job *j, int64_t parts)
+{
+    const ax_conv_pass *p = &j->p;
+    int64_t pixels = INPUT_FLOATS / max64(window_rows(j, 1) * pixel_floats(p), 1);
+    int64_t fit = max64((pixels - (j->high.x - j->low.x)) / p->sw, POINTWISE);
+    int64_t jobs = max64(ceil_div(p->cols, fit), min64(parts, ceil_div(p->cols, POINTWISE / 2)));
+    j->cols = ceil_div(p->cols, jobs);
+    j->col_jobs = ceil_div(p->cols, j->cols);
 }
 
 /* Everything that follows from the geometry; `rows` of a job as the input budget wants them. */
@@ -80,14 +94,15 @@ static void plan(job *j, const ax_conv_pass *pass, int threads)
     j->tap_count = p->taps * (p->plain ? p->c : 1);
     j->pointwise = p->taps == 1 && j->direct && p->sh == 1 && p->sw == 1 && p->rows == p->h &&
                    p->cols == p->w && p->y_row == p->cols * p->y_step;
-    if (j->pointwise) {
+    if (j->pointwise) { /* a row of our own is never cut again */
         int64_t pixels = p->rows * p->cols, lines = ceil_div(pixels, POINTWISE);
         if (p->n < threads)
-            lines = min64(ceil_div(lines, threads) * threads, pixels);
+            lines = min64(ceil_div(lines, threads) * threads, ceil_div(pixels, POINTWISE / 4));
         p->cols = ceil_div(pixels, lines);
         p->rows = ceil_div(pixels, p->cols);
         p->y_row = p->cols * p->y_step;
     }
+    set_columns(j, p->n * p->rows < threads ? threads : 1);
     int64_t line = window_cols(j) * pixel_floats(p);
     int64_t fit = (INPUT_FLOATS / max64(line, 1) - (j->high.y - j->low.y + 1)) / p->sh + 1;
     j->per_job = min64(max64(fit, 1), p->rows);
@@ -149,7 +164,8 @@ void ax_conv_cut(const float *x, int plain, int64_t h, int64_t w, int64_t blocks
         }
 }
 
-/* The rows of one job for one panel, in chunks of weights that fit L1. */
+/* The rows of one job for one panel, in chunks of weights that fit L2; the last row may be shorter
+ * than s->pixels. */
 static void run_panel(const job *j, ax_conv_stretch *s, const float *in, int64_t in_row,
                       int64_t rows, int64_t last_cols, int wide, int64_t y_at)
 {
@@ -160,6 +176,7 @@ static void run_panel(const job *j, ax_conv_stretch *s, const float *in, int64_t
     void (*kernel)(const ax_conv_stretch *) =
         p->plain ? j->kernels->plain[wide] : j->kernels->blocked[wide];
     const float *start = s->start;
+    int64_t cols = s->pixels;
     for (int64_t b = 0; b < blocks; b += chunk) {
         int end = b + chunk >= blocks;
         s->blocks = end ? blocks - b : chunk;
@@ -167,7 +184,7 @@ static void run_panel(const job *j, ax_conv_stretch *s, const float *in, int64_t
         s->start = b ? NULL : start;
         s->relu = end && e && e->relu;
         for (int64_t r = 0; r < rows; r++) {
-            s->pixels = r + 1 < rows ? p->cols : last_cols;
+            s->pixels = r + 1 < rows ? cols : last_cols;
             s->in = in + r * in_row + b * s->in_block;
             s->out = p->y + y_at + r * p->y_row;
             s->residual = end && e && e->residual ? e->residual + y_at + r * p->y_row : NULL;
@@ -185,27 +202,30 @@ static void run_job(void *ctx, int i, int worker)
 {
     const job *j = ctx;
     const ax_conv_pass *p = &j->p;
-    int64_t image = i / j->jobs_per_image, r0 = i % j->jobs_per_image * j->per_job;
-    int64_t rows = min64(j->per_job, p->rows - r0), lane = p->plain ? 1 : AX_BLOCK;
+    int64_t image = i / j->jobs_per_image, part = i % j->jobs_per_image;
+    int64_t r0 = part / j->col_jobs * j->per_job, c0 = part % j->col_jobs * j->cols;
+    int64_t rows = min64(j->per_job, p->rows - r0), cols = min64(j->cols, p->cols - c0);
+    int64_t lane = p->plain ? 1 : AX_BLOCK;
     int64_t line = j->direct ? p->w : window_cols(j), blocks = p->plain ? p->c : ax_conv_blocks(p->c);
-    const float *in = p->x + image * p->h * p->w * pixel_floats(p);
+    const float *in = p->x + image * p->x_image;
     ax_conv_stretch s = {.tap = j->tap, .taps = j->tap_count, .in_step = p->sw * lane,
                          .out_step = p->y_step, .out_block = p->y_block};
     if (j->pointwise)
         line = p->cols;
     if (j->direct) {
-        in += r0 * p->sh * line * lane;
+        in += (r0 * p->sh * line + c0 * p->sw) * lane;
         s.in_block = p->h * p->w * lane;
     } else {
         float *to = j->cut + worker * j->cut_floats;
-        ax_conv_window win = {r0 * p->sh + j->low.y, window_rows(j, j->per_job), j->low.x, line};
+        ax_conv_window win = {r0 * p->sh + j->low.y, window_rows(j, j->per_job),
+                              c0 * p->sw + j->low.x, line};
         ax_conv_cut(in, p->plain, p->h, p->w, blocks, &win, to);
         in = to;
         s.in_block = win.rows * line * lane;
     }
-    int64_t last_cols = p->cols;
+    int64_t last_cols = cols;
     if (j->pointwise)
-        last_cols = min64(p->cols, p->h * p->w - (r0 + rows - 1) * p->cols);
+        last_cols = min64(cols, p->h * p->w - (r0 + rows - 1) * p->cols);
     const float *w = p->packed;
     for (int64_t k = 0; k < p->k; k += 2 * AX_BLOCK) {
         int wide = p->k - k > AX_BLOCK;
@@ -214,8 +234,9 @@ static void run_job(void *ctx, int i, int worker)
             memcpy(start, p->bias + k, (size_t)min64(p->k - k, 2 * AX_BLOCK) * sizeof *start);
         s.start = start;
         s.w = w;
+        s.pixels = cols;
         run_panel(j, &s, in, p->sh * line * lane, rows, last_cols, wide,
-                  image * p->y_image + k / AX_BLOCK * p->y_block + r0 * p->y_row);
+                  image * p->y_image + k / AX_BLOCK * p->y_block + r0 * p->y_row + c0 * p->y_step);
         w += p->taps * p->c * (wide ? 32 : 16);
     }
 }
@@ -234,8 +255,9 @@ void ax_conv_pass_run(const ax_conv_pass *p, float *scratch, ax_pool *pool)
     else if (threads > 1) /* a few jobs a thread, but not when each reads many weights */
         j.per_job = min64(j.per_job, ceil_div(p->n * j.p.rows,
                                               weights > HEAVY ? threads : 4 * threads));
-    j.jobs_per_image = ceil_div(j.p.rows, j.per_job);
-    j.per_job = ceil_div(j.p.rows, j.jobs_per_image);
+    int64_t row_jobs = ceil_div(j.p.rows, j.per_job);
+    j.per_job = ceil_div(j.p.rows, row_jobs);
+    j.jobs_per_image = row_jobs * j.col_jobs;
     j.tap = (int64_t *)(void *)scratch;
     j.cut = scratch + ((2 * j.tap_count + 15) & ~(int64_t)15);
     fill_taps(&j);

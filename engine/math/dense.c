@@ -90,7 +90,7 @@ static void run_edge(const job *j, ax_dense_panel *p, int64_t width, const float
         }
         ax_dense_panel q = *p;
         q.m = rows;
-        q.x = p->x + i * p->x_row;
+        q.x = p->x + i * p->x_step;
         q.residual = p->residual ? residual : NULL;
         q.y = tile;
         q.y_row = PANEL;
@@ -115,7 +115,7 @@ static void run_job(void *ctx, int i, int worker)
         float start[PANEL] = {0};
         if (j->bias)
             memcpy(start, j->bias + column, (size_t)columns * sizeof *start);
-        ax_dense_panel p = {.m = rows, .x = j->x + m0 * j->k, .x_row = j->k,
+        ax_dense_panel p = {.m = rows, .x = j->x + m0 * j->k, .x_step = j->k,
                             .w = j->packed + column * j->k, .y = j->y + y_at, .y_row = j->n,
                             .residual = residual ? residual + y_at : NULL};
         if (columns == width)

@@ -1,4 +1,4 @@
-/* dense_kernel.isa.c - the inner loops of the dense layer; see dense_kernel.h.
+/* dense_kernel.isa.c - the inner loops of dense layers and matrix products; see dense_kernel.h.
  *
  * As in the convolution, a tile of rows x nv vectors lives in registers and all heights come from
  * one function, so a row's bits do not depend on the rows around it. A single row takes a wider
@@ -6,20 +6,22 @@
 #include "math/dense_kernel.h"
 #include "math/simd.h"
 
-AX_INLINE void tile(const ax_dense_panel *p, int64_t at, int width, int col, int rows, int nv)
+AX_INLINE void tile(const ax_dense_panel *p, int transposed, int64_t at, int width, int col, int rows,
+                    int nv)
 {
     vf acc[12][16];
-    int64_t y_row = p->y_row, x_row = p->x_row, y_at = at * y_row + col;
+    int64_t y_row = p->y_row, y_at = at * y_row + col;
+    int64_t row = transposed ? 1 : p->x_step, step = transposed ? p->x_step : 1;
     float *y = p->y + y_at;
     AX_UNROLL for (int i = 0; i < rows; i++)
         AX_UNROLL for (int j = 0; j < nv; j++)
             acc[i][j] = vf_load(p->start ? p->start + col + j * AX_VL : y + i * y_row + j * AX_VL);
-    const float *x = p->x + at * x_row, *w = p->w + col;
-    for (int64_t q = 0; q < p->k; q++, w += width) {
+    const float *x = p->x + at * row, *w = p->w + col;
+    for (int64_t q = 0; q < p->k; q++, w += width, x += step) {
         vf wv[16];
         AX_UNROLL for (int j = 0; j < nv; j++) wv[j] = vf_load(w + j * AX_VL);
         AX_UNROLL for (int i = 0; i < rows; i++)
-            AX_UNROLL for (int j = 0; j < nv; j++) acc[i][j] += x[i * x_row + q] * wv[j];
+            AX_UNROLL for (int j = 0; j < nv; j++) acc[i][j] += x[i * row] * wv[j];
     }
     if (p->residual) {
         const float *r = p->residual + y_at;
@@ -35,14 +37,15 @@ AX_INLINE void tile(const ax_dense_panel *p, int64_t at, int width, int col, int
 }
 
 // clang-format off
-#define CASE(r) case r: if (r <= max) tile(p, at, width, col, r, nv); break;
+#define CASE(r) case r: if (r <= max) tile(p, transposed, at, width, col, r, nv); break;
 // clang-format on
 
-AX_INLINE void sweep(const ax_dense_panel *p, int width, int max, int nv, int nv_single)
+AX_INLINE void sweep(const ax_dense_panel *p, int transposed, int width, int max, int nv,
+                     int nv_single)
 {
     if (p->m == 1) {
         for (int col = 0; col < width; col += nv_single * AX_VL)
-            tile(p, 0, width, col, 1, nv_single);
+            tile(p, transposed, 0, width, col, 1, nv_single);
         return;
     }
     int64_t tiles = (p->m + max - 1) / max;
@@ -62,7 +65,11 @@ AX_INLINE void sweep(const ax_dense_panel *p, int width, int max, int nv, int nv
 #define PANEL(width, max, nv, nv_single)                                                           \
     static void panel_##width(const ax_dense_panel *p)                                             \
     {                                                                                              \
-        sweep(p, width, max, nv, nv_single);                                                       \
+        sweep(p, 0, width, max, nv, nv_single);                                                    \
+    }                                                                                              \
+    static void transposed_##width(const ax_dense_panel *p)                                        \
+    {                                                                                              \
+        sweep(p, 1, width, max, nv, nv_single);                                                    \
     }
 
 #ifdef AX_FEW_TILES /* sanitizers: instrumented tiles take minutes to compile */
@@ -92,4 +99,7 @@ PANEL(48, 6, 2, 6)
 PANEL(64, 6, 2, 8)
 #endif
 
-const ax_dense_kernels AX_TABLE(ax_dense_kernels) = {{panel_16, panel_32, panel_48, panel_64}};
+const ax_dense_kernels AX_TABLE(ax_dense_kernels) = {
+    {panel_16, panel_32, panel_48, panel_64},
+    {transposed_16, transposed_32, transposed_48, transposed_64},
+};

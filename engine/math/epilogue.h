@@ -12,7 +12,7 @@
 
 typedef struct ax_epilogue {
     const float *residual; /* same layout and shape as y, or NULL */
-    int relu;              /* max(0,.) done in registers, NaN kept */
+    int relu;              /* max(0,.) done in registers, NaN and -0 kept */
     /* any other element-wise activation, called on stored stretches (x == y); NULL: none */
     void (*act)(const void *ctx, const float *x, float *y, size_t n);
     const void *ctx;

@@ -24,7 +24,7 @@ void ax_vec_mul(int64_t n, const float *a, const float *b, float *y, ax_pool *po
 void ax_vec_scale(int64_t n, float alpha, const float *x, float *y, ax_pool *pool);
 /* y = y + alpha * x */
 void ax_vec_axpy(int64_t n, float alpha, const float *x, float *y, ax_pool *pool);
-/* y = max(0, x), NaN kept: the same bits as ax_epilogue.relu */
+/* y = max(0, x), NaN and -0 kept: the same bits as ax_epilogue.relu */
 void ax_vec_relu(int64_t n, const float *x, float *y, ax_pool *pool);
 /* dx = dy where x > 0, 0 where x <= 0, NaN where x is NaN; x may be relu's input or its output */
 void ax_vec_relu_backward(int64_t n, const float *x, const float *dy, float *dx, ax_pool *pool);

@@ -39,10 +39,10 @@ AX_INLINE void vf_store(float *p, vf v)
     *(vfu *)p = v;
 }
 
-/* max(0, v): NaN stays, -0 becomes 0 */
+/* max(0, v): NaN and -0 stay as they are */
 AX_INLINE vf vf_relu(vf v)
 {
-    return (vf)((vi)v & ~(v <= (vf){0}));
+    return (vf)((vi)v & ~(v < (vf){0}));
 }
 
 #endif

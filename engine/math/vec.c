@@ -1,34 +1,28 @@
 /* vec.c - element-wise passes over a pool; see kernels.h. */
 #include "math/kernels.h"
+
+#include "base/range.h"
 #include "math/vec_kernel.h"
 
 enum { GRAIN = 1 << 14 };
 
 typedef struct job {
     ax_vec_fn *fn;
-    int64_t n, grain;
     float alpha;
     const float *a, *b;
     float *y;
 } job;
 
-static void run_grain(void *ctx, int i, int worker)
+static void run_grain(void *ctx, int64_t from, int64_t to)
 {
     const job *j = ctx;
-    (void)worker;
-    int64_t at = i * j->grain, n = j->n - at < j->grain ? j->n - at : j->grain;
-    j->fn(n, j->alpha, j->a ? j->a + at : NULL, j->b ? j->b + at : NULL, j->y + at);
+    j->fn(to - from, j->alpha, j->a ? j->a + from : NULL, j->b ? j->b + from : NULL, j->y + from);
 }
 
 static void run(ax_vec_fn *fn, int64_t n, float alpha, const float *a, const float *b, float *y,
                 ax_pool *pool)
 {
-    if (n <= 0)
-        return;
-    job j = {fn, n, GRAIN, alpha, a, b, y};
-    while (n / j.grain > 1 << 20)
-        j.grain *= 2;
-    ax_pool_run(pool, (int)((n + j.grain - 1) / j.grain), run_grain, &j);
+    ax_range(pool, n, GRAIN, run_grain, &(job){fn, alpha, a, b, y});
 }
 
 void ax_vec_fill(int64_t n, float v, float *y, ax_pool *pool)

@@ -8,23 +8,37 @@
 #define POST_HEAD "POST /predict HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n"
 #define POST      POST_HEAD "Content-Length: 22\r\n\r\n" BODY
 
-static const char *const flags[] = {"--default-model",
-                                    "tiny",
-                                    "--max-body",
-                                    "100000",
-                                    "--header-timeout-s",
-                                    "1",
-                                    "--body-timeout-s",
-                                    "1",
-                                    "--idle-timeout-s",
-                                    "2",
-                                    "--max-connections",
-                                    "1100",
-                                    "--cors-origin",
-                                    "https://page.example",
-                                    "--drain-timeout-s",
-                                    "20",
-                                    NULL};
+#define COMMON                                                                                     \
+    "--default-model", "tiny", "--max-body", "100000", "--max-connections", "1100",                \
+        "--cors-origin", "https://page.example", "--drain-timeout-s", "30"
+
+static const char *const patient_flags[] = {COMMON, "--header-timeout-s", "60", NULL};
+static const char *const hasty_flags[] = {COMMON, "--header-timeout-s", "1", "--body-timeout-s",
+                                          "1",    "--idle-timeout-s",   "2", NULL};
+
+/* The server of the next test: one with clocks that nobody meets, or one with short ones. */
+static int run_with(const char *const *flags)
+{
+    static const char *const *now;
+    if (the.pid && now == flags)
+        return 0;
+    if (the.pid && stop())
+        return -1;
+    start(now = flags);
+    return 0;
+}
+
+static int patient(void **state)
+{
+    (void)state;
+    return run_with(patient_flags);
+}
+
+static int hasty(void **state)
+{
+    (void)state;
+    return run_with(hasty_flags);
+}
 
 static int setup(void **state)
 {
@@ -37,7 +51,6 @@ static int setup(void **state)
     write_tiny(path, 1);
     snprintf(path, sizeof path, "%s/slow.safetensors", the.models);
     write_slow(path);
-    start(flags);
     return 0;
 }
 
@@ -47,14 +60,6 @@ static int teardown(void **state)
     int code = the.pid ? stop() : 0;
     folder_remove();
     return code;
-}
-
-static int again(void **state)
-{
-    (void)state;
-    if (!the.pid)
-        start(flags);
-    return 0;
 }
 
 static void keeps_alive(void **state)
@@ -456,20 +461,20 @@ static void drains(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(keeps_alive),
-        cmocka_unit_test(answers_a_pipeline),
-        cmocka_unit_test(takes_bodies_in_pieces),
-        cmocka_unit_test(speaks_http),
-        cmocka_unit_test(cuts_slow_clients),
-        cmocka_unit_test(cuts_dripping_clients),
-        cmocka_unit_test(closes_idle_connections),
-        cmocka_unit_test(refuses_while_the_client_sends),
-        cmocka_unit_test(never_stalls),
-        cmocka_unit_test(refuses_too_many_connections),
-        cmocka_unit_test(forgets_vanished_clients),
-        cmocka_unit_test(stays_responsive),
-        cmocka_unit_test(keeps_deadlines),
-        cmocka_unit_test_setup(drains, again),
+        cmocka_unit_test_setup(keeps_alive, patient),
+        cmocka_unit_test_setup(answers_a_pipeline, patient),
+        cmocka_unit_test_setup(takes_bodies_in_pieces, patient),
+        cmocka_unit_test_setup(speaks_http, patient),
+        cmocka_unit_test_setup(cuts_slow_clients, hasty),
+        cmocka_unit_test_setup(cuts_dripping_clients, hasty),
+        cmocka_unit_test_setup(closes_idle_connections, hasty),
+        cmocka_unit_test_setup(refuses_while_the_client_sends, patient),
+        cmocka_unit_test_setup(never_stalls, patient),
+        cmocka_unit_test_setup(refuses_too_many_connections, patient),
+        cmocka_unit_test_setup(forgets_vanished_clients, patient),
+        cmocka_unit_test_setup(stays_responsive, patient),
+        cmocka_unit_test_setup(keeps_deadlines, patient),
+        cmocka_unit_test_setup(drains, patient),
     };
     curl_global_init(CURL_GLOBAL_ALL);
     signal(SIGPIPE, SIG_IGN);

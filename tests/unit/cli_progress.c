@@ -44,8 +44,8 @@ static void bar_drops_the_least_important(void **state)
         const char *line;
     } cases[] = {
         {120, "epoch  3/20 [====================>                   ]  50%  loss 0.3123  accuracy "
-              "0.8876  1m23s left  12.3k samples/s"},
-        {79, "epoch  3/20 [=========>        ]  50%  loss 0.3123  accuracy 0.8876  1m23s left"},
+              "0.8876   1m23s left  12.3k samples/s"},
+        {79, "epoch  3/20 [========>        ]  50%  loss 0.3123  accuracy 0.8876   1m23s left"},
         {60, "epoch  3/20 [=====>     ]  50%  loss 0.3123  accuracy 0.8876"},
         {40, "epoch  3/20 [==========>          ]  50%"},
         {20, "epoch  3/20   50%"},

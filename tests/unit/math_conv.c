@@ -34,8 +34,13 @@ static const shape shapes[] = {
     {1,  3, 33, 35, 16, 11,11, 4, 4, 1, 1, 2, 2, 1, 1, 1},
     {1,  2, 40, 40,  5,  3, 3, 5, 4, 1, 1, 0, 0, 0, 0, 1},
     {1, 64, 30, 30, 40,  3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
+    {1, 16,  1,7000,  3,  1, 3, 1, 1, 1, 2, 0, 4, 0, 0, 1},
+    {2,  3,  1, 100, 17,  1, 4, 1, 2, 1, 1, 0, 1, 0, 2, 1},
     {9, 20,  7,  7, 40,  3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
     {20, 2, 12, 12, 33,  3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
+    {2, 32,  7,  8, 64,  3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 2},
+    {2, 48,  9,  8, 48,  3, 2, 2, 2, 1, 1, 1, 0, 1, 1, 3},
+    {1, 32,  6,  6, 64,  1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 2},
     {2,  8,  9,  9, 12,  3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 2},
     {2, 12,  7,  8,  9,  3, 2, 2, 1, 1, 2, 1, 0, 0, 2, 3},
     {2, 17,  7,  9, 17,  3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 17},
@@ -52,6 +57,11 @@ static ax_conv2d geometry(const shape *s)
     g.oh = (g.h + g.pt + g.pb - (int64_t)(g.kh - 1) * g.dh - 1) / g.sh + 1;
     g.ow = (g.w + g.pl + g.pr - (int64_t)(g.kw - 1) * g.dw - 1) / g.sw + 1;
     return g;
+}
+
+static int takes_blocked(const shape *s)
+{
+    return s->groups == 1 || (s->c / s->groups % AX_BLOCK == 0 && s->k / s->groups % AX_BLOCK == 0);
 }
 
 /* One geometry with its data, and what the twins say. */
@@ -139,7 +149,7 @@ static float *pack(const bench *b, const float *scale)
 static void blocked_forward(void)
 {
     for (int i = 0; i < SHAPES; i++) {
-        if (shapes[i].groups > 1)
+        if (!takes_blocked(&shapes[i]))
             continue;
         bench b;
         setup(&b, &shapes[i]);
@@ -175,7 +185,7 @@ static void halve(const void *ctx, const float *x, float *y, size_t n)
 static void blocked_epilogue(void)
 {
     for (int i = 0; i < SHAPES; i++) {
-        if (shapes[i].groups > 1)
+        if (!takes_blocked(&shapes[i]))
             continue;
         bench b;
         setup(&b, &shapes[i]);
@@ -282,7 +292,8 @@ static void blocked_dx(void)
     for (int i = 0; i < SHAPES; i++) {
         bench b;
         setup(&b, &shapes[i]);
-        if (!ax_conv2d_blocked_dx_ok(&b.g)) {
+        assert_int_equal(ax_conv2d_blocked_dx_ok(&b.g), takes_blocked(&shapes[i]));
+        if (!takes_blocked(&shapes[i])) {
             teardown(&b);
             continue;
         }
@@ -327,7 +338,7 @@ static float *weight_gradient(const bench *b, int x_plain, ax_pool *pool)
 static void blocked_dw(void)
 {
     for (int i = 0; i < SHAPES; i++) {
-        if (shapes[i].groups > 1)
+        if (!takes_blocked(&shapes[i]))
             continue;
         bench b;
         setup(&b, &shapes[i]);
@@ -415,6 +426,35 @@ static void plain(void)
     }
 }
 
+/* Dilations and paddings of a million are legal; the kernels that copy padded planes decline them,
+ * and those that do not take little memory. */
+static void test_far_taps(void **state)
+{
+    (void)state;
+    for (int groups = 1; groups <= 4; groups += 3) {
+        int far = 1 << 20;
+        shape s = {1, 4, 2, 3, 4, 3, 3, 1, 1, far, far, far, far, far, far, groups};
+        bench b;
+        setup(&b, &s);
+        assert_int_equal(b.g.ow, 3);
+        assert_false(ax_conv2d_blocked_ok(&b.g));
+        assert_false(ax_conv2d_blocked_dx_ok(&b.g));
+        assert_true(ax_conv2d_plain_scratch(&b.g, 2) < 1 << 20);
+        float *out[4];
+        run_plain(&b, out, pools[2]);
+        check_near(out[0], b.y, b.y_sum, b.ny, y_steps(&b.g), b.name);
+        check_near(out[2], b.dx, b.dx_sum, b.nx, 3 + 36, b.name);
+        check_near(out[3], b.dw, b.dw_sum, b.nw, 3 + 6, b.name);
+        for (int i = 0; i < 4; i++)
+            drop(out[i]);
+        teardown(&b);
+    }
+    shape strided = {1, 4, 9, 9, 4, 1, 1, 9, 9, 1, 1, 0, 0, 0, 0, 1};
+    ax_conv2d g = geometry(&strided);
+    assert_true(ax_conv2d_blocked_ok(&g));
+    assert_false(ax_conv2d_blocked_dx_ok(&g)); /* 81 passes */
+}
+
 #define EACH_ISA(name)                                                                             \
     static void test_##name(void **state)                                                          \
     {                                                                                              \
@@ -435,7 +475,7 @@ int main(void)
         cmocka_unit_test(test_blocked_forward), cmocka_unit_test(test_blocked_epilogue),
         cmocka_unit_test(test_blocked_place),   cmocka_unit_test(test_blocked_nonfinite),
         cmocka_unit_test(test_blocked_dx),      cmocka_unit_test(test_blocked_dw),
-        cmocka_unit_test(test_plain),
+        cmocka_unit_test(test_plain),           cmocka_unit_test(test_far_taps),
     };
     return cmocka_run_group_tests(tests, pools_open, pools_close);
 }
