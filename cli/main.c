@@ -1,4 +1,6 @@
 /* main.c - axond: one program, a row per command. */
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "../server/server.h"
@@ -111,8 +113,22 @@ static int finish(int code)
     return code == EXIT_DONE ? EXIT_FAILED : code;
 }
 
+/* AXON_ISA must be something this machine can follow: a measurement on other kernels than asked for
+ * would mislead. */
+static int instruction_set(void)
+{
+    const char *isa = getenv("AXON_ISA");
+    ax_err err;
+    if (!isa || !*isa || !ax_isa_force(isa, &err))
+        return 0;
+    fprintf(stderr, "axond: AXON_ISA: %s%s%s\n", err.msg, *err.hint ? "; " : "", err.hint);
+    return -1;
+}
+
 int main(int argc, char **argv)
 {
+    if (instruction_set())
+        return EXIT_USAGE;
     if (argc < 2) {
         list_commands(stderr);
         return EXIT_USAGE;

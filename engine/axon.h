@@ -23,6 +23,7 @@
 #include "base/json.h"
 #include "base/pool.h"
 #include "base/rng.h"
+#include "base/utf8.h"
 #include "io/csv.h"
 #include "io/image.h"
 #include "io/npy.h"

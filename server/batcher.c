@@ -10,9 +10,10 @@
 #include "metrics.h"
 #include "repository.h"
 
-#define ALIVE_NS                                                                                   \
-    INT64_C(1000000) /* who waited longer is asked whether he still wants his answer               \
-                      */
+enum {
+    RUN_NS = 50000000, /* a worker's batch takes about this long at most              */
+    ALIVE_NS = 1000000 /* who waited longer is asked whether he still wants his answer */
+};
 
 typedef struct slice { /* rows [from, from + n) of a ticket */
     ticket *t;
@@ -26,132 +27,6 @@ typedef struct batch {
     int n;
     int64_t rows;
 } batch;
-
-/* ---- sessions ---------------------------------------------------------------------------------
- */
-
-static void close_entry(session_cache *c, struct cached_session *e)
-{
-    ax_session_close(e->session);
-    free(e->outputs);
-    if (c->owns && e->model)
-        served_release(e->model);
-    *e = (struct cached_session){0};
-}
-
-void batcher_close(session_cache *c)
-{
-    for (int i = 0; i < SESSIONS; i++)
-        if (c->entry[i].session)
-            close_entry(c, &c->entry[i]);
-}
-
-void batcher_tidy(session_cache *c)
-{
-    for (int i = 0; i < SESSIONS; i++)
-        if (c->entry[i].session && atomic_load(&c->entry[i].model->retired))
-            close_entry(c, &c->entry[i]);
-}
-
-/* Do the names asked for spell key (each ended by a newline)? */
-static int same_outputs(const wire_request *a, const char *key)
-{
-    for (int i = 0; i < a->n_outputs; i++) {
-        size_t n = strlen(a->outputs[i]);
-        if (strncmp(key, a->outputs[i], n) || key[n] != '\n')
-            return 0;
-        key += n + 1;
-    }
-    return !*key;
-}
-
-static char *outputs_key(const wire_request *a)
-{
-    size_t n = 1;
-    for (int i = 0; i < a->n_outputs; i++)
-        n += strlen(a->outputs[i]) + 1;
-    char *key = calloc(n, 1), *p = key;
-    for (int i = 0; key && i < a->n_outputs; i++)
-        p += sprintf(p, "%s\n", a->outputs[i]);
-    return key;
-}
-
-static struct cached_session *open_session(session_cache *c, ticket *t, ax_pool *pool, problem *why)
-{
-    struct cached_session *e = &c->entry[0];
-    for (int i = 0; i < SESSIONS && e->session; i++)
-        if (!c->entry[i].session || c->entry[i].used < e->used)
-            e = &c->entry[i];
-    if (e->session)
-        close_entry(c, e);
-    ax_err err;
-    ax_session_options o = {.pool = pool,
-                            .outputs = t->args->n_outputs ? t->args->outputs : NULL,
-                            .n_outputs = t->args->n_outputs};
-    char *key = outputs_key(t->args);
-    ax_session *s = key ? ax_session_open(t->model->model, &o, &err) : NULL;
-    if (!s) {
-        if (key) {
-            problem_from(why, &err);
-            ax_err_in(&why->err, "outputs");
-        } else {
-            problem_set(why, 503, "out_of_memory", "out of memory");
-        }
-        free(key);
-        return NULL;
-    }
-    *e = (struct cached_session){
-        .model = c->owns ? served_acquire(t->model) : t->model, .outputs = key, .session = s};
-    return e;
-}
-
-static struct cached_session *find_session(session_cache *c, ticket *t, int64_t rows, ax_pool *pool,
-                                           problem *why)
-{
-    struct cached_session *e = NULL;
-    for (int i = 0; i < SESSIONS && !e; i++)
-        if (c->entry[i].session && c->entry[i].model == t->model &&
-            same_outputs(t->args, c->entry[i].outputs))
-            e = &c->entry[i];
-    if (!e && !(e = open_session(c, t, pool, why)))
-        return NULL;
-    e->used = ++c->clock;
-    ax_err err;
-    if (e->batch != rows) {
-        e->batch = 0;
-        if (ax_session_resize(e->session, rows, &err) < 0) {
-            problem_from(why, &err);
-            return NULL;
-        }
-        e->batch = rows;
-    }
-    return e;
-}
-
-int batcher_measure(ax_model *m, int64_t *row_ns, ax_err *err)
-{
-    ax_session *s = ax_session_open(m, &(ax_session_options){0}, err);
-    if (!s)
-        return -1;
-    int r = ax_session_resize(s, 1, err);
-    *row_ns = INT64_MAX;
-    for (int k = 0; !r && k < 4; k++) {
-        const ax_model_info *info = ax_model_get_info(m);
-        for (int i = 0; i < info->n_inputs; i++)
-            memset(ax_session_input(s, i), 0,
-                   (size_t)ax_shape_count(&info->inputs[i].shape) *
-                       ax_dtype_size(info->inputs[i].dtype));
-        int64_t t = now_ns();
-        ax_session_run(s);
-        t = now_ns() - t;
-        if (t < *row_ns)
-            *row_ns = t;
-        if (t > INT64_C(50000000))
-            break; /* a slow model is known after one run */
-    }
-    ax_session_close(s);
-    return r;
-}
 
 /* ---- one batch ---------------------------------------------------------------------------------
  */
@@ -231,20 +106,20 @@ static void compute(batch *b, session_cache *sessions, ax_pool *pool)
 {
     served *m = b->part[0].t->model;
     problem why;
-    struct cached_session *e = find_session(sessions, b->part[0].t, b->rows, pool, &why);
+    ax_session *session = sessions_get(sessions, m, b->part[0].t->args, b->rows, pool, &why);
     int64_t start = now_ns();
     for (int k = 0; k < b->n; k++)
         if (!b->part[k].t->started)
             b->part[k].t->started = start;
-    if (e) {
-        gather(b, e->session, m->info);
-        ax_session_run(e->session);
+    if (session) {
+        gather(b, session, m->info);
+        ax_session_run(session);
         for (int k = 0; k < b->n; k++) {
             ticket *t = b->part[k].t;
-            if (!b->part[k].from && make_outputs(t, e->session) < 0)
+            if (!b->part[k].from && make_outputs(t, session) < 0)
                 t->state = TICKET_FAILED;
         }
-        scatter(b, e->session);
+        scatter(b, session);
         int64_t each = (now_ns() - start) / b->rows, seen = atomic_load(&m->row_ns);
         atomic_store(&m->row_ns, seen + (each - seen) / 8);
         metrics_batch(b->rows);
@@ -252,7 +127,7 @@ static void compute(batch *b, session_cache *sessions, ax_pool *pool)
     for (int k = 0; k < b->n; k++) {
         ticket *t = b->part[k].t;
         t->done += b->part[k].n;
-        if (!e) {
+        if (!session) {
             t->r->why = why;
             t->state = TICKET_FAILED;
         }
@@ -260,6 +135,13 @@ static void compute(batch *b, session_cache *sessions, ax_pool *pool)
             continue; /* still in the queue, for another slice or, failed, to be taken out */
         finish(t, t->state == TICKET_FAILED ? TICKET_FAILED : TICKET_DONE);
     }
+}
+
+/* As many rows as fit a time, at least one: others wait behind this batch. */
+static int64_t rows_within(const served *m, const app *a, int64_t ns)
+{
+    int64_t n = ns / (atomic_load_explicit(&m->row_ns, memory_order_relaxed) + 1);
+    return n < 1 ? 1 : n > a->cfg.max_batch ? a->cfg.max_batch : n;
 }
 
 static int same_group(const ticket *a, const ticket *b)
@@ -365,7 +247,7 @@ static void run_batch(task *job)
     }
     b.n = 0;
     if (a)
-        collect(&r->first, &r->last, a->cfg.max_batch, &b, &over);
+        collect(&r->first, &r->last, rows_within(m, a, RUN_NS), &b, &over);
     pthread_mutex_unlock(&r->lock);
     finish_over(over);
     if (b.n)
@@ -389,7 +271,7 @@ void runner_init(runner *r, served *model)
 
 void runner_fini(runner *r)
 {
-    batcher_close(&r->sessions);
+    sessions_close(&r->sessions);
     pthread_mutex_destroy(&r->lock);
 }
 
@@ -428,6 +310,16 @@ int batcher_retry_after(const app *a)
     return s < 1 ? 1 : s > 60 ? 60 : (int)s;
 }
 
+void ticket_init(ticket *t, request *r, served *model, const wire_request *args)
+{
+    /* port is left as it is: it is large, and written when the outputs are made */
+    memset(t, 0, offsetof(ticket, port));
+    memset(&t->n_out, 0, sizeof *t - offsetof(ticket, n_out));
+    t->r = r;
+    t->model = model;
+    t->args = args;
+}
+
 int batcher_submit(ticket *t, problem *why)
 {
     app *a = t->r->app;
@@ -452,7 +344,8 @@ int batcher_submit(ticket *t, problem *why)
         append(&l->pending, &l->pending_last, t);
         return 0;
     }
-    if (l == t->r->loop) { /* else it is away already, and its deadline is looked at by the runner */
+    if (l ==
+        t->r->loop) { /* else it is away already, and its deadline is looked at by the runner */
         t->r->away = 1;
         t->r->deadline = t->deadline;
         t->r->expire = expire_ticket;
@@ -488,9 +381,7 @@ int64_t batcher_run(loop *l, int64_t budget_ns)
 {
     int64_t now = now_ns(), end = now + budget_ns, delay = l->app->cfg.max_delay_us * 1000;
     while (l->pending && now < end) {
-        /* as many rows as fit the budget, so that other connections are looked at in time */
-        int64_t max = budget_ns / (atomic_load(&l->pending->model->row_ns) + 1);
-        max = max < 1 ? 1 : max > l->app->cfg.max_batch ? l->app->cfg.max_batch : max;
+        int64_t max = rows_within(l->pending->model, l->app, budget_ns);
         if (delay && now < l->pending->queued + delay) {
             int64_t rows = 0;
             for (ticket *t = l->pending; t && rows < max; t = t->next)

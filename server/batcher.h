@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 
 #include "request.h"
+#include "sessions.h"
 #include "wire.h"
 
 struct served;
@@ -40,19 +41,6 @@ typedef struct ticket {
     void (*finish)(struct ticket *t); /* called once: DONE, or FAILED with r->why        */
 } ticket;
 
-/* Sessions kept open for reuse, by model and outputs asked for. One thread at a time. */
-enum { SESSIONS = 8 };
-typedef struct session_cache {
-    struct cached_session {
-        struct served *model; /* a reference, in the caches of the loops               */
-        char *outputs;        /* names, each ended by a newline; "" for the model's own */
-        ax_session *session;
-        int64_t batch, used;
-    } entry[SESSIONS];
-    int owns; /* entries hold a reference to their model               */
-    int64_t clock;
-} session_cache;
-
 /* Batches of one model on the workers. */
 typedef struct runner {
     pthread_mutex_t lock; /* guards first, last, busy                              */
@@ -66,6 +54,9 @@ typedef struct runner {
 void runner_init(runner *r, struct served *model);
 void runner_fini(runner *r);
 
+/* A ticket for all rows of args; the caller sets finish and deadline. */
+void ticket_init(ticket *t, request *r, struct served *model, const wire_request *args);
+
 /* Queue a ticket of r. 0; or -1 with why when the queue is full. From any thread. */
 int batcher_submit(ticket *t, problem *why);
 
@@ -77,14 +68,6 @@ int batcher_cancel(ticket *t);
  * the time (ns) at which the next batch is due, 0 for at once, INT64_MAX when nothing is pending.
  */
 int64_t batcher_run(struct loop *l, int64_t budget_ns);
-
-/* Once a second on each loop: let go of sessions of models that are no longer served. */
-void batcher_tidy(session_cache *c);
-void batcher_close(session_cache *c);
-
-/* Open a session and time one sample; what a fresh model is measured with. -1 with err when the
- * model cannot run. */
-int batcher_measure(ax_model *m, int64_t *row_ns, ax_err *err);
 
 /* Seconds after which a refused client may find room, from the measured rate. */
 int batcher_retry_after(const struct app *a);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "axon.h"
 #include "number.h"
 
 static int grow(buf *b, size_t n)
@@ -67,7 +68,24 @@ void buf_printf(buf *b, const char *fmt, ...)
 void buf_i64(buf *b, int64_t v)
 {
     char text[24];
-    buf_add(b, text, (size_t)snprintf(text, sizeof text, "%lld", (long long)v));
+    int at = sizeof text;
+    uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+    do
+        text[--at] = (char)('0' + u % 10);
+    while (u /= 10);
+    if (v < 0)
+        text[--at] = '-';
+    buf_add(b, text + at, sizeof text - (size_t)at);
+}
+
+void buf_micros(buf *b, int64_t ns)
+{
+    int64_t us = ns < 0 ? 0 : ns / 1000, part = us % 1000;
+    buf_i64(b, us / 1000);
+    buf_add(b,
+            (char[]){'.', (char)('0' + part / 100), (char)('0' + part / 10 % 10),
+                     (char)('0' + part % 10)},
+            4);
 }
 
 void buf_f32(buf *b, float v)
@@ -75,23 +93,6 @@ void buf_f32(buf *b, float v)
     char *to = buf_room(b, NUMBER_MAX);
     if (to)
         b->len += number_write(to, v);
-}
-
-int buf_utf8(const unsigned char *s)
-{
-    if (s[0] < 0x80)
-        return 1;
-    int n = s[0] >= 0xc2 && s[0] < 0xe0   ? 2
-            : s[0] >= 0xe0 && s[0] < 0xf0 ? 3
-            : s[0] >= 0xf0 && s[0] < 0xf5 ? 4
-                                          : 0;
-    for (int i = 1; i < n; i++)
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-        (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-        return 0;
-    return n;
 }
 
 void buf_json(buf *b, const char *s)
@@ -102,23 +103,18 @@ void buf_json(buf *b, const char *s)
         return;
     }
     buf_char(b, '"');
-    for (const unsigned char *c = (const unsigned char *)s; *c;) {
-        int n = buf_utf8(c);
-        if (!n) {
+    for (const char *c = s, *end = s + strlen(s), *from = c; c < end; from = c) {
+        int32_t point = ax_utf8_next(&c, end);
+        if (point < 0)
             buf_str(b, "\\ufffd");
-            c++;
-        } else if (*c == '"' || *c == '\\') {
-            buf_add(b, (char[]){'\\', (char)*c++}, 2);
-        } else if (*c == '\n') {
+        else if (point == '"' || point == '\\')
+            buf_add(b, (char[]){'\\', (char)point}, 2);
+        else if (point == '\n')
             buf_str(b, "\\n");
-            c++;
-        } else if (*c < 0x20 || *c == 0x7f) {
-            buf_add(b, (char[]){'\\', 'u', '0', '0', hex[*c >> 4], hex[*c & 15]}, 6);
-            c++;
-        } else {
-            buf_add(b, c, (size_t)n);
-            c += n;
-        }
+        else if (point < 0x20 || point == 0x7f)
+            buf_add(b, (char[]){'\\', 'u', '0', '0', hex[point >> 4], hex[point & 15]}, 6);
+        else
+            buf_add(b, from, (size_t)(c - from));
     }
     buf_char(b, '"');
 }

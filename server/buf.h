@@ -26,14 +26,11 @@ void buf_str(buf *b, const char *s);
 void buf_char(buf *b, char c);
 void buf_printf(buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void buf_i64(buf *b, int64_t v);
-void buf_f32(buf *b, float v); /* shortest text that reads back; v must be finite */
+void buf_micros(buf *b, int64_t ns); /* a time in ms: 12.345                       */
+void buf_f32(buf *b, float v);       /* shortest text that reads back; v must be finite */
 
 /* s as a JSON string with quotes; bytes that are not UTF-8 become U+FFFD. NULL becomes null. */
 void buf_json(buf *b, const char *s);
-
-/* Bytes of the well-formed UTF-8 sequence at s, 0 when there is none. Reads no byte behind the
- * first one that does not belong. */
-int buf_utf8(const unsigned char *s);
 
 void buf_clear(buf *b);             /* len 0, not failed; keeps the memory                */
 void buf_trim(buf *b, size_t keep); /* as clear, and frees memory above keep     */

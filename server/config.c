@@ -28,10 +28,8 @@ typedef struct setting {
 static const setting settings[] = {
     {"config",             TEXT,    AT(file),               NULL,             0, 0, NULL, "FILE",  "settings, one name=value a line; # starts a comment"},
     {"listen",             TEXT,    AT(listen),             "127.0.0.1:8080", 0, 0, NULL, "ADDR:PORT", "where to listen; port 0 takes a free one and prints it"},
-    {"models",             TEXT,    AT(models),             "models",         0, 0, NULL, "DIR",   "the models: NAME.safetensors, NAME.onnx or NAME/VERSION/*"},
+    {"models",             TEXT,    AT(models),             "models",         0, 0, NULL, "DIR",   "the models: NAME.safetensors or NAME/VERSION/*.safetensors"},
     {"default-model",      TEXT,    AT(default_model),      NULL,             0, 0, NULL, "NAME",  "the model of requests that name none"},
-    {"data",               TEXT,    AT(data),               NULL,             0, 0, NULL, "DIR",   "data sets"},
-    {"state",              TEXT,    AT(state),              NULL,             0, 0, NULL, "DIR",   "what must survive a restart: jobs, checkpoints"},
     {"threads",            INTEGER, AT(threads),            "0",              0, 256, NULL, "N",   "event loops and threads of a computation; 0: one per core"},
     {"max-batch",          INTEGER, AT(max_batch),          "32",             1, 4096, NULL, "N",  "samples computed together"},
     {"max-delay-us",       INTEGER, AT(max_delay_us),       "0",              0, 1000000, NULL, "N", "microseconds a request may wait for others to join its batch"},

@@ -13,7 +13,7 @@
 typedef struct config {
     const char *file;   /* --config                                        */
     const char *listen; /* ADDR:PORT                                       */
-    const char *models, *data, *state;
+    const char *models;
     const char *default_model; /* NULL: the only one                              */
     const char *cors_origin;   /* NULL: none; "*": any                            */
     const char *api_key_file;  /* NULL: open                                      */

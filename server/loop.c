@@ -138,11 +138,11 @@ static void linger(loop *l, int fd)
 
 static void tend_lingering(loop *l, int64_t now)
 {
-    static char sink[64 * 1024]; /* what is read is thrown away: all loops may write here */
+    char sink[16 * 1024]; /* what is read is thrown away */
     for (int i = 0; i < l->n_lingering;) {
         ssize_t n = 1;
-        for (int k = 0; k < 16 && n > 0; k++)
-            n = recv(l->lingering[i], sink, sizeof sink, MSG_DONTWAIT | MSG_TRUNC);
+        for (int k = 0; k < 64 && n > 0; k++)
+            n = recv(l->lingering[i], sink, sizeof sink, MSG_DONTWAIT);
         int over = !n || (n < 0 && errno != EAGAIN && errno != EINTR) ||
                    now - l->linger_since[i] > LINGER_NS;
         if (!over) {
@@ -311,7 +311,7 @@ static void leave(loop *l)
     for (int i = 0; i < l->n_lingering; i++)
         close(l->lingering[i]);
     l->n_lingering = 0;
-    batcher_close(&l->sessions);
+    sessions_close(&l->sessions);
     http_free(l->http);
     l->http = NULL;
 }
@@ -343,7 +343,7 @@ static void *run(void *arg)
         tick = now + (hurry ? SECOND / 50 : SECOND / 2);
         sweep_conns(l, now);
         tend_lingering(l, now);
-        batcher_tidy(&l->sessions);
+        sessions_tidy(&l->sessions);
         if (drained(l, now))
             break;
     }

@@ -255,6 +255,7 @@ static int read_body(predict *p)
     if (r->type & (BODY_JSON | BODY_FORM | BODY_NONE))
         return wire_parse(r->body.data ? r->body.data : "", r->body.len, r->app->cfg.max_rows,
                           find_ports, p, &r->mem, &p->args, why);
+    memset(&p->args, 0, sizeof p->args);
     if (choose_model(p, NULL, why) < 0 || read_query(p, why) < 0)
         return -1;
     return r->type == BODY_RAW ? read_raw(p, why) : read_picture(p, why);
@@ -271,11 +272,9 @@ static void start(request *r)
     }
     if (p->args.deadline_ms && p->args.deadline_ms < ms)
         ms = p->args.deadline_ms;
-    p->ticket = (ticket){.r = r,
-                         .model = p->model,
-                         .args = &p->args,
-                         .finish = ticket_finished,
-                         .deadline = r->start + ms * 1000000};
+    ticket_init(&p->ticket, r, p->model, &p->args);
+    p->ticket.finish = ticket_finished;
+    p->ticket.deadline = r->start + ms * 1000000;
     r->parse_ns = now_ns() - t;
     r->cancel = cancel;
     if (batcher_submit(&p->ticket, &r->why) < 0)
@@ -315,13 +314,14 @@ static void ticket_finished(ticket *t)
 
 void predict_handle(request *r)
 {
-    predict *p = AX_NEW(&r->mem, predict);
+    predict *p = ax_arena_raw(&r->mem, sizeof *p);
     if (!p) {
         problem_set(&r->why, 503, "out_of_memory", "out of memory");
         request_refuse(r);
         return;
     }
     p->r = r;
+    p->model = NULL;
     r->job = p;
     r->release = release_job;
     if (r->body.len > LARGE || r->type == BODY_PNG || r->type == BODY_JPEG)

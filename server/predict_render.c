@@ -140,7 +140,8 @@ static int put_tensor(writer *w, const void *data)
 static void put_class(writer *w, int64_t c, float value)
 {
     const ax_model_info *m = w->p->model->info;
-    buf_printf(w->out, "\"class\":%lld", (long long)c);
+    buf_str(w->out, "\"class\":");
+    buf_i64(w->out, c);
     if (m->labels && c < m->n_labels) {
         buf_str(w->out, ",\"label\":");
         buf_json(w->out, m->labels[c]);
@@ -232,7 +233,9 @@ static int render_json(writer *w)
     int named = p->args.n_outputs || p->ticket.n_out > 1;
     buf_str(b, "{\"model\":");
     buf_json(b, p->model->name);
-    buf_printf(b, ",\"version\":%lld,\"outputs\":", (long long)p->model->version);
+    buf_str(b, ",\"version\":");
+    buf_i64(b, p->model->version);
+    buf_str(b, ",\"outputs\":");
     if (named)
         buf_char(b, '{');
     for (int o = 0; o < p->ticket.n_out; o++) {

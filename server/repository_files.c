@@ -162,7 +162,7 @@ static served *open_served(const char *name, int64_t version, const char *path, 
         if (s->info->n_inputs > WIRE_INPUTS || s->info->n_outputs > WIRE_OUTPUTS)
             ax_fail(err, AX_EUNSUPPORTED, "%s: %d inputs and %d outputs, at most %d are served",
                     path, s->info->n_inputs, s->info->n_outputs, WIRE_INPUTS);
-        else if (!batcher_measure(s->model, &row_ns, err)) {
+        else if (!sessions_measure(s->model, &row_ns, err)) {
             s->row_ns = row_ns;
             s->modified = st.st_mtim;
             s->file_size = st.st_size;

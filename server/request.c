@@ -342,10 +342,17 @@ void request_header(request *r, const char *name, const char *value)
 
 const char *request_timing(request *r)
 {
-    return ax_arena_printf(&r->mem,
-                           "parse;dur=%.3f, queue;dur=%.3f, compute;dur=%.3f, render;dur=%.3f",
-                           (double)r->parse_ns * 1e-6, (double)r->queue_ns * 1e-6,
-                           (double)r->compute_ns * 1e-6, (double)r->render_ns * 1e-6);
+    const int64_t ns[] = {r->parse_ns, r->queue_ns, r->compute_ns, r->render_ns};
+    static const char *const names[] = {
+        "parse;dur=", ", queue;dur=", ", compute;dur=", ", render;dur="};
+    buf b = {0};
+    for (int i = 0; i < 4; i++) {
+        buf_str(&b, names[i]);
+        buf_micros(&b, ns[i]);
+    }
+    const char *text = b.failed ? NULL : ax_arena_memdup(&r->mem, b.data, b.len);
+    buf_free(&b);
+    return text;
 }
 
 void request_done(request *r, int status, const char *content_type)

@@ -81,13 +81,13 @@ typedef struct request {
     /* times, monotonic ns */
     int64_t start, body_done, ready;
     int64_t parse_ns, queue_ns, compute_ns, render_ns;
-    ax_arena mem; /* dies with the request                                       */
-    void *job;    /* of the handler                                              */
+    ax_arena mem;          /* dies with the request                                       */
+    void *job;             /* of the handler                                              */
     struct ticket *ticket; /* what waits in the batcher for this request, or NULL        */
     void (*release)(struct request *r); /* give back what job holds; on the loop\'s thread */
-    void (*cancel)(struct request *r); /* the client went away while WAITING         */
-    void (*work)(struct request *r);   /* for request_offload                        */
-    task task;                         /* the same                                   */
+    void (*cancel)(struct request *r);  /* the client went away while WAITING         */
+    void (*work)(struct request *r);    /* for request_offload                        */
+    task task;                          /* the same                                   */
     int64_t deadline; /* answered 504 then, if the handler has not answered; 0: none */
     int (*expire)(struct request *r); /* take it back from where it waits: 1 when done */
     struct request *next, *prev;      /* the loop's list of waiting requests, or its free list */

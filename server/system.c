@@ -7,28 +7,42 @@
 #include "repository.h"
 #include "router.h"
 
+/* "curl -s http://HOST/path", with what the client called us. */
+static void put_curl(buf *b, const request *r, const char *path, const char *name)
+{
+    buf line = {0};
+    buf_printf(&line, "curl -s http://%s%s%s", r->host[0] ? r->host : r->app->address, path, name);
+    buf_char(&line, 0);
+    buf_json(b, line.failed ? NULL : line.data);
+    buf_free(&line);
+}
+
 void system_root(request *r)
 {
     buf *b = &r->out;
-    const char *host = r->host[0] ? r->host : r->app->address;
-    int n;
+    int n, m = 0;
     served **list = repository_list(r->app->models, &n);
     buf_printf(b, "{\"name\":\"axond\",\"version\":\"%s\",\"models\":[", AX_VERSION);
-    for (int i = 0, some = 0; i < n; i++)
-        if (!i || strcmp(list[i]->name, list[i - 1]->name)) {
-            if (some++)
-                buf_char(b, ',');
-            buf_json(b, list[i]->name);
+    for (int i = 0; i < n; i++) { /* one of each name comes to the front, the rest is let go */
+        if (m && !strcmp(list[i]->name, list[m - 1]->name)) {
+            served_release(list[i]);
+            continue;
         }
+        list[m++] = list[i];
+        buf_str(b, m > 1 ? "," : "");
+        buf_json(b, list[m - 1]->name);
+    }
     buf_str(b, "],\"try\":[");
-    buf_printf(b, "\"curl -s http://%s/models\"", host);
-    for (int i = 0; i < n; i++) {
-        if (!i || strcmp(list[i]->name, list[i - 1]->name))
-            buf_printf(b, ",\"curl -s http://%s/models/%s\"", host, list[i]->name);
+    put_curl(b, r, "/models", "");
+    for (int i = 0; i < m; i++) {
+        buf_char(b, ',');
+        put_curl(b, r, "/models/", list[i]->name);
         served_release(list[i]);
     }
     free(list);
-    buf_printf(b, ",\"curl -s http://%s/metrics\"],\"routes\":[", host);
+    buf_char(b, ',');
+    put_curl(b, r, "/metrics", "");
+    buf_str(b, "],\"routes\":[");
     for (int i = 0; i < n_routes; i++) {
         buf_printf(b, "%s{\"method\":\"%s\",\"path\":\"%s\",\"about\":", i ? "," : "",
                    method_names[routes[i].method], routes[i].path);

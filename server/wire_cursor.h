@@ -1,4 +1,5 @@
-/* wire_cursor.h - what wire.c and wire_tensor.c share: a place in a JSON text and how to complain.
+/* wire_cursor.h - what wire.c, wire_text.c and wire_tensor.c share: a place in a JSON text and how
+ * to complain.
  */
 #ifndef SERVER_WIRE_CURSOR_H
 #define SERVER_WIRE_CURSOR_H

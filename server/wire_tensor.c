@@ -100,11 +100,14 @@ static int64_t count_rest(cursor *c)
 {
     for (int64_t n = 0;; n++) {
         skip_space(c);
+        const char *from = c->p;
         if (c->p >= c->end || *c->p == ']' || wire_skip(c) < 0)
             return n;
         skip_space(c);
         if (at_char(c, ','))
             c->p++;
+        if (c->p == from)
+            return n; /* a brace that closes something else: the text is broken here */
     }
 }
 

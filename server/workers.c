@@ -4,6 +4,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "metrics.h"
+
 struct workers {
     pthread_mutex_t lock; /* guards the rest */
     pthread_cond_t wake;
@@ -15,6 +17,7 @@ struct workers {
 static void *worker(void *arg)
 {
     workers *w = arg;
+    metrics_thread();
     pthread_mutex_lock(&w->lock);
     for (;;) {
         while (!w->first && !w->stopping)

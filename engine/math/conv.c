@@ -100,14 +100,20 @@ static int modest(const ax_conv2d *g)
     return rows * cols * (double)(g->c + AX_BLOCK) < 1 << 26 && (double)g->kh * g->kw < 1 << 16;
 }
 
+/* Groups of whole channel blocks are convolutions side by side. */
+static int groups_ok(const ax_conv2d *g)
+{
+    return g->groups == 1 || (g->c / g->groups % AX_BLOCK == 0 && g->k / g->groups % AX_BLOCK == 0);
+}
+
 int ax_conv2d_blocked_ok(const ax_conv2d *g)
 {
-    return g->groups == 1 && modest(g);
+    return groups_ok(g) && modest(g);
 }
 
 int ax_conv2d_blocked_dx_ok(const ax_conv2d *g)
 {
     double rows = 2.0 * g->kh * g->dh / g->sh + 2, cols = (double)g->w + 2.0 * g->kw * g->dw + 2;
-    return g->groups == 1 && modest(g) && (int64_t)g->sh * g->sw <= 64 &&
+    return groups_ok(g) && modest(g) && (int64_t)g->sh * g->sw <= 64 &&
            rows * cols * (double)(g->k + AX_BLOCK) < 1 << 26;
 }

@@ -1,6 +1,6 @@
 /* conv.h - 2-d convolution: forward, gradient of the input, gradient of the weights.
  *
- * Two families. The BLOCKED one (groups == 1) is a direct convolution in NCHW16c whose tile keeps
+ * Two families. The BLOCKED one (one group, or groups of whole channel blocks) is a direct convolution in NCHW16c whose tile keeps
  * weights as vectors and activations as broadcasts; it serves inference and training. The PLAIN one
  * (NCHW) is a tiled im2col around OpenBLAS and runs every geometry, groups included. Depthwise has
  * its own loops. A 1-d convolution is a 2-d one of height 1.
@@ -28,7 +28,7 @@ typedef struct ax_conv2d {
     int groups;
 } ax_conv2d;
 
-/* ---- BLOCKED, groups == 1 ---- */
+/* ---- BLOCKED ---- */
 
 /* Can the blocked forward / input gradient / weight gradient run this geometry? */
 int ax_conv2d_blocked_ok(const ax_conv2d *g);

@@ -24,10 +24,10 @@ static int lanes_of(int64_t c, int64_t c0)
 
 int64_t ax_conv2d_packed(const ax_conv2d *g)
 {
-    return ax_conv_blocks(g->k) * AX_BLOCK * g->c * g->kh * g->kw;
+    return ax_conv_blocks(g->k) * AX_BLOCK * (g->c / g->groups) * g->kh * g->kw;
 }
 
-void ax_conv2d_pack(const ax_conv2d *g, const float *w, const float *scale, float *packed)
+static void pack_group(const ax_conv2d *g, const float *w, const float *scale, float *packed)
 {
     const ax_layout_kernels *kernels = ax_layout_kernels_get();
     int64_t taps = (int64_t)g->kh * g->kw, row = g->c * taps;
@@ -46,13 +46,23 @@ void ax_conv2d_pack(const ax_conv2d *g, const float *w, const float *scale, floa
     }
 }
 
+void ax_conv2d_pack(const ax_conv2d *g, const float *w, const float *scale, float *packed)
+{
+    ax_conv2d one = ax_conv_one_group(g);
+    int64_t weights = one.k * one.c * g->kh * g->kw, floats = ax_conv2d_packed(&one);
+    for (int i = 0; i < g->groups; i++)
+        pack_group(&one, w + i * weights, scale ? scale + i * one.k : NULL, packed + i * floats);
+}
+
 static ax_conv_pass forward_pass(const ax_conv2d *g, int x_plain)
 {
+    ax_conv2d one = ax_conv_one_group(g);
     int64_t pixels = g->oh * g->ow * AX_BLOCK;
     return (ax_conv_pass){
-        .n = g->n, .plain = x_plain, .c = g->c, .h = g->h, .w = g->w, .sh = g->sh, .sw = g->sw,
+        .n = g->n, .plain = x_plain, .c = one.c, .h = g->h, .w = g->w, .sh = g->sh, .sw = g->sw,
+        .x_image = (x_plain ? g->c : ax_conv_blocks(g->c) * AX_BLOCK) * g->h * g->w,
         .taps = g->kh * g->kw, .tap_cols = g->kw, .first = {-g->pt, -g->pl}, .by = {g->dh, g->dw},
-        .k = g->k, .rows = g->oh, .cols = g->ow,
+        .k = one.k, .rows = g->oh, .cols = g->ow,
         .y_image = ax_conv_blocks(g->k) * pixels, .y_block = pixels, .y_row = g->ow * AX_BLOCK,
         .y_step = AX_BLOCK,
     };
@@ -69,13 +79,19 @@ void ax_conv2d_blocked(const ax_conv2d *g, const float *x, int x_plain, const fl
                        const float *bias, const ax_epilogue *e, float *y, float *scratch,
                        ax_pool *pool)
 {
-    ax_conv_pass p = forward_pass(g, x_plain);
-    p.x = x;
-    p.packed = packed;
-    p.bias = bias;
-    p.e = e;
-    p.y = y;
-    ax_conv_pass_run(&p, scratch, pool);
+    ax_conv2d one = ax_conv_one_group(g);
+    ax_epilogue part = e ? *e : (ax_epilogue){0};
+    for (int i = 0; i < g->groups; i++) { /* channels of a group are whole blocks, or all */
+        ax_conv_pass p = forward_pass(g, x_plain);
+        int64_t y_at = i * one.k * g->oh * g->ow;
+        part.residual = e && e->residual ? e->residual + y_at : NULL;
+        p.x = x + i * one.c * g->h * g->w;
+        p.packed = packed + i * ax_conv2d_packed(&one);
+        p.bias = bias ? bias + i * one.k : NULL;
+        p.e = &part;
+        p.y = y + y_at;
+        ax_conv_pass_run(&p, scratch, pool);
+    }
 }
 
 /* ---- the gradient of the input ---- */
@@ -98,7 +114,7 @@ ax_conv_phase ax_conv_phase_of(int r, int kernel, int stride, int dilation)
 
 int64_t ax_conv2d_packed_dx(const ax_conv2d *g)
 {
-    return ax_conv_blocks(g->c) * AX_BLOCK * g->k * g->kh * g->kw;
+    return ax_conv_blocks(g->c) * AX_BLOCK * (g->k / g->groups) * g->kh * g->kw;
 }
 
 enum { SQUARE = AX_BLOCK * AX_BLOCK, STAGE_TAPS = 25 };
@@ -154,7 +170,7 @@ static void put_square(const square *q, int64_t k0, int64_t c0, float *packed)
         }
 }
 
-void ax_conv2d_pack_dx(const ax_conv2d *g, const float *w, float *packed)
+static void pack_dx_group(const ax_conv2d *g, const float *w, float *packed)
 {
     square q = {.g = g, .kernels = ax_layout_kernels_get()};
     int64_t taps = (int64_t)g->kh * g->kw;
@@ -166,6 +182,14 @@ void ax_conv2d_pack_dx(const ax_conv2d *g, const float *w, float *packed)
             stage(&q);
             put_square(&q, k, c, packed);
         }
+}
+
+void ax_conv2d_pack_dx(const ax_conv2d *g, const float *w, float *packed)
+{
+    ax_conv2d one = ax_conv_one_group(g);
+    int64_t weights = one.k * one.c * g->kh * g->kw, floats = ax_conv2d_packed_dx(&one);
+    for (int i = 0; i < g->groups; i++)
+        pack_dx_group(&one, w + i * weights, packed + i * floats);
 }
 
 /* Where the pixels of phase r begin along an axis, how many there are, and the tap that comes first:
@@ -189,12 +213,14 @@ static ax_conv_pass dx_pass(const ax_conv2d *g, int ry, int rx, float *dx)
 {
     phase_axis y = axis_of(ry, g->h, g->kh, g->sh, g->dh, g->pt);
     phase_axis x = axis_of(rx, g->w, g->kw, g->sw, g->dw, g->pl);
+    ax_conv2d one = ax_conv_one_group(g);
     int64_t pixels = g->h * g->w * AX_BLOCK;
     return (ax_conv_pass){
-        .n = g->n, .c = g->k, .h = g->oh, .w = g->ow, .sh = 1, .sw = 1,
+        .n = g->n, .c = one.k, .h = g->oh, .w = g->ow, .sh = 1, .sw = 1,
+        .x_image = ax_conv_blocks(g->k) * AX_BLOCK * g->oh * g->ow,
         .taps = y.taps.count * x.taps.count, .tap_cols = x.taps.count,
         .first = {y.tap, x.tap}, .by = {y.by, x.by},
-        .k = g->c, .rows = y.count, .cols = x.count,
+        .k = one.c, .rows = y.count, .cols = x.count,
         .y = dx ? dx + (y.start * g->w + x.start) * AX_BLOCK : NULL,
         .y_image = ax_conv_blocks(g->c) * pixels, .y_block = pixels,
         .y_row = g->sh * g->w * AX_BLOCK, .y_step = g->sw * AX_BLOCK,
@@ -216,12 +242,13 @@ int64_t ax_conv2d_blocked_dx_scratch(const ax_conv2d *g, int threads)
 void ax_conv2d_blocked_dx(const ax_conv2d *g, const float *dy, const float *packed, float *dx,
                           float *scratch, ax_pool *pool)
 {
-    for (int ry = 0; ry < g->sh; ry++)
-        for (int rx = 0; rx < g->sw; rx++) {
-            ax_conv_pass p = dx_pass(g, ry, rx, dx);
-            p.x = dy;
+    ax_conv2d one = ax_conv_one_group(g);
+    for (int i = 0; i < g->groups; i++)
+        for (int phase = 0; phase < g->sh * g->sw; phase++) {
+            ax_conv_pass p = dx_pass(g, phase / g->sw, phase % g->sw, dx + i * one.c * g->h * g->w);
+            p.x = dy + i * one.k * g->oh * g->ow;
             p.packed = packed;
             ax_conv_pass_run(&p, scratch, pool);
-            packed += ax_conv_blocks(g->c) * AX_BLOCK * g->k * p.taps;
+            packed += ax_conv_blocks(one.c) * AX_BLOCK * one.k * p.taps;
         }
 }

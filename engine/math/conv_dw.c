@@ -26,7 +26,8 @@ typedef struct job {
     const ax_conv_outer_kernels *kernels;
     const ax_layout_kernels *layout;
     const ax_vec_kernels *vec;
-    const float *x, *dy;
+    const float *x, *dy;     /* of one group                                                */
+    int64_t x_image, dy_image; /* floats from an image to the next                          */
     float *dw, *acc, *cut;
     int64_t *tap;            /* plain: of each (channel, ky, kx); blocked: of each (ky, kx) */
     int plain, direct;
@@ -104,9 +105,10 @@ static int64_t acc_floats(const job *j, int threads)
 int64_t ax_conv2d_blocked_dw_scratch(const ax_conv2d *g, int threads)
 {
     int64_t most = 0;
+    ax_conv2d one = ax_conv_one_group(g);
     for (int plain = 0; plain < 2; plain++) {
         job j = {0};
-        plan(&j, g, plain);
+        plan(&j, &one, plain);
         most = max64(most, tap_floats(&j) + acc_floats(&j, threads) + threads * j.cut_floats);
     }
     return most;
@@ -126,13 +128,12 @@ static void fill_taps(job *j)
 static void set_input(const job *j, ax_conv_outer *o, int64_t ct, int64_t image, int64_t row, float *cut)
 {
     const ax_conv2d *g = j->g;
-    int64_t lane = j->plain ? 1 : AX_BLOCK, blocks = j->plain ? g->c : ax_conv_blocks(g->c);
-    int64_t plane = g->h * g->w * lane, planes = j->plain ? g->c : 1;
-    const float *x = j->x + (image * blocks + ct) * plane;
+    int64_t lane = j->plain ? 1 : AX_BLOCK, planes = j->plain ? g->c : 1;
+    const float *x = j->x + image * j->x_image + ct * g->h * g->w * lane;
     o->in_step = g->sw * lane;
     if (j->direct) {
         o->in_row = g->sh * g->w * lane;
-        o->in_image = blocks * plane;
+        o->in_image = j->x_image;
         o->in = x + row * o->in_row;
         return;
     }
@@ -141,7 +142,7 @@ static void set_input(const job *j, ax_conv_outer *o, int64_t ct, int64_t image,
     o->in_image = planes * j->cut_rows * j->cut_cols * lane;
     o->in = cut;
     for (int64_t i = 0; i < o->images; i++)
-        ax_conv_cut(x + i * blocks * plane, j->plain, g->h, g->w, planes, &w, cut + i * o->in_image);
+        ax_conv_cut(x + i * j->x_image, j->plain, g->h, g->w, planes, &w, cut + i * o->in_image);
 }
 
 /* All taps of the tile over one group. */
@@ -198,16 +199,15 @@ static void run_job(void *ctx, int i, int worker)
     const ax_conv2d *g = j->g;
     int64_t tiles = j->c_tiles * j->k_tiles, tile = i % tiles, slice = i / tiles;
     int64_t ct = tile / j->k_tiles, kt = tile % j->k_tiles, plane = g->oh * g->ow * AX_BLOCK;
-    int64_t k_blocks = ax_conv_blocks(g->k);
     float *acc = j->acc + (j->slices > 1 ? i : worker) * j->tile_floats;
     memset(acc, 0, (size_t)j->tile_floats * sizeof *acc);
-    ax_conv_outer o = {.dy_row = g->ow * AX_BLOCK, .dy_image = k_blocks * plane, .dy_block = plane,
+    ax_conv_outer o = {.dy_row = g->ow * AX_BLOCK, .dy_image = j->dy_image, .dy_block = plane,
                        .cols = g->ow};
     for (int64_t at = j->groups * slice / j->slices; at < j->groups * (slice + 1) / j->slices; at++) {
         int64_t image = at / j->row_groups * j->images, row = at % j->row_groups * j->rows;
         o.images = min64(j->images, g->n - image);
         o.rows = min64(j->rows, g->oh - row);
-        o.dy = j->dy + (image * k_blocks + kt * 2) * plane + row * o.dy_row;
+        o.dy = j->dy + image * j->dy_image + kt * 2 * plane + row * o.dy_row;
         set_input(j, &o, ct, image, row, j->cut + worker * j->cut_floats);
         run_group(j, &o, acc, tile_lanes(j, ct), tile_width(j, kt));
     }
@@ -225,19 +225,27 @@ static void run_finish(void *ctx, int i, int worker)
 void ax_conv2d_blocked_dw(const ax_conv2d *g, const float *x, int x_plain, const float *dy,
                           float *dw, float *scratch, ax_pool *pool)
 {
+    ax_conv2d one = ax_conv_one_group(g);
     job j = {.kernels = ax_conv_outer_kernels_get(), .layout = ax_layout_kernels_get(),
-             .vec = ax_vec_kernels_get(), .x = x, .dy = dy, .dw = dw};
-    if (g->c <= 0 || g->k <= 0)
+             .vec = ax_vec_kernels_get()};
+    if (one.c <= 0 || one.k <= 0)
         return;
-    plan(&j, g, x_plain);
+    plan(&j, &one, x_plain);
+    j.x_image = (x_plain ? g->c : ax_conv_blocks(g->c) * AX_BLOCK) * g->h * g->w;
+    j.dy_image = ax_conv_blocks(g->k) * AX_BLOCK * g->oh * g->ow;
     j.tap = (int64_t *)(void *)scratch;
     j.acc = scratch + tap_floats(&j);
     j.cut = j.acc + acc_floats(&j, ax_pool_size(pool));
     fill_taps(&j);
-    if (g->n * g->oh * g->ow * g->k * g->c * j.taps < SMALL)
+    if (one.n * one.oh * one.ow * one.k * one.c * j.taps < SMALL)
         pool = NULL;
     int tiles = (int)(j.c_tiles * j.k_tiles);
-    ax_pool_run(pool, (int)j.slices * tiles, run_job, &j);
-    if (j.slices > 1)
-        ax_pool_run(pool, tiles, run_finish, &j);
+    for (int i = 0; i < g->groups; i++) {
+        j.x = x + i * one.c * g->h * g->w;
+        j.dy = dy + i * one.k * g->oh * g->ow;
+        j.dw = dw + i * one.k * one.c * j.taps;
+        ax_pool_run(pool, (int)j.slices * tiles, run_job, &j);
+        if (j.slices > 1)
+            ax_pool_run(pool, tiles, run_finish, &j);
+    }
 }

@@ -1,7 +1,7 @@
 /* conv_impl.h - the blocked convolution as its drivers see it: one pass over an output grid.
  *
- * The forward convolution is one pass; the gradient of the input is one pass per phase of the
- * stride, each a convolution of dy with stride 1. */
+ * The forward convolution is one pass a group; the gradient of the input is one pass a group and
+ * phase of the stride, each a convolution of dy with stride 1. */
 #ifndef AX_MATH_CONV_IMPL_H
 #define AX_MATH_CONV_IMPL_H
 
@@ -17,7 +17,7 @@ typedef struct ax_conv_pass {
     int64_t n;
     const float *x; /* (n,c,h,w) BLOCKED, or PLAIN when plain */
     int plain;
-    int64_t c, h, w;
+    int64_t c, h, w, x_image; /* x_image: floats from an image to the next */
     int sh, sw;
     int taps, tap_cols;   /* taps is a multiple of tap_cols: rows x columns of the kernel       */
     ax_conv_tap first, by; /* tap (i, j) is first + (i*by.y, j*by.x)                             */
@@ -32,6 +32,16 @@ typedef struct ax_conv_pass {
 static inline int64_t ax_conv_blocks(int64_t c)
 {
     return (c + AX_BLOCK - 1) / AX_BLOCK;
+}
+
+/* One group as a convolution without groups. */
+static inline ax_conv2d ax_conv_one_group(const ax_conv2d *g)
+{
+    ax_conv2d one = *g;
+    one.c /= g->groups;
+    one.k /= g->groups;
+    one.groups = 1;
+    return one;
 }
 
 int64_t ax_conv_pass_scratch(const ax_conv_pass *p, int threads);

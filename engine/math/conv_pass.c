@@ -207,7 +207,7 @@ static void run_job(void *ctx, int i, int worker)
     int64_t rows = min64(j->per_job, p->rows - r0), cols = min64(j->cols, p->cols - c0);
     int64_t lane = p->plain ? 1 : AX_BLOCK;
     int64_t line = j->direct ? p->w : window_cols(j), blocks = p->plain ? p->c : ax_conv_blocks(p->c);
-    const float *in = p->x + image * p->h * p->w * pixel_floats(p);
+    const float *in = p->x + image * p->x_image;
     ax_conv_stretch s = {.tap = j->tap, .taps = j->tap_count, .in_step = p->sw * lane,
                          .out_step = p->y_step, .out_block = p->y_block};
     if (j->pointwise)

@@ -1,9 +1,9 @@
 /* torch.c - training compared with PyTorch: three networks, four optimizers, ten steps each.
  *
- * make_golden.py wrote the files; the losses of all steps, the gradients of the first and the weights
- * after the last must agree to a hundred-thousandth of the largest number of each tensor. Once through
- * the inside of the trainer, where every step's loss can be seen, and once through ax_train, where the
- * running statistics of batch-norm are moved as well. */
+ * make_golden.py wrote the files; the losses of all steps, the gradients of the first and the
+ * weights after the last must agree to a hundred-thousandth of the largest number of each tensor.
+ * Once through the inside of the trainer, where every step's loss can be seen, and once through
+ * ax_train, where the running statistics of batch-norm are moved as well. */
 #include "unit/train_util.h"
 
 static const char *const nets[] = {"mlp", "cnn", "residual"};
@@ -28,8 +28,10 @@ static void golden_open(golden *g, const char *net, const char *optimizer)
     char *how = cJSON_PrintUnformatted(cJSON_GetObjectItem(all, optimizer));
     const char *loss = ax_safetensors_meta(g->file, "loss");
     snprintf(g->spec, sizeof g->spec,
-             "{\"model\":\"it\",\"dataset\":{\"safetensors\":\"%s\"},\"optimizer\":%s,%s%s%s\"batch_size\":%s,\"epochs\":1,\"shuffle\":false}",
-             g->path, how, loss ? "\"loss\":" : "", loss ? loss : "", loss ? "," : "", ax_safetensors_meta(g->file, "batch_size"));
+             "{\"model\":\"it\",\"dataset\":{\"safetensors\":\"%s\"},\"optimizer\":%s,%s%s%"
+             "s\"batch_size\":%s,\"epochs\":1,\"shuffle\":false}",
+             g->path, how, loss ? "\"loss\":" : "", loss ? loss : "", loss ? "," : "",
+             ax_safetensors_meta(g->file, "batch_size"));
     cJSON_free(how);
     cJSON_Delete(all);
 }
@@ -42,7 +44,8 @@ static int find_model(void *ctx, const char *name, char *path, size_t size)
 }
 
 /* Within 1e-5 of the largest of the tensor "prefix/name". */
-static void check_tensor(const golden *g, const char *prefix, const char *name, const float *got, int64_t n)
+static void check_tensor(const golden *g, const char *prefix, const char *name, const float *got,
+                         int64_t n)
 {
     char key[128];
     snprintf(key, sizeof key, "%s/%s", prefix, name);
@@ -57,8 +60,8 @@ static void check_tensor(const golden *g, const char *prefix, const char *name, 
         largest = fmax(largest, fabs(want[i]));
     for (int64_t i = 0; i < n; i++)
         if (!(fabs((double)got[i] - want[i]) <= 1e-5 * largest))
-            fail_msg("%s: %s [%lld] is %.9g, PyTorch has %.9g, the largest is %.3g", g->path, key, (long long)i, got[i],
-                     want[i], largest);
+            fail_msg("%s: %s [%lld] is %.9g, PyTorch has %.9g, the largest is %.3g", g->path, key,
+                     (long long)i, got[i], want[i], largest);
     free(want);
 }
 
@@ -82,8 +85,8 @@ static void step_by_step(golden *g, const char *optimizer)
     assert_int_equal(t.steps, STEPS);
     for (int step = 0; step < STEPS; step++) {
         ax_batch_plan *p = ax_trainer_plan(&t, 0, t.config.batch_size, &err);
-        ax_trainer_fill(&t, p->exec, &t.net, &t.data.train, t.split + step * t.config.batch_size, t.config.batch_size, NULL, 0,
-                        ax_exec_input(p->exec, 2));
+        ax_trainer_fill(&t, p->exec, &t.net, &t.data.train, t.split + step * t.config.batch_size,
+                        t.config.batch_size, NULL, 0, ax_exec_input(p->exec, 2));
         ax_exec_run(p->exec);
         losses[step] = *(const float *)ax_exec_output(p->exec, 0);
         for (int i = 0, out = 2; i < t.net.n_inits; i++) {
@@ -91,10 +94,11 @@ static void step_by_step(golden *g, const char *optimizer)
                 continue;
             const float *grad = ax_exec_output(p->exec, out++);
             if (step == 0)
-                check_tensor(g, "grad", t.net.graph.val[t.net.inits[i].param].name, grad, ax_param_count(&t, i));
+                check_tensor(g, "grad", t.net.graph.val[t.net.inits[i].param].name, grad,
+                             ax_param_count(&t, i));
             float *slot[2] = {t.slots[0] ? t.slots[0][i] : NULL, t.slots[1] ? t.slots[1][i] : NULL};
-            ax_optimizer_step(&t.config.optimizer, step, t.config.optimizer.lr, ax_param_count(&t, i), ax_param_data(&t, i),
-                              grad, slot, NULL);
+            ax_optimizer_step(&t.config.optimizer, step, t.config.optimizer.lr,
+                              ax_param_count(&t, i), ax_param_data(&t, i), grad, slot, NULL);
         }
     }
     check_tensor(g, optimizer, "losses", losses, STEPS);

@@ -73,7 +73,7 @@ static float *weights(int n, int seed, float scale)
 
 typedef struct dense {
     const char *name;
-    int in, out;
+    int in, out, window; /* window: of a convolution; 0: dense */
 } dense;
 
 /* A model file: the spec as given, and one kernel and bias for each dense layer. */
@@ -86,9 +86,13 @@ static void write_model(const char *path, const char *spec, const dense *layers,
     for (int i = 0; i < n; i++) {
         snprintf(names[2 * i], 64, "%s/kernel", layers[i].name);
         snprintf(names[2 * i + 1], 64, "%s/bias", layers[i].name);
+        const dense *l = &layers[i];
+        int window = l->window ? l->window : 1;
         items[2 * i] = (ax_st_item){names[2 * i],
-                                    {AX_F32, AX_SHAPE(layers[i].out, layers[i].in),
-                                     weights(layers[i].in * layers[i].out, seed + i, scale)}};
+                                    {AX_F32, AX_SHAPE(l->out, l->in, window, window),
+                                     weights(l->in * l->out * window * window, seed + i, scale)}};
+        if (!l->window)
+            items[2 * i].tensor.shape.rank = 2;
         items[2 * i + 1] = (ax_st_item){
             names[2 * i + 1],
             {AX_F32, AX_SHAPE(layers[i].out), weights(layers[i].out, seed + 100 + i, scale)}};
@@ -107,7 +111,7 @@ UNUSED static void write_tiny(const char *path, int seed)
                 "{\"type\":\"dense\",\"units\":5,\"activation\":\"relu\",\"name\":\"hidden\"},"
                 "{\"type\":\"dense\",\"units\":3,\"activation\":\"softmax\",\"name\":\"out\"}],"
                 "\"labels\":[\"red\",\"green\",\"blue\"]}",
-                (dense[]){{"hidden", 4, 5}, {"out", 5, 3}}, 2, seed, 1);
+                (dense[]){{"hidden", 4, 5, 0}, {"out", 5, 3, 0}}, 2, seed, 1);
 }
 
 /* A picture of 1 x 8 x 6 to 2 classes. */
@@ -118,20 +122,25 @@ UNUSED static void write_picture(const char *path)
                 "0.00392156862745098}],"
                 "\"layers\":[{\"type\":\"flatten\",\"name\":\"flat\"},"
                 "{\"type\":\"dense\",\"units\":2,\"activation\":\"softmax\",\"name\":\"out\"}]}",
-                (dense[]){{"out", 48, 2}}, 1, 3, 1);
+                (dense[]){{"out", 48, 2, 0}}, 1, 3, 1);
 }
 
-/* Large enough that a run takes many milliseconds: it goes to a worker. */
+/* Small, but a run takes several milliseconds: it goes to a worker. */
 UNUSED static void write_slow(const char *path)
 {
-    write_model(path,
-                "{\"name\":\"slow\",\"inputs\":[{\"name\":\"x\",\"shape\":[4]}],\"layers\":["
-                "{\"type\":\"dense\",\"units\":4096,\"activation\":\"relu\",\"name\":\"a\"},"
-                "{\"type\":\"dense\",\"units\":4096,\"activation\":\"relu\",\"name\":\"b\"},"
-                "{\"type\":\"dense\",\"units\":4096,\"activation\":\"relu\",\"name\":\"c\"},"
-                "{\"type\":\"dense\",\"units\":2,\"name\":\"d\"}]}",
-                (dense[]){{"a", 4, 4096}, {"b", 4096, 4096}, {"c", 4096, 4096}, {"d", 4096, 2}}, 4,
-                5, 0.02f);
+    write_model(
+        path,
+        "{\"name\":\"slow\",\"inputs\":[{\"name\":\"x\",\"shape\":[4]}],\"layers\":["
+        "{\"type\":\"dense\",\"units\":8192,\"name\":\"a\"},"
+        "{\"type\":\"reshape\",\"target_shape\":[32,16,16],\"name\":\"r\"},"
+        "{\"type\":\"conv2d\",\"filters\":128,\"kernel_size\":5,\"padding\":\"same\",\"name\":"
+        "\"b\"},"
+        "{\"type\":\"conv2d\",\"filters\":128,\"kernel_size\":5,\"padding\":\"same\",\"name\":"
+        "\"c\"},"
+        "{\"type\":\"global_avg_pool2d\",\"name\":\"p\"},"
+        "{\"type\":\"dense\",\"units\":2,\"name\":\"d\"}]}",
+        (dense[]){{"a", 4, 8192, 0}, {"b", 32, 128, 5}, {"c", 128, 128, 5}, {"d", 128, 2, 0}}, 4, 5,
+        0.02f);
 }
 
 /* Weights so large that its outputs overflow. */
@@ -140,7 +149,7 @@ UNUSED static void write_overflow(const char *path)
     write_model(path,
                 "{\"name\":\"overflow\",\"inputs\":[{\"name\":\"x\",\"shape\":[2]}],\"layers\":["
                 "{\"type\":\"dense\",\"units\":2,\"name\":\"d\"}]}",
-                (dense[]){{"d", 2, 2}}, 1, 7, 3e38f);
+                (dense[]){{"d", 2, 2, 0}}, 1, 7, 3e38f);
 }
 
 /* ---- the process

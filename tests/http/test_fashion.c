@@ -32,7 +32,7 @@ static int setup(void **state)
     folder_new();
     copy_model("fashion-mlp");
     copy_model("fashion-cnn");
-    start((const char *[]){"--log-level", "warn", "--max-batch", "32", NULL});
+    start((const char *[]){"--max-batch", "32", NULL});
     return 0;
 }
 

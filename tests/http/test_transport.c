@@ -8,23 +8,60 @@
 #define POST_HEAD "POST /predict HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n"
 #define POST      POST_HEAD "Content-Length: 22\r\n\r\n" BODY
 
-static const char *const flags[] = {"--default-model",
-                                    "tiny",
-                                    "--max-body",
-                                    "100000",
-                                    "--header-timeout-s",
-                                    "1",
-                                    "--body-timeout-s",
-                                    "1",
-                                    "--idle-timeout-s",
-                                    "2",
-                                    "--max-connections",
-                                    "1100",
-                                    "--cors-origin",
-                                    "https://page.example",
-                                    "--drain-timeout-s",
-                                    "20",
-                                    NULL};
+#define COMMON                                                                                     \
+    "--default-model", "tiny", "--max-body", "100000", "--max-connections", "1100",                \
+        "--cors-origin", "https://page.example", "--drain-timeout-s", "30"
+
+static const char *const patient_flags[] = {COMMON, "--header-timeout-s", "60", NULL};
+static const char *const hasty_flags[] = {COMMON, "--header-timeout-s", "1", "--body-timeout-s",
+                                          "1",    "--idle-timeout-s",   "2", NULL};
+
+static const char *const narrow_flags[] = {COMMON, "--max-queue", "3", NULL};
+static const char *const late_flags[] = {COMMON,        "--max-delay-us", "50000",
+                                         "--inline-us", "1000000",        NULL};
+static const char *const short_flags[] = {COMMON, "--drain-timeout-s", "0", NULL};
+
+/* The server of the next test: one with clocks that nobody meets, or one with short ones. */
+static int run_with(const char *const *flags)
+{
+    static const char *const *now;
+    if (the.pid && now == flags)
+        return 0;
+    if (the.pid && stop())
+        return -1;
+    start(now = flags);
+    return 0;
+}
+
+static int patient(void **state)
+{
+    (void)state;
+    return run_with(patient_flags);
+}
+
+static int narrow(void **state)
+{
+    (void)state;
+    return run_with(narrow_flags);
+}
+
+static int late(void **state)
+{
+    (void)state;
+    return run_with(late_flags);
+}
+
+static int curt(void **state)
+{
+    (void)state;
+    return run_with(short_flags);
+}
+
+static int hasty(void **state)
+{
+    (void)state;
+    return run_with(hasty_flags);
+}
 
 static int setup(void **state)
 {
@@ -37,7 +74,6 @@ static int setup(void **state)
     write_tiny(path, 1);
     snprintf(path, sizeof path, "%s/slow.safetensors", the.models);
     write_slow(path);
-    start(flags);
     return 0;
 }
 
@@ -47,14 +83,6 @@ static int teardown(void **state)
     int code = the.pid ? stop() : 0;
     folder_remove();
     return code;
-}
-
-static int again(void **state)
-{
-    (void)state;
-    if (!the.pid)
-        start(flags);
-    return 0;
 }
 
 static void keeps_alive(void **state)
@@ -210,7 +238,7 @@ static void cuts_slow_clients(void **state)
         close(fd[i]);
     }
     double took = seconds() - start_time;
-    assert_true(took > 0.8 && took < 6);
+    assert_true(took > 0.8 && took < 20);
 }
 
 /* One byte at a time keeps a connection busy but not for ever. */
@@ -218,11 +246,11 @@ static void cuts_dripping_clients(void **state)
 {
     (void)state;
     int fd = dial(), i = 0;
-    double end = seconds() + 10;
+    double end = seconds() + 40;
     say(fd, "POST /predict HTTP/1.1\r\n");
     for (; seconds() < end && say(fd, i % 20 ? "x" : "\r\nX: ") == 0; i++)
         nap(0.05);
-    assert_true(seconds() < end - 4);
+    assert_true(seconds() < end - 20);
     close(fd);
 }
 
@@ -235,7 +263,7 @@ static void closes_idle_connections(void **state)
     hear(fd, text, sizeof text, "}\n");
     double from = seconds();
     assert_int_equal(hear(fd, text, sizeof text, NULL), 0);
-    assert_true(seconds() - from > 1.5 && seconds() - from < 6);
+    assert_true(seconds() - from > 1 && seconds() - from < 20);
     close(fd);
 }
 
@@ -300,9 +328,17 @@ static void never_stalls(void **state)
         burst(sizes[i], 3);
 }
 
+/* Until the server has noticed that the connections of the test before are closed. */
+static void wait_until_alone(void)
+{
+    for (double end = seconds() + 20; seconds() < end && metric("axond_connections") > 1;)
+        nap(0.02);
+}
+
 static void refuses_too_many_connections(void **state)
 {
     (void)state;
+    wait_until_alone();
     enum { N = 1300 };
     static int fd[N];
     char text[2048];
@@ -337,8 +373,7 @@ static void forgets_vanished_clients(void **state)
     }
     for (int i = 0; i < N; i++)
         close(fd[i]);
-    for (double end = seconds() + 20; seconds() < end && metric("axond_connections") > 1;)
-        nap(0.02);
+    wait_until_alone();
     assert_true(metric("axond_queue_requests") == 0);
     assert_true(metric("axond_queue_rows") == 0);
     assert_true(metric("axond_batches_total") - batches <= N);
@@ -407,6 +442,113 @@ static void keeps_deadlines(void **state)
     assert_true(late > 10);
 }
 
+typedef struct asked {
+    long status;
+    int retry_after;
+} asked;
+
+static void *ask_and_see(void *arg)
+{
+    asked *a = arg;
+    reply r = post("/models/slow/predict", BODY);
+    const char *at = strstr(r.headers, "Retry-After: ");
+    a->status = r.status;
+    a->retry_after = at ? atoi(at + 13) : 0;
+    reply_free(&r);
+    return NULL;
+}
+
+/* A full queue says so, and when to come back. */
+static void refuses_when_the_queue_is_full(void **state)
+{
+    (void)state;
+    enum { N = 24 };
+    pthread_t t[N];
+    asked a[N];
+    int full = 0;
+    for (int i = 0; i < N; i++)
+        pthread_create(&t[i], NULL, ask_and_see, &a[i]);
+    for (int i = 0; i < N; i++) {
+        pthread_join(t[i], NULL);
+        assert_true(a[i].status == 200 || a[i].status == 429);
+        full += a[i].status == 429;
+        assert_int_equal(a[i].status == 429, a[i].retry_after >= 1);
+    }
+    assert_in_range(full, 1, N - 3);
+    assert_true(metric("axond_rejected_total{reason=\"queue_full\"}") == full);
+    assert_true(metric("axond_queue_requests") == 0);
+}
+
+static void *ask_tiny(void *arg)
+{
+    long *status = arg;
+    reply r = post("/predict", BODY);
+    *status = r.status;
+    reply_free(&r);
+    return NULL;
+}
+
+/* With a delay, requests that come within it share a batch. */
+static void waits_for_company(void **state)
+{
+    (void)state;
+    enum { N = 10 };
+    pthread_t t[N];
+    long status[N];
+    double batches = metric("axond_batches_total"), from = seconds();
+    for (int i = 0; i < N; i++)
+        pthread_create(&t[i], NULL, ask_tiny, &status[i]);
+    for (int i = 0; i < N; i++) {
+        pthread_join(t[i], NULL);
+        assert_int_equal(status[i], 200);
+    }
+    assert_true(seconds() - from >= 0.05);
+    assert_true(metric("axond_batches_total") - batches < N);
+}
+
+/* Without time to drain, the process ends at once and still with 0. */
+static void gives_up_draining(void **state)
+{
+    (void)state;
+    enum { N = 4 };
+    pthread_t t[N];
+    asked a[N];
+    for (int i = 0; i < N; i++)
+        pthread_create(&t[i], NULL, ask_and_see, &a[i]);
+    nap(0.02);
+    double from = seconds();
+    assert_int_equal(stop(), 0);
+    assert_true(seconds() - from < 10);
+    for (int i = 0; i < N; i++)
+        pthread_join(t[i], NULL);
+}
+
+/* Tens of thousands of requests of all sizes, refused and answered, leave no memory behind. */
+static void memory_stays_flat(void **state)
+{
+    (void)state;
+    CURL *c = curl_easy_init();
+    static char junk[60000];
+    double base = 0;
+    memset(junk, ' ', sizeof junk - 1);
+    for (int round = 0; round < 6; round++) {
+        for (int i = 0; i < 600; i++) {
+            request q = {.method = "POST",
+                         .path = i % 7 ? "/predict" : "/nothing",
+                         .body = i % 3 ? BODY : junk};
+            reply r = send_on(c, &q);
+            reply_free(&r);
+        }
+        burst(100, 1);
+        double now = metric("process_resident_memory_bytes");
+        if (round == 2)
+            base = now;
+        if (round > 2)
+            assert_true(now < base + (2 << 20));
+    }
+    curl_easy_cleanup(c);
+}
+
 static void *ask_often(void *arg)
 {
     int *bad = arg;
@@ -456,20 +598,24 @@ static void drains(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(keeps_alive),
-        cmocka_unit_test(answers_a_pipeline),
-        cmocka_unit_test(takes_bodies_in_pieces),
-        cmocka_unit_test(speaks_http),
-        cmocka_unit_test(cuts_slow_clients),
-        cmocka_unit_test(cuts_dripping_clients),
-        cmocka_unit_test(closes_idle_connections),
-        cmocka_unit_test(refuses_while_the_client_sends),
-        cmocka_unit_test(never_stalls),
-        cmocka_unit_test(refuses_too_many_connections),
-        cmocka_unit_test(forgets_vanished_clients),
-        cmocka_unit_test(stays_responsive),
-        cmocka_unit_test(keeps_deadlines),
-        cmocka_unit_test_setup(drains, again),
+        cmocka_unit_test_setup(keeps_alive, patient),
+        cmocka_unit_test_setup(answers_a_pipeline, patient),
+        cmocka_unit_test_setup(takes_bodies_in_pieces, patient),
+        cmocka_unit_test_setup(speaks_http, patient),
+        cmocka_unit_test_setup(cuts_slow_clients, hasty),
+        cmocka_unit_test_setup(cuts_dripping_clients, hasty),
+        cmocka_unit_test_setup(closes_idle_connections, hasty),
+        cmocka_unit_test_setup(refuses_while_the_client_sends, patient),
+        cmocka_unit_test_setup(never_stalls, patient),
+        cmocka_unit_test_setup(refuses_too_many_connections, patient),
+        cmocka_unit_test_setup(forgets_vanished_clients, patient),
+        cmocka_unit_test_setup(stays_responsive, patient),
+        cmocka_unit_test_setup(keeps_deadlines, patient),
+        cmocka_unit_test_setup(memory_stays_flat, patient),
+        cmocka_unit_test_setup(drains, patient),
+        cmocka_unit_test_setup(refuses_when_the_queue_is_full, narrow),
+        cmocka_unit_test_setup(waits_for_company, late),
+        cmocka_unit_test_setup(gives_up_draining, curt),
     };
     curl_global_init(CURL_GLOBAL_ALL);
     signal(SIGPIPE, SIG_IGN);

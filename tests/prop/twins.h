@@ -91,15 +91,18 @@ static void twin_conv2d(twin_call *t)
     const int64_t *x = dims(&t->in[0]), *w = dims(&t->in[1]), *y = dims(&t->out[0]);
     int64_t per_group = y[1] / a->groups;
     for (int64_t i = 0; i < count_of(&t->out[0]); i++) {
-        int64_t ox = i % y[3], oy = i / y[3] % y[2], k = i / (y[2] * y[3]) % y[1], n = i / (y[1] * y[2] * y[3]);
+        int64_t ox = i % y[3], oy = i / y[3] % y[2], k = i / (y[2] * y[3]) % y[1],
+                n = i / (y[1] * y[2] * y[3]);
         double sum = 0, mag = 0, scale = t->x[4] ? t->x[4][k] : 1;
         for (int64_t j = 0; j < w[1] * w[2] * w[3]; j++) {
-            int64_t kx = j % w[3], ky = j / w[3] % w[2], c = k / per_group * w[1] + j / (w[2] * w[3]);
+            int64_t kx = j % w[3], ky = j / w[3] % w[2],
+                    c = k / per_group * w[1] + j / (w[2] * w[3]);
             int64_t iy = oy * a->stride[0] + ky * a->dilation[0] - a->pad[0];
             int64_t ix = ox * a->stride[1] + kx * a->dilation[1] - a->pad[1];
             if (iy < 0 || ix < 0 || iy >= x[2] || ix >= x[3])
                 continue;
-            double term = t->x[0][((n * x[1] + c) * x[2] + iy) * x[3] + ix] * t->x[1][k * w[1] * w[2] * w[3] + j] * scale;
+            double term = t->x[0][((n * x[1] + c) * x[2] + iy) * x[3] + ix] *
+                          t->x[1][k * w[1] * w[2] * w[3] + j] * scale;
             sum += term;
             mag += fabs(term);
         }
@@ -122,7 +125,8 @@ static void twin_pool2d(twin_call *t)
         double best = -INFINITY, sum = 0, mag = 0;
         int64_t pixels = 0, places = 0;
         for (int64_t j = 0; j < kh * kw; j++) {
-            int64_t iy = oy * a->stride[0] + j / kw - a->pad[0], ix = ox * a->stride[1] + j % kw - a->pad[1];
+            int64_t iy = oy * a->stride[0] + j / kw - a->pad[0],
+                    ix = ox * a->stride[1] + j % kw - a->pad[1];
             places += iy < x[2] + a->pad[2] && ix < x[3] + a->pad[3];
             if (iy < 0 || ix < 0 || iy >= x[2] || ix >= x[3])
                 continue;
@@ -208,7 +212,8 @@ static void twin_pad2d(twin_call *t)
         coordinates(&t->out[0].shape, i, at);
         at[r - 2] -= a->pad[0];
         at[r - 1] -= a->pad[1];
-        int inside = at[r - 2] >= 0 && at[r - 2] < x->dim[r - 2] && at[r - 1] >= 0 && at[r - 1] < x->dim[r - 1];
+        int inside = at[r - 2] >= 0 && at[r - 2] < x->dim[r - 2] && at[r - 1] >= 0 &&
+                     at[r - 1] < x->dim[r - 1];
         t->y[0][i] = inside ? t->x[0][index_of(x, at)] : 0;
     }
 }
@@ -284,7 +289,8 @@ static void twin_softmax(twin_call *t)
 static void twin_prelu(twin_call *t)
 {
     for (int64_t i = 0; i < count_of(&t->out[0]); i++) {
-        double slope = t->x[1][dims(&t->in[1])[0] == 1 ? 0 : channel_of(&t->in[0], i)], x = t->x[0][i];
+        double slope = t->x[1][dims(&t->in[1])[0] == 1 ? 0 : channel_of(&t->in[0], i)],
+               x = t->x[0][i];
         t->y[0][i] = x > 0 ? x : slope * x;
         t->mag[0][i] = fabs(t->y[0][i]);
     }
@@ -305,7 +311,8 @@ static void twin_dropout(twin_call *t)
 
 /* ---- normalisation ---- */
 
-static inline void normalised(twin_call *t, int64_t i, double mean, double var, double gamma, double beta, double eps)
+static inline void normalised(twin_call *t, int64_t i, double mean, double var, double gamma,
+                              double beta, double eps)
 {
     double r = 1 / sqrt(var + eps);
     t->y[0][i] = (t->x[0][i] - mean) * r * gamma + beta;

@@ -2,12 +2,28 @@
  * up to. */
 #include "graph_util.h"
 
-/* ---- refusals of shape rules ------------------------------------------------------------------- */
+/* ---- refusals of shape rules -------------------------------------------------------------------
+ */
 
-#define SHAPE(...) {(int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), {__VA_ARGS__}}
-#define CONV(...) &(ax_conv2d_attr) { __VA_ARGS__ }
-#define POOL(...) &(ax_pool2d_attr) { __VA_ARGS__ }
+#define SHAPE(...)                                                                                 \
+    {                                                                                              \
+        (int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)),                                 \
+        {                                                                                          \
+            __VA_ARGS__                                                                            \
+        }                                                                                          \
+    }
+#define CONV(...)                                                                                  \
+    &(ax_conv2d_attr)                                                                              \
+    {                                                                                              \
+        __VA_ARGS__                                                                                \
+    }
+#define POOL(...)                                                                                  \
+    &(ax_pool2d_attr)                                                                              \
+    {                                                                                              \
+        __VA_ARGS__                                                                                \
+    }
 
+// clang-format off
 static const struct refusal {
     const ax_op *op;
     ax_shape in[5];
@@ -65,6 +81,7 @@ static const struct refusal {
     {&ax_op_layer_norm, {SHAPE(2, 3), SHAPE(2, 3), SHAPE(2, 3)}, 3, AX_EINVAL, "behind the batch", &(ax_norm_attr){1e-3, -2}, NULL},
     {&ax_op_penalty, {SHAPE(2, 3)}, 1, AX_ERANGE, "l2 is -1", &(ax_penalty_attr){0, -1, 0}, NULL},
 };
+// clang-format on
 
 static void test_refusals(void **state)
 {
@@ -84,8 +101,10 @@ static void test_refusals(void **state)
             ax_act_by_name(r->act, &((ax_activation_attr *)(void *)attr)->act, NULL);
         ax_val v = ax_graph_node(&g, r->op, "thing", attr, in, r->n_in, &err);
         snprintf(start, sizeof start, "%s 'thing': ", r->op->name);
-        if (v != AX_NONE || err.code != r->code || !strstr(err.msg, r->word) || strncmp(err.msg, start, strlen(start)))
-            fail_msg("row %zu: code %d, '%s', expected %d and '%s'", i, err.code, err.msg, r->code, r->word);
+        if (v != AX_NONE || err.code != r->code || !strstr(err.msg, r->word) ||
+            strncmp(err.msg, start, strlen(start)))
+            fail_msg("row %zu: code %d, '%s', expected %d and '%s'", i, err.code, err.msg, r->code,
+                     r->word);
         assert_int_equal(g.n_node, 0);
         assert_int_equal(ax_graph_node(&g, r->op, NULL, attr, in, r->n_in, NULL), AX_NONE);
         ax_graph_fini(&g);
@@ -101,10 +120,14 @@ static void test_losses_refuse(void **state)
         ax_dtype type;
         int ok;
     } rows[] = {
-        {"cross_entropy", SHAPE(4, 3), SHAPE(4), AX_I32, 1},    {"cross_entropy", SHAPE(4, 3), SHAPE(4, 3), AX_F32, 1},
-        {"cross_entropy", SHAPE(4, 3), SHAPE(3), AX_I32, 0},    {"cross_entropy", SHAPE(4, 3, 2), SHAPE(4), AX_I32, 0},
-        {"cross_entropy", SHAPE(4, 3), SHAPE(4), AX_F32, 0},    {"mse", SHAPE(4, 3), SHAPE(4), AX_I32, 0},
-        {"mse", SHAPE(4, 3), SHAPE(4, 3), AX_F32, 1},           {"mse", SHAPE(4, 3), SHAPE(4, 3), AX_I64, 0},
+        {"cross_entropy", SHAPE(4, 3), SHAPE(4), AX_I32, 1},
+        {"cross_entropy", SHAPE(4, 3), SHAPE(4, 3), AX_F32, 1},
+        {"cross_entropy", SHAPE(4, 3), SHAPE(3), AX_I32, 0},
+        {"cross_entropy", SHAPE(4, 3, 2), SHAPE(4), AX_I32, 0},
+        {"cross_entropy", SHAPE(4, 3), SHAPE(4), AX_F32, 0},
+        {"mse", SHAPE(4, 3), SHAPE(4), AX_I32, 0},
+        {"mse", SHAPE(4, 3), SHAPE(4, 3), AX_F32, 1},
+        {"mse", SHAPE(4, 3), SHAPE(4, 3), AX_I64, 0},
         {"binary_cross_entropy", SHAPE(4, 1), SHAPE(4), AX_F32, 0},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -112,7 +135,8 @@ static void test_losses_refuse(void **state)
         ax_graph_init(&g);
         ax_err err = {0};
         ax_loss_attr attr = {ax_loss_find(rows[i].loss), 0};
-        ax_val in[2] = {ax_graph_input(&g, "x", AX_F32, &rows[i].x, NULL), ax_graph_input(&g, "t", rows[i].type, &rows[i].t, NULL)};
+        ax_val in[2] = {ax_graph_input(&g, "x", AX_F32, &rows[i].x, NULL),
+                        ax_graph_input(&g, "t", rows[i].type, &rows[i].t, NULL)};
         ax_val v = ax_graph_node(&g, &ax_op_loss, "loss", &attr, in, 2, &err);
         if ((v >= 0) != rows[i].ok || (v < 0 && err.code != AX_ESHAPE))
             fail_msg("row %zu: %d, '%s'", i, v, err.msg);
@@ -143,7 +167,8 @@ static void test_values_that_do_not_exist(void **state)
     ax_graph_fini(&g);
 }
 
-/* ---- gradients --------------------------------------------------------------------------------- */
+/* ---- gradients ---------------------------------------------------------------------------------
+ */
 
 static ax_val scalar(ax_graph *g, ax_val v)
 {
@@ -156,7 +181,8 @@ static void test_contributions_add_up(void **state)
     (void)state;
     ax_graph g;
     ax_graph_init(&g);
-    ax_val x = ax_graph_param(&g, "x", &AX_SHAPE(1), 1, NULL), other = ax_graph_param(&g, "other", &AX_SHAPE(1), 1, NULL);
+    ax_val x = ax_graph_param(&g, "x", &AX_SHAPE(1), 1, NULL),
+           other = ax_graph_param(&g, "other", &AX_SHAPE(1), 1, NULL);
     ax_val square = ax_graph_node(&g, &ax_op_mul, "", NULL, (ax_val[]){x, x}, 2, NULL);
     ax_add_attr plain = {{0}};
     ax_val y = ax_graph_node(&g, &ax_op_add, "", &plain, (ax_val[]){square, x}, 2, NULL);
@@ -224,8 +250,11 @@ static void test_no_gradient(void **state)
         ax_graph g;
         ax_graph_init(&g);
         ax_err err = {0};
-        ax_val in[2] = {ax_graph_param(&g, "x", &rows[i].x, 1, NULL), ax_graph_param(&g, "w", &rows[i].w, 1, NULL)}, d;
-        ax_val y = ax_graph_node(&g, rows[i].op, "layer", rows[i].attr, in, rows[i].w.rank ? 2 : 1, &err);
+        ax_val in[2] = {ax_graph_param(&g, "x", &rows[i].x, 1, NULL),
+                        ax_graph_param(&g, "w", &rows[i].w, 1, NULL)},
+               d;
+        ax_val y =
+            ax_graph_node(&g, rows[i].op, "layer", rows[i].attr, in, rows[i].w.rank ? 2 : 1, &err);
         assert_true(y >= 0);
         assert_int_equal(ax_graph_grad(&g, scalar(&g, y), in, 1, &d, &err), -1);
         assert_int_equal(err.code, AX_EUNSUPPORTED);

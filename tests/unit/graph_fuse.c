@@ -13,9 +13,10 @@ typedef struct row {
 } row;
 
 #define BN "{\"type\":\"batch_norm\"}"
-#define CONV(more) "{\"type\":\"conv2d\",\"filters\":17,\"kernel_size\":3,\"padding\":\"same\"" more "}"
+#define CONV(more)                                                                                 \
+    "{\"type\":\"conv2d\",\"filters\":17,\"kernel_size\":3,\"padding\":\"same\"" more "}"
 #define DENSE(more) "{\"type\":\"dense\",\"units\":33" more "}"
-#define FLAT "{\"type\":\"flatten\"}"
+#define FLAT        "{\"type\":\"flatten\"}"
 
 // clang-format off
 static const row rows[] = {
@@ -58,7 +59,8 @@ static void build(ax_net *n, const row *r)
 {
     char text[4096];
     ax_err err = {0};
-    snprintf(text, sizeof text, "{\"inputs\":[{\"name\":\"x\",\"shape\":%s}],\"layers\":[%s]}", r->shape, r->layers);
+    snprintf(text, sizeof text, "{\"inputs\":[{\"name\":\"x\",\"shape\":%s}],\"layers\":[%s]}",
+             r->shape, r->layers);
     cJSON *spec = ax_json_parse(text, strlen(text), &err);
     if (!spec || ax_net_build(n, spec, NULL, 1, &err))
         fail_msg("%s: %s at %s", r->what, err.msg, err.at);
@@ -80,8 +82,8 @@ static int real_steps(const ax_plan *p)
     return n;
 }
 
-/* Fold errors: each weight and the shift are rounded once more, so a value moves by a few roundings of
- * the sum of the absolute terms; the largest output stands for that sum here, with room for
+/* Fold errors: each weight and the shift are rounded once more, so a value moves by a few roundings
+ * of the sum of the absolute terms; the largest output stands for that sum here, with room for
  * cancellation within it. */
 static void compare(const row *r, const char *what, const float *a, const float *b, int64_t n)
 {
@@ -89,8 +91,10 @@ static void compare(const row *r, const char *what, const float *a, const float 
     for (int64_t i = 0; i < n; i++)
         largest = fmax(largest, fabs(a[i]));
     for (int64_t i = 0; i < n; i++)
-        if (r->exact ? memcmp(&a[i], &b[i], sizeof *a) != 0 : !(fabs(a[i] - b[i]) <= 4e-6 * largest))
-            fail_msg("%s, %s: [%lld] is %.9g unfused and %.9g fused", r->what, what, (long long)i, a[i], b[i]);
+        if (r->exact ? memcmp(&a[i], &b[i], sizeof *a) != 0
+                     : !(fabs(a[i] - b[i]) <= 4e-6 * largest))
+            fail_msg("%s, %s: [%lld] is %.9g unfused and %.9g fused", r->what, what, (long long)i,
+                     a[i], b[i]);
 }
 
 static void test_fused_equals_unfused(void **state)

@@ -5,7 +5,8 @@
 #include "graph/plan_impl.h"
 #include "graph_util.h"
 
-/* ---- a brute-force look at memory ------------------------------------------------------------- */
+/* ---- a brute-force look at memory -------------------------------------------------------------
+ */
 
 /* A plan run with labels instead of numbers: each 64 bytes of the arena carry the buffer that was
  * last written there. Reading checks the label, so a wrong lifetime, place, view or takeover shows
@@ -47,7 +48,8 @@ static void must_hold(const memory *m, int b, const char *what, int step)
     int64_t at = place_of(m->p, b), n = m->p->buf[want].bytes / 64;
     for (int64_t i = 0; i < n; i++)
         if (m->label[at + i] != want)
-            fail_msg("step %d: %s in buffer %d was overwritten by %d", step, what, want, m->label[at + i]);
+            fail_msg("step %d: %s in buffer %d was overwritten by %d", step, what, want,
+                     m->label[at + i]);
 }
 
 static int overlap(const ax_plan *p, int a, int64_t a_bytes, int b, int64_t b_bytes)
@@ -68,13 +70,18 @@ static void check_step(memory *m, int i)
             if (s->in_buf[k] < 0)
                 continue;
             int source = shown(m, s->in_buf[k]), taken = s->choice.inplace - 1;
-            int allowed = o == 0 && taken >= 0 && s->in_buf[taken] >= 0 && shown(m, s->in_buf[taken]) == source &&
-                          place_of(m->p, s->out_buf[0]) == place_of(m->p, source) && bytes == m->p->buf[source].bytes;
-            if (overlap(m->p, s->out_buf[o], bytes, s->in_buf[k], m->p->buf[source].bytes) && !allowed)
-                fail_msg("step %d (%s): output %d lies on input %d", i, s->op ? s->op->name : "layout", o, k);
+            int allowed = o == 0 && taken >= 0 && s->in_buf[taken] >= 0 &&
+                          shown(m, s->in_buf[taken]) == source &&
+                          place_of(m->p, s->out_buf[0]) == place_of(m->p, source) &&
+                          bytes == m->p->buf[source].bytes;
+            if (overlap(m->p, s->out_buf[o], bytes, s->in_buf[k], m->p->buf[source].bytes) &&
+                !allowed)
+                fail_msg("step %d (%s): output %d lies on input %d", i,
+                         s->op ? s->op->name : "layout", o, k);
         }
         for (int q = 0; q < o; q++)
-            assert_false(overlap(m->p, s->out_buf[o], bytes, s->out_buf[q], m->p->buf[s->out_buf[q]].bytes));
+            assert_false(
+                overlap(m->p, s->out_buf[o], bytes, s->out_buf[q], m->p->buf[s->out_buf[q]].bytes));
     }
     if (s->scratch >= 0) {
         put(m, s->scratch, -2);
@@ -90,7 +97,8 @@ static void check_step(memory *m, int i)
 
 static void check_memory(const ax_plan *p)
 {
-    memory m = {p, malloc(((size_t)p->bytes / 64 + 1) * sizeof(int)), calloc((size_t)p->n_buf + 1, 1)};
+    memory m = {p, malloc(((size_t)p->bytes / 64 + 1) * sizeof(int)),
+                calloc((size_t)p->n_buf + 1, 1)};
     for (int64_t i = 0; i < p->bytes / 64; i++)
         m.label[i] = -1;
     for (int i = 0; i < p->n_step; i++)
@@ -111,7 +119,8 @@ static void check_memory(const ax_plan *p)
     free(m.owned);
 }
 
-/* ---- random graphs ---------------------------------------------------------------------------- */
+/* ---- random graphs ----------------------------------------------------------------------------
+ */
 
 typedef struct grower {
     ax_graph g;
@@ -186,21 +195,29 @@ static void grow(grower *w)
         return keep(w, s.rank == 4 ? grow_conv(w, v) : AX_NONE);
     case 5: /* a view: flat, or back to a picture */
         return keep(w, ax_graph_node(&w->g, &ax_op_reshape, "",
-                                     s.rank == 4 ? &(ax_reshape_attr){AX_SHAPE(0, -1)} : &(ax_reshape_attr){AX_SHAPE(0, -1, 4, 3)},
+                                     s.rank == 4 ? &(ax_reshape_attr){AX_SHAPE(0, -1)}
+                                                 : &(ax_reshape_attr){AX_SHAPE(0, -1, 4, 3)},
                                      &v, 1, NULL));
     case 6:
-        return keep(w, s.rank == 4 ? ax_graph_node(&w->g, &ax_op_reshape, "", &(ax_reshape_attr){AX_SHAPE(0, 0, 3, 4)}, &v, 1, NULL) : AX_NONE);
+        return keep(w, s.rank == 4
+                           ? ax_graph_node(&w->g, &ax_op_reshape, "",
+                                           &(ax_reshape_attr){AX_SHAPE(0, 0, 3, 4)}, &v, 1, NULL)
+                           : AX_NONE);
     case 7:
-        return keep(w, s.dim[1] < 40 ? ax_graph_node(&w->g, &ax_op_concat, "", &(ax_axis_attr){1}, pair, 2, NULL) : AX_NONE);
+        return keep(w, s.dim[1] < 40 ? ax_graph_node(&w->g, &ax_op_concat, "", &(ax_axis_attr){1},
+                                                     pair, 2, NULL)
+                                     : AX_NONE);
     case 8:
-        return keep(w, ax_graph_node(&w->g, &ax_op_slice, "", &(ax_slice_attr){1, 0, (s.dim[1] + 1) / 2}, &v, 1, NULL));
+        return keep(w, ax_graph_node(&w->g, &ax_op_slice, "",
+                                     &(ax_slice_attr){1, 0, (s.dim[1] + 1) / 2}, &v, 1, NULL));
     case 9: /* the batch's statistics are outputs too */
         v = grow_norm(w, v);
         keep(w, v);
         return;
     default: /* a parameter as an operand, and as a view */
         pair[1] = param(w, s);
-        keep(w, ax_graph_node(&w->g, &ax_op_reshape, "", &(ax_reshape_attr){AX_SHAPE(0, -1)}, &pair[1], 1, NULL));
+        keep(w, ax_graph_node(&w->g, &ax_op_reshape, "", &(ax_reshape_attr){AX_SHAPE(0, -1)},
+                              &pair[1], 1, NULL));
         keep(w, ax_graph_node(&w->g, &ax_op_add, "", &(ax_add_attr){0}, pair, 2, NULL));
     }
 }
@@ -216,7 +233,8 @@ static void grower_init(grower *w, uint64_t seed, int nodes)
     bind_noise(&w->g, seed);
 }
 
-/* Values computed with everything kept alive, and values of a plan that shares memory, are the same. */
+/* Values computed with everything kept alive, and values of a plan that shares memory, are the
+ * same. */
 static void check_numbers(grower *w, const ax_val *out, int n)
 {
     ax_val *all = malloc((size_t)w->n * sizeof *all);
@@ -228,7 +246,8 @@ static void check_numbers(grower *w, const ax_val *out, int n)
     for (int i = 0; i < n; i++)
         for (int k = 0; k < w->n; k++)
             if (all[k] == out[i] && memcmp(want[k], got[i], (size_t)count[i] * sizeof(float)))
-                fail_msg("seed %llu: output %d differs when it is asked for alone", (unsigned long long)w->seed, i);
+                fail_msg("seed %llu: output %d differs when it is asked for alone",
+                         (unsigned long long)w->seed, i);
     for (int k = 0; k < w->n; k++)
         free(want[k]);
     for (int i = 0; i < n; i++)
@@ -251,7 +270,8 @@ static void test_random_graphs(void **state)
         ax_plan *p = plan_of(&w.g, out, n, 0, NULL);
         check_memory(p);
         for (int i = 0; i < p->n_step; i++)
-            taken += p->step[i].n_out > 0 && p->buf[p->step[i].out_buf[0]].root != p->step[i].out_buf[0];
+            taken +=
+                p->step[i].n_out > 0 && p->buf[p->step[i].out_buf[0]].root != p->step[i].out_buf[0];
         shared += p->n_step > 0;
         ax_plan_free(p);
         check_numbers(&w, out, n);
@@ -271,8 +291,10 @@ static void test_random_gradients(void **state)
         int n = 0;
         int64_t m = ax_shape_count(&w.g.val[top].desc.shape);
         ax_val ones = param(&w, AX_SHAPE(1, m));
-        ax_val sum = ax_graph_node(&w.g, &ax_op_reshape, "", &(ax_reshape_attr){AX_SHAPE(1, m)}, &top, 1, NULL);
-        sum = ax_graph_node(&w.g, &ax_op_dense, "", &(ax_fused_attr){0}, (ax_val[]){sum, ones}, 2, NULL);
+        ax_val sum = ax_graph_node(&w.g, &ax_op_reshape, "", &(ax_reshape_attr){AX_SHAPE(1, m)},
+                                   &top, 1, NULL);
+        sum = ax_graph_node(&w.g, &ax_op_dense, "", &(ax_fused_attr){0}, (ax_val[]){sum, ones}, 2,
+                            NULL);
         sum = ax_graph_node(&w.g, &ax_op_reshape, "", &(ax_reshape_attr){{0}}, &sum, 1, NULL);
         for (int v = 0; v < w.g.n_val && n < 60; v++)
             if (w.g.val[v].kind == AX_VAL_PARAM)
@@ -295,7 +317,8 @@ static void test_random_gradients(void **state)
     }
 }
 
-/* ---- what a plan leaves out and shares --------------------------------------------------------- */
+/* ---- what a plan leaves out and shares ---------------------------------------------------------
+ */
 
 static ax_val relu(ax_graph *g, ax_val v)
 {
@@ -307,7 +330,8 @@ static ax_val relu(ax_graph *g, ax_val v)
 static ax_val conv(ax_graph *g, ax_val v, int64_t k)
 {
     ax_conv2d_attr a = {{1, 1}, {1, 1}, {1, 1, 1, 1}, 1, {0}};
-    ax_val in[2] = {v, ax_graph_param(g, "w", &AX_SHAPE(k, g->val[v].desc.shape.dim[1], 3, 3), 1, NULL)};
+    ax_val in[2] = {
+        v, ax_graph_param(g, "w", &AX_SHAPE(k, g->val[v].desc.shape.dim[1], 3, 3), 1, NULL)};
     return ax_graph_node(g, &ax_op_conv2d, "conv", &a, in, 2, NULL);
 }
 
@@ -351,7 +375,8 @@ static void test_views_are_no_steps(void **state)
     ax_graph g;
     ax_graph_init(&g);
     ax_val x = ax_graph_input(&g, "x", AX_F32, &AX_SHAPE(2, 3, 4), NULL);
-    ax_val v = ax_graph_node(&g, &ax_op_reshape, "", &(ax_reshape_attr){AX_SHAPE(0, -1)}, &x, 1, NULL);
+    ax_val v =
+        ax_graph_node(&g, &ax_op_reshape, "", &(ax_reshape_attr){AX_SHAPE(0, -1)}, &x, 1, NULL);
     v = ax_graph_node(&g, &ax_op_reshape, "", &(ax_reshape_attr){AX_SHAPE(0, 4, 3)}, &v, 1, NULL);
     ax_plan *p = plan_of(&g, &v, 1, 0, NULL);
     assert_int_equal(p->n_step, 0);
@@ -472,7 +497,8 @@ static void test_computed_weights(void **state)
     ax_graph_fini(&g);
 }
 
-/* ---- refusals ---------------------------------------------------------------------------------- */
+/* ---- refusals ----------------------------------------------------------------------------------
+ */
 
 static void test_limits(void **state)
 {
@@ -481,20 +507,25 @@ static void test_limits(void **state)
         int64_t batch, limit;
         ax_code code;
     } rows[] = {
-        {1000, 1 << 16, AX_ELIMIT},          {1, 1 << 20, AX_OK},
-        {(int64_t)1 << 40, 0, AX_ELIMIT},    {(int64_t)1 << 60, 0, AX_ELIMIT},
-        {INT64_MAX, 0, AX_ELIMIT},           {-1, 0, AX_ESHAPE},
+        {1000, 1 << 16, AX_ELIMIT},       {1, 1 << 20, AX_OK},
+        {(int64_t)1 << 40, 0, AX_ELIMIT}, {(int64_t)1 << 60, 0, AX_ELIMIT},
+        {INT64_MAX, 0, AX_ELIMIT},        {-1, 0, AX_ESHAPE},
         {(int64_t)1 << 36, 0, AX_ELIMIT},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         ax_graph g;
         ax_graph_init(&g);
-        ax_val x = ax_graph_input(&g, "x", AX_F32, &AX_SHAPE(1, 3, 8, 8), NULL), y = conv(&g, x, 32);
+        ax_val x = ax_graph_input(&g, "x", AX_F32, &AX_SHAPE(1, 3, 8, 8), NULL),
+               y = conv(&g, x, 32);
         for (int k = 0; k < 20; k++)
             y = relu(&g, conv(&g, y, 1));
         bind_noise(&g, 1);
         ax_desc in = {AX_F32, AX_SHAPE(rows[i].batch, 3, 8, 8)};
-        ax_plan_options o = {.outputs = &y, .n_outputs = 1, .inputs = &in, .threads = 1, .memory_limit = rows[i].limit};
+        ax_plan_options o = {.outputs = &y,
+                             .n_outputs = 1,
+                             .inputs = &in,
+                             .threads = 1,
+                             .memory_limit = rows[i].limit};
         ax_err err = {0};
         ax_plan *p = ax_plan_new(&g, &o, &err);
         if (err.code != rows[i].code)
@@ -530,7 +561,8 @@ static void test_large_plans_are_quick(void **state)
     enum { N = 12000 };
     ax_graph g;
     ax_graph_init(&g);
-    ax_val x = ax_graph_input(&g, "x", AX_F32, &AX_SHAPE(1, 64), NULL), sum = x, *v = malloc(N * sizeof *v);
+    ax_val x = ax_graph_input(&g, "x", AX_F32, &AX_SHAPE(1, 64), NULL), sum = x,
+           *v = malloc(N * sizeof *v);
     for (int i = 0; i < N; i++)
         v[i] = relu(&g, x);
     for (int i = N - 1; i >= 0; i--)

@@ -3,10 +3,11 @@
 #ifndef GRAPH_UTIL_H
 #define GRAPH_UTIL_H
 
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
-#include <setjmp.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include <math.h>
@@ -60,12 +61,14 @@ static inline int input_descs(const ax_graph *g, int64_t batch, ax_desc *out)
     return n;
 }
 
-static inline ax_plan *plan_of(const ax_graph *g, const ax_val *outputs, int n, int64_t batch, ax_packs *packs)
+static inline ax_plan *plan_of(const ax_graph *g, const ax_val *outputs, int n, int64_t batch,
+                               ax_packs *packs)
 {
     ax_desc in[16];
     ax_err err = {0};
     input_descs(g, batch, in);
-    ax_plan_options o = {.outputs = outputs, .n_outputs = n, .inputs = in, .packs = packs, .threads = 1};
+    ax_plan_options o = {
+        .outputs = outputs, .n_outputs = n, .inputs = in, .packs = packs, .threads = 1};
     ax_plan *p = ax_plan_new(g, &o, &err);
     if (!p)
         fail_msg("plan: %s", err.msg);
@@ -73,8 +76,8 @@ static inline ax_plan *plan_of(const ax_graph *g, const ax_val *outputs, int n, 
 }
 
 /* Run with noise as inputs; out[i] receives a copy of output i, which the caller frees. */
-static inline void run_noise(const ax_graph *g, const ax_val *outputs, int n, int64_t batch, ax_packs *packs,
-                             uint64_t seed, float **out, int64_t *count)
+static inline void run_noise(const ax_graph *g, const ax_val *outputs, int n, int64_t batch,
+                             ax_packs *packs, uint64_t seed, float **out, int64_t *count)
 {
     ax_plan *p = plan_of(g, outputs, n, batch, packs);
     ax_exec *e = ax_exec_new(p, NULL, NULL);

@@ -38,6 +38,9 @@ static const shape shapes[] = {
     {2,  3,  1, 100, 17,  1, 4, 1, 2, 1, 1, 0, 1, 0, 2, 1},
     {9, 20,  7,  7, 40,  3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
     {20, 2, 12, 12, 33,  3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 1},
+    {2, 32,  7,  8, 64,  3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 2},
+    {2, 48,  9,  8, 48,  3, 2, 2, 2, 1, 1, 1, 0, 1, 1, 3},
+    {1, 32,  6,  6, 64,  1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 2},
     {2,  8,  9,  9, 12,  3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 2},
     {2, 12,  7,  8,  9,  3, 2, 2, 1, 1, 2, 1, 0, 0, 2, 3},
     {2, 17,  7,  9, 17,  3, 3, 1, 1, 1, 1, 1, 1, 1, 1, 17},
@@ -54,6 +57,11 @@ static ax_conv2d geometry(const shape *s)
     g.oh = (g.h + g.pt + g.pb - (int64_t)(g.kh - 1) * g.dh - 1) / g.sh + 1;
     g.ow = (g.w + g.pl + g.pr - (int64_t)(g.kw - 1) * g.dw - 1) / g.sw + 1;
     return g;
+}
+
+static int takes_blocked(const shape *s)
+{
+    return s->groups == 1 || (s->c / s->groups % AX_BLOCK == 0 && s->k / s->groups % AX_BLOCK == 0);
 }
 
 /* One geometry with its data, and what the twins say. */
@@ -141,7 +149,7 @@ static float *pack(const bench *b, const float *scale)
 static void blocked_forward(void)
 {
     for (int i = 0; i < SHAPES; i++) {
-        if (shapes[i].groups > 1)
+        if (!takes_blocked(&shapes[i]))
             continue;
         bench b;
         setup(&b, &shapes[i]);
@@ -177,7 +185,7 @@ static void halve(const void *ctx, const float *x, float *y, size_t n)
 static void blocked_epilogue(void)
 {
     for (int i = 0; i < SHAPES; i++) {
-        if (shapes[i].groups > 1)
+        if (!takes_blocked(&shapes[i]))
             continue;
         bench b;
         setup(&b, &shapes[i]);
@@ -284,7 +292,8 @@ static void blocked_dx(void)
     for (int i = 0; i < SHAPES; i++) {
         bench b;
         setup(&b, &shapes[i]);
-        if (!ax_conv2d_blocked_dx_ok(&b.g)) {
+        assert_int_equal(ax_conv2d_blocked_dx_ok(&b.g), takes_blocked(&shapes[i]));
+        if (!takes_blocked(&shapes[i])) {
             teardown(&b);
             continue;
         }
@@ -329,7 +338,7 @@ static float *weight_gradient(const bench *b, int x_plain, ax_pool *pool)
 static void blocked_dw(void)
 {
     for (int i = 0; i < SHAPES; i++) {
-        if (shapes[i].groups > 1)
+        if (!takes_blocked(&shapes[i]))
             continue;
         bench b;
         setup(&b, &shapes[i]);

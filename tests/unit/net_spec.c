@@ -5,12 +5,13 @@
 #include "graph_util.h"
 #include "io/net.h"
 
-#define IN4 "\"inputs\":[{\"name\":\"x\",\"shape\":[4]}]"
-#define PIC "\"inputs\":[{\"name\":\"x\",\"shape\":[3,8,8]}]"
-#define SEQ "\"inputs\":[{\"name\":\"x\",\"shape\":[5,20]}]"
-#define DENSE "{\"type\":\"dense\",\"units\":2}"
+#define IN4        "\"inputs\":[{\"name\":\"x\",\"shape\":[4]}]"
+#define PIC        "\"inputs\":[{\"name\":\"x\",\"shape\":[3,8,8]}]"
+#define SEQ        "\"inputs\":[{\"name\":\"x\",\"shape\":[5,20]}]"
+#define DENSE      "{\"type\":\"dense\",\"units\":2}"
 #define L(in, ...) "{" in ",\"layers\":[" __VA_ARGS__ "]}"
 
+// clang-format off
 static const struct bad {
     const char *spec;
     ax_code code;
@@ -112,8 +113,10 @@ static const struct bad {
     {"{" IN4 ",\"layers\":[" DENSE "],\"labels\":[\"a\",7]}", AX_ETYPE, "labels[1]", "a string"},
     {"{" IN4 ",\"layers\":[" DENSE "],\"labels\":\"a\"}", AX_ESHAPE, "labels", "classes"},
 };
+// clang-format on
 
-static int build(ax_net *n, const char *text, const ax_net_training *training, int64_t batch, ax_err *err)
+static int build(ax_net *n, const char *text, const ax_net_training *training, int64_t batch,
+                 ax_err *err)
 {
     cJSON *spec = ax_json_parse(text, strlen(text), err);
     int bad = !spec || ax_net_build(n, spec, training, batch, err);
@@ -133,9 +136,10 @@ static void test_bad_specs(void **state)
             ax_err err = {0};
             if (!build(&n, b->spec, t ? &training : NULL, 1, &err))
                 fail_msg("%s was accepted", b->spec);
-            if (err.code != b->code || strcmp(err.at, b->at) || (!strstr(err.msg, b->word) && !strstr(err.hint, b->word))) {
-                print_error("%s\n  code %d at '%s': %s (%s)\n  expected %d at '%s' and '%s'\n", b->spec, err.code,
-                            err.at, err.msg, err.hint, b->code, b->at, b->word);
+            if (err.code != b->code || strcmp(err.at, b->at) ||
+                (!strstr(err.msg, b->word) && !strstr(err.hint, b->word))) {
+                print_error("%s\n  code %d at '%s': %s (%s)\n  expected %d at '%s' and '%s'\n",
+                            b->spec, err.code, err.at, err.msg, err.hint, b->code, b->at, b->word);
                 wrong++;
             }
             assert_int_equal(n.graph.n_val, 0);
@@ -145,6 +149,7 @@ static void test_bad_specs(void **state)
     assert_int_equal(wrong, 0);
 }
 
+// clang-format off
 static const char *const good_specs[] = {
     L(IN4, DENSE),
     L(IN4, DENSE "," DENSE ",{\"type\":\"dense\",\"units\":3,\"name\":\"dense_3\"}," DENSE),
@@ -166,6 +171,7 @@ static const char *const good_specs[] = {
            "{\"type\":\"activation\",\"activation\":\"softmax\"},{\"type\":\"multiply\",\"inputs\":[\"conv1d_1\",\"activation_1\"]}"),
     "{" IN4 ",\"layers\":[{\"type\":\"dense\",\"units\":1,\"activation\":\"sigmoid\"}],\"labels\":[\"no\",\"yes\"]}",
 };
+// clang-format on
 
 static void same_graphs(const ax_net *a, const ax_net *b)
 {
@@ -192,7 +198,8 @@ static void test_round_trip(void **state)
             ax_net_training training = {1, NULL};
             ax_net a, b;
             ax_err err = {0};
-            if (build(&a, good_specs[i], t ? &training : NULL, 2, &err) || build(&b, a.spec, t ? &training : NULL, 2, &err))
+            if (build(&a, good_specs[i], t ? &training : NULL, 2, &err) ||
+                build(&b, a.spec, t ? &training : NULL, 2, &err))
                 fail_msg("%s: %s at %s", good_specs[i], err.msg, err.at);
             assert_string_equal(a.spec, b.spec);
             same_graphs(&a, &b);
@@ -227,9 +234,12 @@ static void test_facts_of_layers(void **state)
         const char *activation;
     } rows[] = {
         {L(IN4, DENSE), 4 * 2 + 2, 2 * 4 * 2, ""},
-        {L(IN4, "{\"type\":\"dense\",\"units\":2,\"use_bias\":false,\"activation\":\"relu\"}"), 8, 16 + 2, "relu"},
-        {L(IN4, "{\"type\":\"dense\",\"units\":2,\"activation\":\"prelu\"}"), 10 + 2, 16 + 2, "prelu"},
-        {L(PIC, "{\"type\":\"conv2d\",\"filters\":4,\"kernel_size\":3}"), 4 * 27 + 4, 2 * 4 * 36 * 27, ""},
+        {L(IN4, "{\"type\":\"dense\",\"units\":2,\"use_bias\":false,\"activation\":\"relu\"}"), 8,
+         16 + 2, "relu"},
+        {L(IN4, "{\"type\":\"dense\",\"units\":2,\"activation\":\"prelu\"}"), 10 + 2, 16 + 2,
+         "prelu"},
+        {L(PIC, "{\"type\":\"conv2d\",\"filters\":4,\"kernel_size\":3}"), 4 * 27 + 4,
+         2 * 4 * 36 * 27, ""},
         {L(PIC, "{\"type\":\"batch_norm\"}"), 12, 192, ""},
         {L(PIC, "{\"type\":\"flatten\"}"), 0, 0, ""},
     };
@@ -238,7 +248,8 @@ static void test_facts_of_layers(void **state)
         ax_err err;
         assert_int_equal(build(&n, rows[i].spec, NULL, 3, &err), 0);
         if (n.layers[0].params != rows[i].params || n.layers[0].flops != rows[i].flops)
-            fail_msg("%s: %lld parameters, %lld flops", rows[i].spec, (long long)n.layers[0].params, (long long)n.layers[0].flops);
+            fail_msg("%s: %lld parameters, %lld flops", rows[i].spec, (long long)n.layers[0].params,
+                     (long long)n.layers[0].flops);
         assert_string_equal(n.layers[0].activation, rows[i].activation);
         ax_net_fini(&n);
     }
@@ -248,8 +259,10 @@ static void test_facts_of_layers(void **state)
 static void test_training_and_inference(void **state)
 {
     (void)state;
-    const char *spec = L(IN4, "{\"type\":\"dense\",\"units\":8,\"kernel_regularizer\":{\"l2\":0.1},\"name\":\"fc\"},{\"type\":\"batch_norm\",\"name\":\"bn\"},"
-                              "{\"type\":\"dropout\"},{\"type\":\"dense\",\"units\":2,\"activation\":\"softmax\",\"activity_regularizer\":{\"l1\":0.1}}");
+    const char *spec = L(IN4, "{\"type\":\"dense\",\"units\":8,\"kernel_regularizer\":{\"l2\":0.1},"
+                              "\"name\":\"fc\"},{\"type\":\"batch_norm\",\"name\":\"bn\"},"
+                              "{\"type\":\"dropout\"},{\"type\":\"dense\",\"units\":2,"
+                              "\"activation\":\"softmax\",\"activity_regularizer\":{\"l1\":0.1}}");
     ax_net n;
     ax_err err;
     ax_net_training training = {1, NULL};
@@ -259,7 +272,8 @@ static void test_training_and_inference(void **state)
     assert_int_equal(n.step, AX_NONE);
     assert_true(n.logits[0] != n.outputs[0]);
     for (int i = 0; i < n.graph.n_node; i++)
-        assert_true(n.graph.node[i].op != &ax_op_dropout && n.graph.node[i].op != &ax_op_batch_norm_train);
+        assert_true(n.graph.node[i].op != &ax_op_dropout &&
+                    n.graph.node[i].op != &ax_op_batch_norm_train);
     ax_net_fini(&n);
     assert_int_equal(build(&n, spec, &training, 4, &err), 0);
     assert_int_equal(n.n_penalties, 2);

@@ -1,16 +1,19 @@
-/* The training spec: what is refused before the first step, where the error points and which word it
- * says; and what the defaults are. */
+/* The training spec: what is refused before the first step, where the error points and which word
+ * it says; and what the defaults are. */
 #include "train_util.h"
 
-#define MODEL(last) "{\"inputs\":[{\"name\":\"x\",\"shape\":[2]}],\"layers\":[{\"type\":\"dense\",\"units\":4,\"activation\":\"relu\",\"name\":\"hidden\"}," last "]}"
-#define TWO "{\"type\":\"dense\",\"units\":2,\"activation\":\"softmax\"}"
-#define ONE "{\"type\":\"dense\",\"units\":1,\"activation\":\"sigmoid\"}"
-#define LINEAR "{\"type\":\"dense\",\"units\":1}"
-#define XS "[[0,0],[0,1],[1,0],[1,1]]"
-#define XOR "{\"x\":" XS ",\"y\":[0,1,1,0]}"
+#define MODEL(last)                                                                                \
+    "{\"inputs\":[{\"name\":\"x\",\"shape\":[2]}],\"layers\":[{\"type\":\"dense\",\"units\":4,"    \
+    "\"activation\":\"relu\",\"name\":\"hidden\"}," last "]}"
+#define TWO                     "{\"type\":\"dense\",\"units\":2,\"activation\":\"softmax\"}"
+#define ONE                     "{\"type\":\"dense\",\"units\":1,\"activation\":\"sigmoid\"}"
+#define LINEAR                  "{\"type\":\"dense\",\"units\":1}"
+#define XS                      "[[0,0],[0,1],[1,0],[1,1]]"
+#define XOR                     "{\"x\":" XS ",\"y\":[0,1,1,0]}"
 #define SPEC(model, data, more) "{\"model\":" MODEL(model) ",\"dataset\":" data more "}"
-#define WITH(more) SPEC(TWO, XOR, "," more)
+#define WITH(more)              SPEC(TWO, XOR, "," more)
 
+// clang-format off
 static const struct bad {
     const char *spec;
     ax_code code;
@@ -103,6 +106,7 @@ static const struct bad {
     {SPEC(TWO, "{\"npz\":\"/nowhere.npz\"}", ""), AX_ENOTFOUND, "dataset", "/nowhere.npz"},
     {SPEC(TWO, "{\"idx\":\"a\"}", ""), AX_ETYPE, "dataset.idx", "[IMAGES, LABELS]"},
 };
+// clang-format on
 
 static void test_bad_specs(void **state)
 {
@@ -115,9 +119,10 @@ static void test_bad_specs(void **state)
         if (!ax_train_check(&o, &err)) {
             print_error("%s\n  was accepted\n", b->spec);
             wrong++;
-        } else if (err.code != b->code || strcmp(err.at, b->at) || (!strstr(err.msg, b->word) && !strstr(err.hint, b->word))) {
-            print_error("%s\n  code %d at '%s': %s (%s)\n  expected %d at '%s' and '%s'\n", b->spec, err.code, err.at,
-                        err.msg, err.hint, b->code, b->at, b->word);
+        } else if (err.code != b->code || strcmp(err.at, b->at) ||
+                   (!strstr(err.msg, b->word) && !strstr(err.hint, b->word))) {
+            print_error("%s\n  code %d at '%s': %s (%s)\n  expected %d at '%s' and '%s'\n", b->spec,
+                        err.code, err.at, err.msg, err.hint, b->code, b->at, b->word);
             wrong++;
         }
         assert_int_equal(ax_train_check(&o, NULL), -1);
@@ -131,7 +136,8 @@ static void test_paths_need_permission(void **state)
     (void)state;
     static const char *const specs[] = {
         SPEC(TWO, "{\"csv\":\"/etc/passwd\"}", ""), SPEC(TWO, "{\"npz\":\"/etc/passwd\"}", ""),
-        SPEC(TWO, "{\"safetensors\":\"/etc/passwd\"}", ""), SPEC(TWO, "{\"idx\":[\"/etc/passwd\",\"/etc/passwd\"]}", "")};
+        SPEC(TWO, "{\"safetensors\":\"/etc/passwd\"}", ""),
+        SPEC(TWO, "{\"idx\":[\"/etc/passwd\",\"/etc/passwd\"]}", "")};
     for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
         ax_train_options o = options_of(specs[i]);
         ax_err err = {0};
@@ -155,10 +161,16 @@ static void test_good_specs(void **state)
         {SPEC(LINEAR, "{\"x\":" XS ",\"y\":[-1,1,1,-1]}", ",\"loss\":\"hinge\""), "hinge"},
         {SPEC(TWO, "{\"x\":" XS ",\"y\":[[1,0],[0,1],[0.5,0.5],[1,0]]}", ""), "cross_entropy"},
         {SPEC(TWO, "{\"x\":" XS ",\"y\":[\"no\",\"yes\",\"yes\",\"no\"]}", ""), "cross_entropy"},
-        {SPEC(ONE, "{\"x\":" XS ",\"y\":[\"no\",\"yes\",\"yes\",\"no\"]}", ""), "binary_cross_entropy"},
-        {SPEC(TWO, XOR, ",\"loss\":{\"name\":\"cross_entropy\",\"label_smoothing\":0.1},\"optimizer\":\"lion\",\"schedule\":\"plateau\",\"epochs\":1000000,"
-                        "\"batch_size\":1048576,\"validation_split\":0.5,\"early_stopping\":{\"metric\":\"val_accuracy\",\"restore_best\":false},"
-                        "\"freeze\":[\"hidden\"],\"gradient_clip\":0.5,\"augment\":{},\"publish\":\"xor\",\"seed\":9007199254740991"), "cross_entropy"},
+        {SPEC(ONE, "{\"x\":" XS ",\"y\":[\"no\",\"yes\",\"yes\",\"no\"]}", ""),
+         "binary_cross_entropy"},
+        {SPEC(TWO, XOR,
+              ",\"loss\":{\"name\":\"cross_entropy\",\"label_smoothing\":0.1},\"optimizer\":"
+              "\"lion\",\"schedule\":\"plateau\",\"epochs\":1000000,"
+              "\"batch_size\":1048576,\"validation_split\":0.5,\"early_stopping\":{\"metric\":"
+              "\"val_accuracy\",\"restore_best\":false},"
+              "\"freeze\":[\"hidden\"],\"gradient_clip\":0.5,\"augment\":{},\"publish\":\"xor\","
+              "\"seed\":9007199254740991"),
+         "cross_entropy"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         ax_train_options o = options_of(rows[i].spec);

@@ -1,0 +1,219 @@
+/* cases.h - the one table of operators at work, mostly at odd sizes; a row adds a case, and the
+ * tests of values, gradients, instruction sets, threads and batches follow.
+ *
+ * A row: the operator, what is special about the case, its attributes, its inputs. An activation or
+ * a loss inside the attributes is given by name. */
+#ifndef CASES_H
+#define CASES_H
+
+#include "ops/ops.h"
+
+enum { ARGS = 5 };
+
+/* X: an input with the batch in front; T: the same, but nothing is differentiated by it;
+ * W: weights; C: constants */
+typedef enum kind { ABSENT, X, T, W, C } kind;
+typedef enum fill { SIGNED, SPREAD, WIDE, POSITIVE, SIMPLEX, BINARY, SIGNS, CLASSES, STEP } fill;
+
+typedef struct arg {
+    kind kind;
+    fill fill;
+    ax_shape shape;
+} arg;
+
+typedef struct test_case {
+    const ax_op *op;
+    const char *what;
+    const void *attr;
+    arg in[ARGS];
+    const char *act, *loss; /* names put into attr */
+    int mixes;              /* a row of the result depends on the other rows */
+} test_case;
+
+// clang-format off
+#define DIMS(...) {(int)(sizeof((int64_t[]){__VA_ARGS__}) / sizeof(int64_t)), {__VA_ARGS__}}
+#define A(kind, fill, ...) {kind, fill, DIMS(__VA_ARGS__)}
+#define CASE(o, w, ...) .op = &ax_op_##o, .what = w, .attr = __VA_ARGS__
+#define CONV(...) &(ax_conv2d_attr){__VA_ARGS__}
+#define PLAIN_CONV CONV({1, 1}, {1, 1}, {0, 0, 0, 0}, 1, {0})
+#define NO_ACT &(ax_fused_attr){{0}}
+#define NO_ADD_ACT &(ax_add_attr){{0}}
+#define POOL(...) &(ax_pool2d_attr){__VA_ARGS__}
+#define LOSS(param) &(ax_loss_attr){NULL, param}
+#define NORM(epsilon, axis) &(ax_norm_attr){epsilon, axis}
+
+static const test_case cases[] = {
+    {CASE(dense, "1x1x1", NO_ACT), .in = {A(X, SIGNED, 1, 1), A(W, SIGNED, 1, 1), A(W, SIGNED, 1)}},
+    {CASE(dense, "5x17 to 33", NO_ACT), .in = {A(X, SIGNED, 5, 17), A(W, SIGNED, 33, 17), A(W, SIGNED, 33)}},
+    {CASE(dense, "2x128 to 65", NO_ACT), .in = {A(X, SIGNED, 2, 128), A(W, SIGNED, 65, 128), A(W, SIGNED, 65)}},
+    {CASE(dense, "15 to 16, no bias", NO_ACT), .in = {A(X, SIGNED, 3, 15), A(W, SIGNED, 16, 15)}},
+    {CASE(dense, "on a sequence", NO_ACT), .in = {A(X, SIGNED, 2, 7, 5), A(W, SIGNED, 3, 5), A(W, SIGNED, 3)}},
+    {CASE(dense, "40 rows to 1", NO_ACT), .in = {A(X, SIGNED, 40, 33), A(W, SIGNED, 1, 33), A(W, SIGNED, 1)}},
+    {CASE(dense, "fused relu", NO_ACT), .in = {A(X, SIGNED, 5, 17), A(W, SIGNED, 33, 17), A(W, SIGNED, 33)}, .act = "relu"},
+    {CASE(dense, "fused residual, scale, elu", NO_ACT), .in = {A(X, SIGNED, 5, 17), A(W, SIGNED, 33, 17), A(W, SIGNED, 33), A(T, SIGNED, 5, 33), A(C, POSITIVE, 33)}, .act = "elu"},
+
+    {CASE(conv2d, "1x1 map", PLAIN_CONV), .in = {A(X, SIGNED, 1, 1, 1, 1), A(W, SIGNED, 1, 1, 1, 1), A(W, SIGNED, 1)}},
+    {CASE(conv2d, "3x3 same, 1 to 16", CONV({1, 1}, {1, 1}, {1, 1, 1, 1}, 1, {0})), .in = {A(X, SIGNED, 2, 1, 13, 13), A(W, SIGNED, 16, 1, 3, 3), A(W, SIGNED, 16)}},
+    {CASE(conv2d, "3x3 same, 3 to 17", CONV({1, 1}, {1, 1}, {1, 1, 1, 1}, 1, {0})), .in = {A(X, SIGNED, 5, 3, 5, 7), A(W, SIGNED, 17, 3, 3, 3), A(W, SIGNED, 17)}},
+    {CASE(conv2d, "3x3 same, 17 to 33", CONV({1, 1}, {1, 1}, {1, 1, 1, 1}, 1, {0})), .in = {A(X, SIGNED, 2, 17, 7, 7), A(W, SIGNED, 33, 17, 3, 3), A(W, SIGNED, 33)}},
+    {CASE(conv2d, "3x3 same, 33 to 15 on 13x13", CONV({1, 1}, {1, 1}, {1, 1, 1, 1}, 1, {0})), .in = {A(X, SIGNED, 1, 33, 13, 13), A(W, SIGNED, 15, 33, 3, 3), A(W, SIGNED, 15)}},
+    {CASE(conv2d, "3x3 valid, no bias", PLAIN_CONV), .in = {A(X, SIGNED, 2, 16, 7, 7), A(W, SIGNED, 16, 16, 3, 3)}},
+    {CASE(conv2d, "1x1, 16 to 33", PLAIN_CONV), .in = {A(X, SIGNED, 2, 16, 7, 7), A(W, SIGNED, 33, 16, 1, 1), A(W, SIGNED, 33)}},
+    {CASE(conv2d, "stride 2", CONV({2, 2}, {1, 1}, {0, 0, 1, 1}, 1, {0})), .in = {A(X, SIGNED, 2, 15, 7, 7), A(W, SIGNED, 16, 15, 3, 3), A(W, SIGNED, 16)}},
+    {CASE(conv2d, "stride 3x2, kernel 2x5", CONV({3, 2}, {1, 1}, {0, 3, 1, 2}, 1, {0})), .in = {A(X, SIGNED, 2, 3, 13, 13), A(W, SIGNED, 17, 3, 2, 5), A(W, SIGNED, 17)}},
+    {CASE(conv2d, "stride beyond the kernel", CONV({3, 3}, {1, 1}, {0, 0, 0, 0}, 1, {0})), .in = {A(X, SIGNED, 2, 17, 7, 7), A(W, SIGNED, 3, 17, 1, 1), A(W, SIGNED, 3)}},
+    {CASE(conv2d, "dilation 2x3", CONV({1, 1}, {2, 3}, {2, 3, 2, 3}, 1, {0})), .in = {A(X, SIGNED, 2, 16, 7, 7), A(W, SIGNED, 15, 16, 3, 3), A(W, SIGNED, 15)}},
+    {CASE(conv2d, "stride 2, dilation 2, lopsided padding", CONV({2, 2}, {2, 2}, {3, 0, 1, 2}, 1, {0})), .in = {A(X, SIGNED, 2, 3, 5, 7), A(W, SIGNED, 17, 3, 3, 2), A(W, SIGNED, 17)}},
+    {CASE(conv2d, "height 1", CONV({1, 2}, {1, 1}, {0, 2, 0, 2}, 1, {0})), .in = {A(X, SIGNED, 2, 5, 1, 31), A(W, SIGNED, 17, 5, 1, 5), A(W, SIGNED, 17)}},
+    {CASE(conv2d, "padding wider than the map", CONV({1, 1}, {1, 1}, {4, 4, 4, 4}, 1, {0})), .in = {A(X, SIGNED, 2, 3, 1, 1), A(W, SIGNED, 3, 3, 5, 5), A(W, SIGNED, 3)}},
+    {CASE(conv2d, "kernel as large as the map", PLAIN_CONV), .in = {A(X, SIGNED, 5, 17, 5, 7), A(W, SIGNED, 33, 17, 5, 7), A(W, SIGNED, 33)}},
+    {CASE(conv2d, "groups of 2", CONV({1, 1}, {1, 1}, {1, 1, 1, 1}, 3, {0})), .in = {A(X, SIGNED, 2, 6, 5, 7), A(W, SIGNED, 9, 2, 3, 3), A(W, SIGNED, 9)}},
+    {CASE(conv2d, "groups of 16, stride 2", CONV({2, 2}, {1, 1}, {1, 1, 1, 1}, 2, {0})), .in = {A(X, SIGNED, 2, 32, 7, 7), A(W, SIGNED, 32, 16, 3, 3)}},
+    {CASE(conv2d, "depthwise 17", CONV({1, 1}, {1, 1}, {1, 1, 1, 1}, 17, {0})), .in = {A(X, SIGNED, 2, 17, 7, 7), A(W, SIGNED, 17, 1, 3, 3), A(W, SIGNED, 17)}},
+    {CASE(conv2d, "depthwise 16, stride 2", CONV({2, 2}, {1, 1}, {0, 0, 1, 1}, 16, {0})), .in = {A(X, SIGNED, 5, 16, 13, 13), A(W, SIGNED, 16, 1, 3, 3), A(W, SIGNED, 16)}},
+    {CASE(conv2d, "depthwise, two filters each, dilated", CONV({1, 1}, {2, 2}, {2, 2, 2, 2}, 15, {0})), .in = {A(X, SIGNED, 2, 15, 5, 7), A(W, SIGNED, 30, 1, 3, 3), A(W, SIGNED, 30)}},
+    {CASE(conv2d, "fused relu", CONV({1, 1}, {1, 1}, {1, 1, 1, 1}, 1, {0})), .in = {A(X, SIGNED, 2, 3, 7, 7), A(W, SIGNED, 17, 3, 3, 3), A(W, SIGNED, 17)}, .act = "relu"},
+    {CASE(conv2d, "fused residual, scale, tanh", CONV({1, 1}, {1, 1}, {1, 1, 1, 1}, 1, {0})), .in = {A(X, SIGNED, 2, 16, 5, 7), A(W, SIGNED, 17, 16, 3, 3), A(W, SIGNED, 17), A(T, SIGNED, 2, 17, 5, 7), A(C, SIGNED, 17)}, .act = "tanh"},
+    {CASE(conv2d, "fused, groups", CONV({2, 2}, {1, 1}, {1, 1, 1, 1}, 3, {0})), .in = {A(X, SIGNED, 2, 6, 5, 7), A(W, SIGNED, 9, 2, 3, 3), A(W, SIGNED, 9), A(T, SIGNED, 2, 9, 3, 4), A(C, SIGNED, 9)}, .act = "relu"},
+    {CASE(conv2d, "fused, depthwise, no bias", CONV({1, 1}, {1, 1}, {1, 1, 1, 1}, 17, {0})), .in = {A(X, SIGNED, 2, 17, 7, 7), A(W, SIGNED, 17, 1, 3, 3), {0}, {0}, A(C, SIGNED, 17)}, .act = "elu"},
+
+    {CASE(pool2d, "max 2x2", POOL(1, 0, {2, 2}, {2, 2}, {0}, 0)), .in = {A(X, SPREAD, 2, 17, 7, 7)}},
+    {CASE(pool2d, "max 3x3 stride 2, padded", POOL(1, 0, {3, 3}, {2, 2}, {1, 1, 1, 1}, 0)), .in = {A(X, SPREAD, 2, 3, 5, 7)}},
+    {CASE(pool2d, "max 3x2 overlapping, lopsided", POOL(1, 0, {3, 2}, {1, 1}, {2, 0, 0, 1}, 0)), .in = {A(X, SPREAD, 5, 16, 5, 7)}},
+    {CASE(pool2d, "max of a 1x1 map", POOL(1, 0, {1, 1}, {1, 1}, {0}, 0)), .in = {A(X, SPREAD, 1, 1, 1, 1)}},
+    {CASE(pool2d, "max of the whole map", POOL(1, 1, {0}, {0}, {0}, 0)), .in = {A(X, SPREAD, 2, 33, 5, 7)}},
+    {CASE(pool2d, "average 2x2", POOL(0, 0, {2, 2}, {2, 2}, {0}, 0)), .in = {A(X, SIGNED, 2, 17, 7, 7)}},
+    {CASE(pool2d, "average 3x3 padded", POOL(0, 0, {3, 3}, {2, 2}, {1, 1, 1, 1}, 0)), .in = {A(X, SIGNED, 2, 3, 5, 7)}},
+    {CASE(pool2d, "average 3x3, padding counted", POOL(0, 0, {3, 3}, {2, 1}, {1, 2, 1, 0}, 1)), .in = {A(X, SIGNED, 5, 15, 5, 7)}},
+    {CASE(pool2d, "average of the whole map", POOL(0, 1, {0}, {0}, {0}, 0)), .in = {A(X, SIGNED, 5, 17, 7, 7)}},
+    {CASE(pool2d, "average of a 1x1 map", POOL(0, 1, {0}, {0}, {0}, 0)), .in = {A(X, SIGNED, 2, 33, 1, 1)}},
+
+    {CASE(reshape, "flatten", &(ax_reshape_attr){DIMS(0, -1)}), .in = {A(X, SIGNED, 2, 17, 5, 7)}},
+    {CASE(reshape, "other pixels", &(ax_reshape_attr){DIMS(0, 0, 7, -1)}), .in = {A(X, SIGNED, 5, 3, 5, 7)}},
+    {CASE(reshape, "channels to pixels", &(ax_reshape_attr){DIMS(0, 4, -1, 5)}), .in = {A(X, SIGNED, 2, 16, 5, 7)}},
+    {CASE(reshape, "a vector to a picture", &(ax_reshape_attr){DIMS(0, 3, 5, 7)}), .in = {A(X, SIGNED, 2, 105)}},
+    {CASE(like, "flat like a picture", NULL), .in = {A(X, SIGNED, 2, 105), A(T, SIGNED, 2, 3, 5, 7)}},
+    {CASE(like, "a picture like another", NULL), .in = {A(X, SIGNED, 2, 17, 5, 7), A(T, SIGNED, 2, 17, 7, 5)}},
+    {CASE(permute, "channels last", &(ax_permute_attr){{0, 2, 3, 1}}), .in = {A(X, SIGNED, 2, 17, 5, 7)}},
+    {CASE(permute, "a sequence turned", &(ax_permute_attr){{0, 2, 1}}), .in = {A(X, SIGNED, 5, 3, 13)}},
+    {CASE(permute, "the batch inside", &(ax_permute_attr){{2, 0, 1}}), .in = {A(X, SIGNED, 5, 3, 7)}, .mixes = 1},
+    {CASE(permute, "rank 5", &(ax_permute_attr){{0, 4, 2, 1, 3}}), .in = {A(X, SIGNED, 2, 3, 1, 5, 2)}},
+    {CASE(concat, "channels 16+16+3", &(ax_axis_attr){1}), .in = {A(X, SIGNED, 2, 16, 5, 7), A(X, SIGNED, 2, 16, 5, 7), A(X, SIGNED, 2, 3, 5, 7)}},
+    {CASE(concat, "channels 17+15", &(ax_axis_attr){1}), .in = {A(X, SIGNED, 5, 17, 3, 3), A(X, SIGNED, 5, 15, 3, 3)}},
+    {CASE(concat, "rows", &(ax_axis_attr){2}), .in = {A(X, SIGNED, 2, 16, 1, 7), A(X, SIGNED, 2, 16, 5, 7)}},
+    {CASE(concat, "vectors", &(ax_axis_attr){1}), .in = {A(X, SIGNED, 5, 1), A(X, SIGNED, 5, 33), A(X, SIGNED, 5, 7)}},
+    {CASE(concat, "one alone", &(ax_axis_attr){1}), .in = {A(X, SIGNED, 2, 16, 3, 3)}},
+    {CASE(slice, "channels", &(ax_slice_attr){1, 3, 13}), .in = {A(X, SIGNED, 2, 17, 5, 7)}},
+    {CASE(slice, "columns", &(ax_slice_attr){3, 6, 1}), .in = {A(X, SIGNED, 2, 3, 5, 7)}},
+    {CASE(pad2d, "zeros", &(ax_pad2d_attr){{1, 2, 3, 0}}), .in = {A(X, SIGNED, 2, 17, 5, 7)}},
+    {CASE(pad2d, "crop", &(ax_pad2d_attr){{-1, -2, 0, -3}}), .in = {A(X, SIGNED, 2, 3, 5, 7)}},
+    {CASE(pad2d, "zeros and crop", &(ax_pad2d_attr){{-4, 3, 5, -6}}), .in = {A(X, SIGNED, 5, 1, 5, 7)}},
+    {CASE(pad2d, "crop to one row", &(ax_pad2d_attr){{-4, -6, 9, 9}}), .in = {A(X, SIGNED, 1, 1, 5, 7)}},
+    {CASE(upsample2d, "2x2", &(ax_upsample2d_attr){{2, 2}}), .in = {A(X, SIGNED, 2, 17, 5, 7)}},
+    {CASE(upsample2d, "3x1", &(ax_upsample2d_attr){{3, 1}}), .in = {A(X, SIGNED, 5, 3, 1, 7)}},
+
+    {CASE(add, "pictures", NO_ADD_ACT), .in = {A(X, SIGNED, 2, 17, 5, 7), A(X, SIGNED, 2, 17, 5, 7)}},
+    {CASE(add, "vectors", NO_ADD_ACT), .in = {A(X, SIGNED, 5, 33), A(X, SIGNED, 5, 33)}},
+    {CASE(add, "a picture and a weight", NO_ADD_ACT), .in = {A(X, SIGNED, 2, 3, 5, 7), A(W, SIGNED, 2, 3, 5, 7)}, .mixes = 1},
+    {CASE(add, "fused relu", NO_ADD_ACT), .in = {A(X, SIGNED, 2, 17, 5, 7), A(X, SIGNED, 2, 17, 5, 7)}, .act = "relu"},
+    {CASE(add, "fused sigmoid", NO_ADD_ACT), .in = {A(X, SIGNED, 2, 3), A(X, SIGNED, 2, 3)}, .act = "sigmoid"},
+    {CASE(mul, "pictures", NULL), .in = {A(X, SIGNED, 2, 17, 5, 7), A(X, SIGNED, 2, 17, 5, 7)}},
+    {CASE(mul, "vectors", NULL), .in = {A(X, SIGNED, 5, 3), A(X, SIGNED, 5, 3)}},
+    {CASE(affine, "per channel", NULL), .in = {A(X, SIGNED, 2, 17, 5, 7), A(C, SIGNED, 17), A(C, SIGNED, 17)}},
+    {CASE(affine, "the same for all", NULL), .in = {A(X, SIGNED, 2, 3, 5, 7), A(C, SIGNED, 1), A(C, SIGNED, 1)}},
+    {CASE(affine, "per feature", NULL), .in = {A(X, SIGNED, 5, 33), A(C, SIGNED, 33), A(C, SIGNED, 33)}},
+
+    {CASE(activation, "relu", &(ax_activation_attr){{0}, -1}), .in = {A(X, SPREAD, 2, 17, 5, 7)}, .act = "relu"},
+    {CASE(activation, "tanh", &(ax_activation_attr){{0}, -1}), .in = {A(X, WIDE, 5, 33)}, .act = "tanh"},
+    {CASE(activation, "elu", &(ax_activation_attr){{0}, -1}), .in = {A(X, WIDE, 2, 3, 5, 7)}, .act = "elu"},
+    {CASE(activation, "softmax of a vector", &(ax_activation_attr){{0}, -1}), .in = {A(X, WIDE, 5, 33)}, .act = "softmax"},
+    {CASE(activation, "softmax over channels", &(ax_activation_attr){{0}, 1}), .in = {A(X, WIDE, 2, 17, 5, 7)}, .act = "softmax"},
+    {CASE(activation, "softmax over rows", &(ax_activation_attr){{0}, -2}), .in = {A(X, WIDE, 2, 3, 5, 7)}, .act = "softmax"},
+    {CASE(activation, "softmax of one", &(ax_activation_attr){{0}, -1}), .in = {A(X, WIDE, 2, 1)}, .act = "softmax"},
+    {CASE(prelu, "a slope per channel", NULL), .in = {A(X, SPREAD, 2, 17, 5, 7), A(W, SIGNED, 17)}},
+    {CASE(prelu, "one slope", NULL), .in = {A(X, SPREAD, 2, 3, 5, 7), A(W, SIGNED, 1)}},
+    {CASE(prelu, "a slope per feature", NULL), .in = {A(X, SPREAD, 5, 33), A(W, SIGNED, 33)}},
+    {CASE(dropout, "half", &(ax_dropout_attr){0.5, 7, 9}), .in = {A(X, SIGNED, 2, 17, 5, 7), A(T, STEP, 3)}, .mixes = 1},
+    {CASE(dropout, "a tenth, later", &(ax_dropout_attr){0.1, 1, 2}), .in = {A(X, SIGNED, 5, 33), A(T, STEP, 123456)}, .mixes = 1},
+    {CASE(dropout, "nothing", &(ax_dropout_attr){0, 1, 2}), .in = {A(X, SIGNED, 5, 3), A(T, STEP, 0)}, .mixes = 1},
+
+    {CASE(batch_norm, "pictures", NORM(1e-3, 0)), .in = {A(X, SIGNED, 2, 17, 5, 7), A(C, SIGNED, 17), A(C, SIGNED, 17), A(C, SIGNED, 17), A(C, POSITIVE, 17)}},
+    {CASE(batch_norm, "vectors", NORM(1e-5, 0)), .in = {A(X, SIGNED, 5, 33), A(C, SIGNED, 33), A(C, SIGNED, 33), A(C, SIGNED, 33), A(C, POSITIVE, 33)}},
+    {CASE(batch_norm_train, "pictures", NORM(1e-3, 0)), .in = {A(X, SIGNED, 2, 17, 5, 7), A(W, SIGNED, 17), A(W, SIGNED, 17)}, .mixes = 1},
+    {CASE(batch_norm_train, "vectors", NORM(1e-5, 0)), .in = {A(X, SIGNED, 5, 33), A(W, SIGNED, 33), A(W, SIGNED, 33)}, .mixes = 1},
+    {CASE(batch_norm_train, "13x13", NORM(1e-3, 0)), .in = {A(X, SIGNED, 5, 3, 13, 13), A(W, SIGNED, 3), A(W, SIGNED, 3)}, .mixes = 1},
+    {CASE(layer_norm, "features", NORM(1e-3, -1)), .in = {A(X, SIGNED, 5, 33), A(W, SIGNED, 33), A(W, SIGNED, 33)}},
+    {CASE(layer_norm, "two axes", NORM(1e-5, -2)), .in = {A(X, SIGNED, 2, 3, 5, 7), A(W, SIGNED, 5, 7), A(W, SIGNED, 5, 7)}},
+    {CASE(layer_norm, "150 rows", NORM(1e-5, -1)), .in = {A(X, SIGNED, 3, 50, 7), A(W, SIGNED, 7), A(W, SIGNED, 7)}},
+
+    {CASE(loss, "class numbers", LOSS(0)), .in = {A(X, WIDE, 5, 10), A(T, CLASSES, 5)}, .loss = "cross_entropy", .mixes = 1},
+    {CASE(loss, "class numbers, smoothed", LOSS(0.1)), .in = {A(X, WIDE, 200, 3), A(T, CLASSES, 200)}, .loss = "cross_entropy", .mixes = 1},
+    {CASE(loss, "class shares", LOSS(0)), .in = {A(X, WIDE, 5, 7), A(T, SIMPLEX, 5, 7)}, .loss = "cross_entropy", .mixes = 1},
+    {CASE(loss, "class shares, smoothed", LOSS(0.2)), .in = {A(X, WIDE, 5, 7), A(T, SIMPLEX, 5, 7)}, .loss = "cross_entropy", .mixes = 1},
+    {CASE(loss, "yes or no", LOSS(0)), .in = {A(X, WIDE, 5, 3), A(T, BINARY, 5, 3)}, .loss = "binary_cross_entropy", .mixes = 1},
+    {CASE(loss, "squares", LOSS(0)), .in = {A(X, SIGNED, 5, 3, 2), A(T, SIGNED, 5, 3, 2)}, .loss = "mse", .mixes = 1},
+    {CASE(loss, "absolute", LOSS(0)), .in = {A(X, SIGNED, 5, 33), A(T, SIGNED, 5, 33)}, .loss = "mae", .mixes = 1},
+    {CASE(loss, "delta 0.5", LOSS(0.5)), .in = {A(X, WIDE, 5, 33), A(T, SIGNED, 5, 33)}, .loss = "huber", .mixes = 1},
+    {CASE(loss, "signs", LOSS(0)), .in = {A(X, WIDE, 5, 33), A(T, SIGNS, 5, 33)}, .loss = "hinge", .mixes = 1},
+    {CASE(loss, "0 as -1", LOSS(0)), .in = {A(X, WIDE, 5, 3), A(T, BINARY, 5, 3)}, .loss = "hinge", .mixes = 1},
+    {CASE(loss, "distributions", LOSS(0)), .in = {A(X, SIMPLEX, 5, 7), A(T, SIMPLEX, 5, 7)}, .loss = "kl_divergence", .mixes = 1},
+    {CASE(penalty, "weights", &(ax_penalty_attr){0.1, 0.01, 0}), .in = {A(W, SPREAD, 33, 17)}, .mixes = 1},
+    {CASE(penalty, "activities of a batch", &(ax_penalty_attr){0.01, 0.1, 1}), .in = {A(X, SPREAD, 5, 17, 5, 7)}, .mixes = 1},
+    {CASE(penalty, "more than a slice", &(ax_penalty_attr){0.5, 0, 1}), .in = {A(X, SPREAD, 2, 20000)}, .mixes = 1},
+};
+// clang-format on
+
+enum { N_CASES = sizeof cases / sizeof *cases };
+
+/* ---- what the inputs are filled with ---- */
+
+static inline uint32_t noise(uint64_t i)
+{
+    i = (i + 1) * 0x9E3779B97F4A7C15u;
+    i = (i ^ (i >> 30)) * 0xBF58476D1CE4E5B9u;
+    i = (i ^ (i >> 27)) * 0x94D049BB133111EBu;
+    return (uint32_t)(i >> 32);
+}
+
+static inline double uniform(uint64_t seed, uint64_t i)
+{
+    return noise(seed * 1000003 + i) / 4294967296.0;
+}
+
+static inline double number(fill f, uint64_t seed, int64_t i, int64_t n, int64_t last)
+{
+    int64_t p = n % 7919 ? 7919 : 7907;
+    switch (f) {
+    case SPREAD: /* all different, none near 0 */
+        return ((double)(i * p % n) + 0.5) / (double)n * 2 - 1;
+    case WIDE:
+        return 6 * uniform(seed, (uint64_t)i) - 3;
+    case POSITIVE:
+        return 0.1 + uniform(seed, (uint64_t)i);
+    case SIMPLEX: { /* rows of the last axis that add up to 1 */
+        double sum = 0;
+        for (int64_t k = 0; k < last; k++)
+            sum += 0.1 + uniform(seed, (uint64_t)(i / last * last + k));
+        return (0.1 + uniform(seed, (uint64_t)i)) / sum;
+    }
+    case BINARY:
+        return noise(seed + (uint64_t)i) & 1;
+    case SIGNS:
+        return (noise(seed + (uint64_t)i) & 1) * 2.0 - 1;
+    default:
+        return 2 * uniform(seed, (uint64_t)i) - 1;
+    }
+}
+
+static inline ax_dtype type_of(const arg *a)
+{
+    return a->fill == CLASSES ? AX_I32 : a->fill == STEP ? AX_I64 : AX_F32;
+}
+
+/* a step is a scalar; its "shape" in the table is its value */
+static inline ax_shape shape_of(const arg *a)
+{
+    return a->fill == STEP ? (ax_shape){0} : a->shape;
+}
+
+#endif
