@@ -1,8 +1,8 @@
 /* cpu.h - which instruction sets this machine has, and which kernels were chosen.
  *
  * Kernel sources named *.isa.c are compiled once per instruction set and export one table each;
- * every family picks its table with ax_isa_pick() at first use. AXON_ISA=v2|v3|v4|neon forces a
- * lower one (a higher one than the machine has is refused). Thread-safe. */
+ * every family indexes its tables by ax_isa_active(). AXON_ISA=v2|v3|v4|neon forces a
+ * lower one (one that the machine lacks is refused by the program at its start). Thread-safe. */
 #ifndef AX_MATH_CPU_H
 #define AX_MATH_CPU_H
 
