@@ -38,8 +38,8 @@ static const known table[] = {
 
 static void test_known(void **state)
 {
-    static void (*const evaluate[])(const ax_act *a, const float *x, float *y, size_t n) = {
-        ax_act_forward, ax_act_derivative, ax_act_second};
+    static void (*const evaluate[])(const ax_act *a, const float *x, float *y,
+                                    size_t n) = {ax_act_forward, ax_act_derivative, ax_act_second};
     const known *k = *state;
     ax_act a;
     assert_int_equal(ax_act_by_name(k->act, &a, NULL), 0);
