@@ -95,14 +95,16 @@ static real ref_clip(real v, real lo, real hi)
 }
 
 
+enum { REF_PARAMS = 10, REF_EDGES = 16 };
+
 /* One function with parameters, and where it is hard: kinks, roots of f', saturations, clamps.
  * f does not decrease from `rises` on. */
 typedef struct ref_case {
     const char *name;
-    double p[10];
+    double p[REF_PARAMS];
     ref_fn *f, *d, *dd;
     double rises;
-    float edges[8]; /* 0 ends the list; windows round 0 and the ends of float32 come anyway */
+    float edges[REF_EDGES]; /* 0 ends the list; windows round 0 and the ends of float32 come anyway */
 } ref_case;
 
 #define REF_ROW(name, fn, rises, params, ...)                                                      \

@@ -118,9 +118,9 @@ INLINE ratio normal_tail(vd t)
     return (ratio){a, b};
 }
 
-/* A derivative f' near its irrational root. The plain formula cancels there, so within 2^-6 of the
- * root it is replaced by d * (c1 + c2 d + ...), the Taylor series of f' with d = x - root and the
- * root held to 106 bits (x - hi is exact). Seven terms leave 2^-49. */
+/* A derivative near its irrational root. The plain formula cancels there, so within 2^-6 of the
+ * root it is replaced by d * (c1 + c2 d + ...), its Taylor series with d = x - root and the root
+ * held to 106 bits (x - hi is exact). The tables are in roots.h, which tells what they leave. */
 typedef struct root {
     double hi, lo, c[7];
 } root;

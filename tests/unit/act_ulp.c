@@ -127,7 +127,7 @@ static void sweep_case(const ref_case *c, double worst[3])
         int64_t o = ref_order(everywhere[i]);
         check_range(&s, o - WINDOW, o + WINDOW, 1);
     }
-    for (int i = 0; i < 8 && c->edges[i] != 0; i++) {
+    for (int i = 0; i < REF_EDGES && c->edges[i] != 0; i++) {
         int64_t o = ref_order(c->edges[i]);
         check_range(&s, o - WINDOW, o + WINDOW, 1);
         check_range(&s, o - 400 * WINDOW, o + 400 * WINDOW, 397);
