@@ -68,11 +68,6 @@ INLINE vf relu6_dd(vf x, const double *p)
 
 KERNEL_F(relu6)
 
-INLINE vd no_curve(vd x)
-{
-    return (vd)((vl)x & ~(vl)(x == x));
-}
-
 /* p[0]: slope below 0. The clamp keeps slope 0 times -inf from being NaN. */
 INLINE vd leaky_f(vd x, const double *p)
 {
@@ -91,34 +86,6 @@ INLINE vd leaky_dd(vd x, const double *p)
 }
 
 KERNEL(leaky)
-
-/* p: alpha, beta. As alpha (x + beta/alpha): the sum is exact near the lower kink, where
- * alpha x + beta would cancel. */
-INLINE vd hard_sigmoid_line(vd x, const double *p)
-{
-    return (x + p[1] / p[0]) * p[0];
-}
-
-INLINE vd hard_sigmoid_f(vd x, const double *p)
-{
-    vd y = hard_sigmoid_line(x, p);
-    return at_most(at_least(y, 0.0), 1.0);
-}
-
-INLINE vd hard_sigmoid_d(vd x, const double *p)
-{
-    vd y = hard_sigmoid_line(x, p);
-    vd d = pick((vl)(y > 0.0), all(p[0]), y);
-    return (vd)((vl)d & ~((vl)(y <= 0.0) | (vl)(y >= 1.0)));
-}
-
-INLINE vd hard_sigmoid_dd(vd x, const double *p)
-{
-    (void)p;
-    return no_curve(x);
-}
-
-KERNEL(hard_sigmoid)
 
 /* x (x+3)/6 between the kinks at -3 and 3; x + 3 is exact near -3 */
 INLINE vd hard_swish_f(vd x, const double *p)
