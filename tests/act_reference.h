@@ -62,6 +62,7 @@ static real ref_sech2(real x)
 }
 
 #define REF_SQRT2  1.414213562373095048801688724209698079L
+#define REF_LN2    0.693147180559945309417232121458176568L
 #define REF_PHI0   0.398942280401432677939946059934381868L /* 1/sqrt(2 pi) */
 #define REF_K      0.797884560802865355879892119868763737L /* sqrt(2/pi)   */
 #define REF_SELU_L 1.0507009873554804934193349852946L
@@ -103,7 +104,7 @@ static real ref_clip(real v, real lo, real hi)
  * f does not decrease from `rises` on. */
 typedef struct ref_case {
     const char *name;
-    double p[4];
+    double p[10];
     ref_fn *f, *d, *dd;
     double rises;
     float edges[8]; /* 0 ends the list; windows round 0 and the ends of float32 come anyway */

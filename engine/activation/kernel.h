@@ -11,7 +11,10 @@
 
 /* clang-format off */
 #define AX_ACT_SIGMOIDAL(X) X(identity) X(sigmoid) X(tanh) X(softsign) X(hard_sigmoid)
-#define AX_ACT_RECTIFIER(X) X(relu) X(relu6) X(leaky) X(elu) X(celu) X(selu) X(softplus)
+#define AX_ACT_RECTIFIER(X) \
+    X(relu) X(relu6) X(leaky) X(rrelu) X(threshold) X(squared_relu) X(star_relu) X(srelu) X(apl) \
+    X(abs) X(elu) X(celu) X(selu) X(isrlu) X(softplus) X(squareplus) X(sparse_plus) X(logcosh) \
+    X(bent_identity) X(exponential) X(xielu)
 #define AX_ACT_GATED(X) X(silu) X(gelu) X(gelu_tanh) X(mish) X(hard_swish)
 #define AX_ACT_ELEMENT_KERNELS(X) AX_ACT_SIGMOIDAL(X) AX_ACT_RECTIFIER(X) AX_ACT_GATED(X)
 #define AX_ACT_VECTOR_KERNELS(X) X(softmax) X(log_softmax)

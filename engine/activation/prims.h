@@ -95,6 +95,21 @@ INLINE vd log1p_ratio(vd a, vd b)
     return two_atanh(a / (a + 2.0 * b));
 }
 
+/* any x */
+INLINE vd tanh_of(vd x)
+{
+    expm1_parts e = expm1_ratio(at_most(2.0 * magnitude(x), 40.0));
+    return with_sign(e.minus / e.plus, x);
+}
+
+/* 1 - tanh^2 = 4 e^-2|x| / (1 + e^-2|x|)^2, any x */
+INLINE vd sech2_of(vd x)
+{
+    ratio e = exp_ratio(at_least(-2.0 * magnitude(x), -110.0));
+    vd s = e.a + e.b;
+    return 4.0 * e.a * e.b / (s * s);
+}
+
 /* The upper tail of the normal distribution, scaled: for 0 <= t <= 15
  *     P(Z > t) = e^(-t^2/2) a/b;   2^-44.1
  * a/b is Mills' ratio / sqrt(2 pi). All coefficients are positive: nothing cancels. */

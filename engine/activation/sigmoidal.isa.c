@@ -36,17 +36,13 @@ KERNEL(sigmoid)
 INLINE vd tanh_f(vd x, const double *p)
 {
     (void)p;
-    expm1_parts e = expm1_ratio(at_most(2.0 * magnitude(x), HIGH));
-    return with_sign(e.minus / e.plus, x);
+    return tanh_of(x);
 }
 
-/* 1 - tanh^2 = 4 e^-2|x| / (1 + e^-2|x|)^2 */
 INLINE vd tanh_d(vd x, const double *p)
 {
     (void)p;
-    ratio e = exp_ratio(at_least(-2.0 * magnitude(x), LOW));
-    vd s = e.a + e.b;
-    return 4.0 * e.a * e.b / (s * s);
+    return sech2_of(x);
 }
 
 /* -2 tanh (1 - tanh^2), with u = e^-2|x| as above */
