@@ -16,6 +16,13 @@ INLINE vd gate_slope(vd w, ratio e)
     return e.a * (e.a + e.b * (w + 1.0)) / (s * s);
 }
 
+/* f'' = sigma c (2 z' + x z'' + x z'^2 (c - sigma)); straight is 2 z' + x z'', bend is x z'^2 */
+INLINE vd gate_curve(vd straight, vd bend, ratio e)
+{
+    vd s = e.a + e.b;
+    return e.a * e.b * (straight * s + bend * (e.b - e.a)) / (s * s * s);
+}
+
 INLINE vd silu_f(vd x, const double *p)
 {
     (void)p;
@@ -33,6 +40,13 @@ INLINE vd silu_d(vd x, const double *p)
     (void)p;
     vd t = at_least(at_most(x, 60.0), -120.0);
     return near_root(&k, x, gate_slope(t, exp_ratio(t)));
+}
+
+INLINE vd silu_dd(vd x, const double *p)
+{
+    (void)p;
+    vd t = at_least(-magnitude(x), -120.0);
+    return gate_curve(all(2.0), t, exp_ratio(t));
 }
 
 KERNEL(silu)
@@ -63,6 +77,15 @@ INLINE vd gelu_tanh_d(vd x, const double *p)
     return near_root(&k, x, gate_slope(w, e));
 }
 
+INLINE vd gelu_tanh_dd(vd x, const double *p)
+{
+    (void)p;
+    vd t = at_least(-magnitude(x), -12.0), t2 = t * t;
+    ratio e = exp_ratio(t * (t2 * GELU_TANH_3 + GELU_TANH_1));
+    vd slope = t2 * (3.0 * GELU_TANH_3) + GELU_TANH_1;
+    return gate_curve(2.0 * slope + t2 * (6.0 * GELU_TANH_3), t * slope * slope, e);
+}
+
 KERNEL(gelu_tanh)
 
 /* x Phi(x), Phi from the tail on either side so that nothing cancels */
@@ -91,6 +114,15 @@ INLINE vd gelu_d(vd x, const double *p)
     return near_root(&k, x, pick((vl)(x > 0.0), 1.0 - h, h));
 }
 
+/* phi(x) (2 - x^2), the difference as a product round the irrational root */
+INLINE vd gelu_dd(vd x, const double *p)
+{
+    (void)p;
+    vd t = at_most(magnitude(x), 16.0);
+    vd left = (0x1.6a09e667f3bcdp+0 - t) - 0x1.bdd3413b26456p-54;
+    return exp_poly(-0.5 * (t * t)) * 0x1.9884533d43651p-2 * left * (0x1.6a09e667f3bcdp+0 + t);
+}
+
 KERNEL(gelu)
 
 /* x tanh(softplus(x)) = x n/(n+2) with n = E(E+2), E = e^x = a/b; times b^2 above and below */
@@ -117,6 +149,17 @@ INLINE vd mish_d(vd x, const double *p)
     vd b2 = e.b * e.b, c = e.a + 2.0 * e.b, m = e.a * c + 2.0 * b2;
     vd top = c * m + 4.0 * t * (e.a + e.b) * b2;
     return near_root(&k, x, e.a * top / (m * m));
+}
+
+/* 2 T' + x T'', T = n/(n+2): T' = 4E(1+E)/m^2, T'' = 4E((1+2E) m - 4E(1+E)^2)/m^3, m = n+2 */
+INLINE vd mish_dd(vd x, const double *p)
+{
+    (void)p;
+    vd t = at_least(at_most(x, 60.0), -120.0);
+    ratio e = exp_ratio(t);
+    vd s = e.a + e.b, b2 = e.b * e.b, m = e.a * (e.a + 2.0 * e.b) + 2.0 * b2;
+    vd inner = (s + e.a) * m - 4.0 * e.a * (s * s);
+    return 4.0 * e.a * b2 * (2.0 * s * m + t * inner) / (m * m * m);
 }
 
 KERNEL(mish)

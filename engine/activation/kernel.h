@@ -10,10 +10,10 @@
 #include "activation/activation.h"
 
 /* clang-format off */
-#define AX_ACT_ELEMENT_KERNELS(X)                                                                  \
-    X(identity) X(relu) X(relu6) X(leaky) X(elu) X(celu) X(selu) X(softplus)                       \
-    X(sigmoid) X(tanh) X(softsign) X(hard_sigmoid)                                                 \
-    X(silu) X(gelu) X(gelu_tanh) X(mish) X(hard_swish)
+#define AX_ACT_SIGMOIDAL(X) X(identity) X(sigmoid) X(tanh) X(softsign) X(hard_sigmoid)
+#define AX_ACT_RECTIFIER(X) X(relu) X(relu6) X(leaky) X(elu) X(celu) X(selu) X(softplus)
+#define AX_ACT_GATED(X) X(silu) X(gelu) X(gelu_tanh) X(mish) X(hard_swish)
+#define AX_ACT_ELEMENT_KERNELS(X) AX_ACT_SIGMOIDAL(X) AX_ACT_RECTIFIER(X) AX_ACT_GATED(X)
 #define AX_ACT_VECTOR_KERNELS(X) X(softmax) X(log_softmax)
 
 #define AX_ACT_ENUM(k) AX_ACT_K_##k,
@@ -28,6 +28,7 @@ enum {
 typedef struct ax_act_element {
     void (*forward)(const double *p, const float *x, float *y, size_t n);
     void (*derivative)(const double *p, const float *x, float *dydx, size_t n);
+    void (*second)(const double *p, const float *x, float *d2ydx2, size_t n);
     void (*backward)(const double *p, const float *x, const float *dy, float *dx, size_t n);
 } ax_act_element;
 

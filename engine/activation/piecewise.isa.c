@@ -17,6 +17,13 @@ INLINE vf identity_d(vf x, const double *p)
     return pick_f((vi)(x == x), all_f(1.0f), x);
 }
 
+/* 0, but NaN for NaN: the second derivative of everything made of straight lines */
+INLINE vf identity_dd(vf x, const double *p)
+{
+    (void)p;
+    return (vf)((vi)x & ~(vi)(x == x));
+}
+
 KERNEL_F(identity)
 
 /* x < 0 ? 0 : x keeps NaN and -0 */
@@ -31,6 +38,11 @@ INLINE vf relu_d(vf x, const double *p)
     (void)p;
     vf d = pick_f((vi)(x > 0.0f), all_f(1.0f), x);
     return (vf)((vi)d & ~(vi)(x <= 0.0f));
+}
+
+INLINE vf relu_dd(vf x, const double *p)
+{
+    return identity_dd(x, p);
 }
 
 KERNEL_F(relu)
@@ -49,7 +61,17 @@ INLINE vf relu6_d(vf x, const double *p)
     return (vf)((vi)d & ~((vi)(x <= 0.0f) | (vi)(x >= 6.0f)));
 }
 
+INLINE vf relu6_dd(vf x, const double *p)
+{
+    return identity_dd(x, p);
+}
+
 KERNEL_F(relu6)
+
+INLINE vd no_curve(vd x)
+{
+    return (vd)((vl)x & ~(vl)(x == x));
+}
 
 /* p[0]: slope below 0. The clamp keeps slope 0 times -inf from being NaN. */
 INLINE vd leaky_f(vd x, const double *p)
@@ -60,6 +82,12 @@ INLINE vd leaky_f(vd x, const double *p)
 INLINE vd leaky_d(vd x, const double *p)
 {
     return pick((vl)(x > 0.0), all(1.0), pick((vl)(x <= 0.0), all(p[0]), x));
+}
+
+INLINE vd leaky_dd(vd x, const double *p)
+{
+    (void)p;
+    return no_curve(x);
 }
 
 KERNEL(leaky)
@@ -84,6 +112,12 @@ INLINE vd hard_sigmoid_d(vd x, const double *p)
     return (vd)((vl)d & ~((vl)(y <= 0.0) | (vl)(y >= 1.0)));
 }
 
+INLINE vd hard_sigmoid_dd(vd x, const double *p)
+{
+    (void)p;
+    return no_curve(x);
+}
+
 KERNEL(hard_sigmoid)
 
 /* x (x+3)/6 between the kinks at -3 and 3; x + 3 is exact near -3 */
@@ -100,6 +134,12 @@ INLINE vd hard_swish_d(vd x, const double *p)
     vd d = (2.0 * x + 3.0) * (1.0 / 6.0);
     d = pick((vl)(x >= 3.0), all(1.0), d);
     return (vd)((vl)d & ~(vl)(x <= -3.0));
+}
+
+INLINE vd hard_swish_dd(vd x, const double *p)
+{
+    (void)p;
+    return pick((vl)(magnitude(x) < 3.0), all(1.0 / 3.0), no_curve(x));
 }
 
 KERNEL(hard_swish)

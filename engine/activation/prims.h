@@ -52,7 +52,7 @@ INLINE ratio exp_ratio(vd x)
 }
 
 typedef struct expm1_parts {
-    vd minus, plus, b; /* e^x - 1 = minus/b, e^x + 1 = plus/b */
+    vd minus, plus, a, b; /* e^x - 1 = minus/b, e^x + 1 = plus/b, e^x = a/b */
 } expm1_parts;
 
 /* Without cancellation: for small x (k = 0) minus is exactly 2q. */
@@ -61,7 +61,8 @@ INLINE expm1_parts expm1_ratio(vd x)
     reduced e = reduce(x);
     ratio h = half_tanh(e.r);
     vd down = e.two_k - 1.0, up = e.two_k + 1.0;
-    return (expm1_parts){down * h.b + up * h.a, up * h.b + down * h.a, h.b - h.a};
+    return (expm1_parts){down * h.b + up * h.a, up * h.b + down * h.a, e.two_k * (h.b + h.a),
+                         h.b - h.a};
 }
 
 /* e^x where no division follows; |x| <= 700; 2^-44.0; e^0 = 1 exactly */

@@ -28,6 +28,12 @@ INLINE vd elu_d(vd x, const double *p)
     return pick((vl)(x > 0.0), all(1.0), p[0] * exp_negative(x, -200.0));
 }
 
+INLINE vd elu_dd(vd x, const double *p)
+{
+    vd curve = p[0] * exp_negative(x, -200.0);
+    return (vd)((vl)curve & ~(vl)(x >= 0.0));
+}
+
 KERNEL(elu)
 
 /* p: alpha; x/alpha scales the argument, so that the slope at 0 is 1 for every alpha */
@@ -39,6 +45,12 @@ INLINE vd celu_f(vd x, const double *p)
 INLINE vd celu_d(vd x, const double *p)
 {
     return pick((vl)(x > 0.0), all(1.0), exp_negative(x * (1.0 / p[0]), LOW));
+}
+
+INLINE vd celu_dd(vd x, const double *p)
+{
+    vd curve = exp_negative(x * (1.0 / p[0]), -200.0) * (1.0 / p[0]);
+    return (vd)((vl)curve & ~(vl)(x >= 0.0));
 }
 
 KERNEL(celu)
@@ -59,6 +71,13 @@ INLINE vd selu_d(vd x, const double *p)
     return pick((vl)(x > 0.0), all(SELU_L), SELU_LA * exp_negative(x, LOW));
 }
 
+INLINE vd selu_dd(vd x, const double *p)
+{
+    (void)p;
+    vd curve = SELU_LA * exp_negative(x, LOW);
+    return (vd)((vl)curve & ~(vl)(x >= 0.0));
+}
+
 KERNEL(selu)
 
 /* p: beta. ln(1 + e^bx) / b = max(x, 0) + ln(1 + e^-|bx|) / b; no threshold is needed. */
@@ -73,6 +92,13 @@ INLINE vd softplus_d(vd x, const double *p)
 {
     ratio e = exp_ratio(at_least(at_most(p[0] * x, 40.0), LOW));
     return e.a / (e.a + e.b);
+}
+
+INLINE vd softplus_dd(vd x, const double *p)
+{
+    ratio e = exp_ratio(at_least(-magnitude(p[0] * x), -200.0));
+    vd s = e.a + e.b;
+    return p[0] * (e.a * e.b / (s * s));
 }
 
 KERNEL(softplus)

@@ -23,6 +23,14 @@ INLINE vd sigmoid_d(vd x, const double *p)
     return e.a * e.b / (s * s);
 }
 
+/* -sign(x) u (1-u) / (1+u)^3, u = e^-|x|: 1 - u does not cancel at 0 */
+INLINE vd sigmoid_dd(vd x, const double *p)
+{
+    (void)p;
+    expm1_parts e = expm1_ratio(at_least(-magnitude(x), LOW));
+    return with_sign(-e.a * e.minus * e.b / (e.plus * e.plus * e.plus), -x);
+}
+
 KERNEL(sigmoid)
 
 INLINE vd tanh_f(vd x, const double *p)
@@ -41,6 +49,14 @@ INLINE vd tanh_d(vd x, const double *p)
     return 4.0 * e.a * e.b / (s * s);
 }
 
+/* -2 tanh (1 - tanh^2), with u = e^-2|x| as above */
+INLINE vd tanh_dd(vd x, const double *p)
+{
+    (void)p;
+    expm1_parts e = expm1_ratio(at_least(-2.0 * magnitude(x), LOW));
+    return with_sign(-8.0 * e.a * e.minus * e.b / (e.plus * e.plus * e.plus), -x);
+}
+
 KERNEL(tanh)
 
 /* the clamp keeps inf/inf away */
@@ -56,6 +72,14 @@ INLINE vd softsign_d(vd x, const double *p)
     (void)p;
     vd s = magnitude(x) + 1.0;
     return 1.0 / (s * s);
+}
+
+/* jumps from 2 to -2 at 0, where it is said to be 0 */
+INLINE vd softsign_dd(vd x, const double *p)
+{
+    (void)p;
+    vd s = magnitude(x) + 1.0;
+    return with_sign((vd)((vl)(2.0 / (s * s * s)) & ~(vl)(x == 0.0)), -x);
 }
 
 KERNEL(softsign)

@@ -23,12 +23,16 @@
 typedef struct sweep {
     const ref_case *c;
     ax_act act;
-    double worst[2];
-    float worst_x[2];
+    double worst[3];
+    float worst_x[3];
     float last; /* f of the largest input so far where f must not decrease */
     int isas;
     const char *isa[AX_ISAS];
 } sweep;
+
+static void (*const evaluate[3])(const ax_act *a, const float *x, float *y,
+                                 size_t n) = {ax_act_forward, ax_act_derivative, ax_act_second};
+static const char *const primes[3] = {"", "'", "''"};
 
 static uint32_t bits_of(float f)
 {
@@ -54,7 +58,7 @@ static int same_vec(const float *a, const float *b, int n)
 
 static void judge(sweep *s, int which, const float *x, const float *y, int n)
 {
-    ref_fn *ref = which ? s->c->d : s->c->f;
+    ref_fn *ref = which == 0 ? s->c->f : which == 1 ? s->c->d : s->c->dd;
     for (int i = 0; i < n; i++) {
         double u = isinf(x[i]) ? 0 : ref_ulp(y[i], ref(s->c->p, x[i]));
         if (u > s->worst[which])
@@ -73,17 +77,17 @@ static void check_rising(sweep *s, const float *x, const float *y, int n)
     }
 }
 
-/* f and f' of a block on all instruction sets: same bits, and the error of the first */
+/* f, f' and f'' of a block on all instruction sets: same bits, and the error of the first */
 static void check_block(sweep *s, const float *x, int n)
 {
-    static float first[2][BLOCK], y[BLOCK];
-    for (int which = 0; which < 2; which++) {
+    static float first[3][BLOCK], y[BLOCK];
+    for (int which = 0; which < 3; which++) {
         for (int i = 0; i < s->isas; i++) {
             float *to = i ? y : first[which];
             assert_int_equal(ax_isa_force(s->isa[i], NULL), 0);
-            (which ? ax_act_derivative : ax_act_forward)(&s->act, x, to, (size_t)n);
+            evaluate[which](&s->act, x, to, (size_t)n);
             if (i && !same_vec(first[which], y, n))
-                fail_msg("%s%s: %s and %s differ near %a", s->c->name, which ? "'" : "", s->isa[0],
+                fail_msg("%s%s: %s and %s differ near %a", s->c->name, primes[which], s->isa[0],
                          s->isa[i], (double)x[0]);
         }
         judge(s, which, x, first[which], n);
@@ -107,7 +111,7 @@ static void check_range(sweep *s, int64_t from, int64_t to, int64_t step)
     }
 }
 
-static void sweep_case(const ref_case *c, double worst[2])
+static void sweep_case(const ref_case *c, double worst[3])
 {
     sweep s = {.c = c};
     assert_int_equal(ax_act_by_name(c->name, &s.act, NULL), 0);
@@ -128,10 +132,10 @@ static void sweep_case(const ref_case *c, double worst[2])
         check_range(&s, o - WINDOW, o + WINDOW, 1);
         check_range(&s, o - 400 * WINDOW, o + 400 * WINDOW, 397);
     }
-    for (int which = 0; which < 2; which++) {
+    for (int which = 0; which < 3; which++) {
         worst[which] = s.worst[which];
         if (!(s.worst[which] <= 1.0))
-            fail_msg("%s%s(%a) with %g: %g ULP", c->name, which ? "'" : "",
+            fail_msg("%s%s(%a) with %g: %g ULP", c->name, primes[which],
                      (double)s.worst_x[which], c->p[0], s.worst[which]);
     }
 }
@@ -140,10 +144,10 @@ static void test_ulp(void **state)
 {
     (void)state;
     for (int i = 0; i < REF_CASES; i++) {
-        double worst[2];
+        double worst[3];
         sweep_case(&ref_cases[i], worst);
-        print_message("%-13s %-8.4g f %.6f  f' %.6f ULP\n", ref_cases[i].name, ref_cases[i].p[0],
-                      worst[0], worst[1]);
+        print_message("%-13s %-8.4g f %.6f  f' %.6f  f'' %.6f ULP\n", ref_cases[i].name,
+                      ref_cases[i].p[0], worst[0], worst[1], worst[2]);
     }
 }
 
