@@ -23,40 +23,67 @@ enum { SELFTEST_BATCH = 2, SELFTEST_NUMBERS = 64, SELFTEST_SEED = 20 };
 static int build_net(ax_model *m, ax_err *err)
 {
     const char *text = ax_safetensors_meta(m->file, "axond.spec");
-    if (!text)
-        return ax_fail(err, AX_ECORRUPT, "there is no axond.spec in the file's metadata: it holds tensors, but no model");
+    if (!text) {
+        ax_fail(err, AX_ECORRUPT, "there is no axond.spec in the file's metadata: it holds tensors, but no model");
+        return ax_err_in(err, "axond.spec");
+    }
     cJSON *spec = ax_json_parse(text, strlen(text), err);
-    int bad = !spec || ax_net_build(&m->net, spec, NULL, 1, err);
+    if (!spec)
+        return ax_err_in(err, "axond.spec");
+    int bad = ax_net_build(&m->net, spec, NULL, 1, err);
     cJSON_Delete(spec);
     return bad ? -1 : 0;
 }
 
-static int bind(ax_model *m, ax_err *err)
+static int bind_one(ax_model *m, ax_value *v, ax_err *err)
 {
     char text[160];
+    const ax_st_entry *e = ax_safetensors_find(m->file, v->name);
+    if (!e)
+        return ax_fail(err, AX_ECORRUPT, "the tensor '%s' is missing", v->name);
+    if (e->type != AX_F32 || !ax_shape_equal(&e->shape, &v->desc.shape)) {
+        char have[160];
+        return ax_fail(err, AX_ESHAPE, "the tensor '%s' is %s %s, its layer expects F32 %s", v->name, e->dtype,
+                       ax_shape_str(&e->shape, have, sizeof have), ax_shape_str(&v->desc.shape, text, sizeof text));
+    }
+    v->data = (void *)(uintptr_t)e->data;
+    if ((uintptr_t)e->data % sizeof(float)) {
+        if (!(v->data = ax_arena_memdup(&m->arena, e->data, e->bytes)))
+            return ax_fail(err, AX_ENOMEM, "no memory for the tensor '%s'", v->name);
+    }
+    const float *p = v->data;
+    for (size_t k = 0; k < e->bytes / sizeof(float); k++)
+        if (!isfinite(p[k]))
+            return ax_fail(err, AX_ERANGE, "the tensor '%s' holds %s at element %zu, expected finite numbers", v->name,
+                           isnan(p[k]) ? "NaN" : "infinity", k);
+    return 0;
+}
+
+/* Every parameter has its tensor, and there are more. */
+static int stray_tensor(const ax_model *m, ax_err *err)
+{
+    const ax_net *n = &m->net;
+    const char *name = "";
+    for (int i = 0, known = 1; i < ax_safetensors_count(m->file) && known; i++) {
+        name = ax_safetensors_at(m->file, i)->name;
+        known = 0;
+        for (int k = 0; k < n->n_inits && !known; k++)
+            known = !strcmp(n->graph.val[n->inits[k].param].name, name);
+    }
+    ax_fail(err, AX_ECORRUPT, "the file has %d tensors, the model %d: '%.96s' belongs to no layer",
+            ax_safetensors_count(m->file), n->n_inits, name);
+    return ax_err_in(err, "%.96s", name);
+}
+
+static int bind(ax_model *m, ax_err *err)
+{
     ax_net *n = &m->net;
     for (int i = 0; i < n->n_inits; i++) {
         ax_value *v = &n->graph.val[n->inits[i].param];
-        const ax_st_entry *e = ax_safetensors_find(m->file, v->name);
-        if (!e)
-            return ax_fail(err, AX_ECORRUPT, "the tensor '%s' is missing", v->name);
-        if (e->type != AX_F32 || !ax_shape_equal(&e->shape, &v->desc.shape))
-            return ax_fail(err, AX_ESHAPE, "the tensor '%s' does not fit: its layer expects float32 %s", v->name,
-                           ax_shape_str(&v->desc.shape, text, sizeof text));
-        v->data = (void *)(uintptr_t)e->data;
-        if ((uintptr_t)e->data % sizeof(float)) {
-            if (!(v->data = ax_arena_memdup(&m->arena, e->data, e->bytes)))
-                return ax_fail(err, AX_ENOMEM, "no memory for the tensor '%s'", v->name);
-        }
-        const float *p = v->data;
-        for (size_t k = 0; k < e->bytes / sizeof(float); k++)
-            if (!isfinite(p[k]))
-                return ax_fail(err, AX_ENONFINITE, "the tensor '%s' holds a number that is not finite, at %zu", v->name, k);
+        if (bind_one(m, v, err))
+            return ax_err_in(err, "%s", v->name);
     }
-    if (ax_safetensors_count(m->file) != n->n_inits)
-        return ax_fail(err, AX_ECORRUPT, "the file has %d tensors, the model %d: some belong to no layer",
-                       ax_safetensors_count(m->file), n->n_inits);
-    return 0;
+    return ax_safetensors_count(m->file) == n->n_inits ? 0 : stray_tensor(m, err);
 }
 
 static void port(const ax_net *n, ax_val v, const char *name, ax_port *out)
@@ -200,7 +227,7 @@ static int selftest(ax_model *m, ax_err *err)
 done:
     ax_session_close(s);
     cJSON_Delete(t);
-    return bad;
+    return bad ? ax_err_in(err, "axond.selftest") : 0;
 }
 
 /* ---- the public face ------------------------------------------------------------------------- */
@@ -218,7 +245,7 @@ static void model_free(ax_model *m)
     free(m);
 }
 
-ax_model *ax_model_open(const char *path, ax_err *err)
+ax_model *ax_model_read(const char *path, ax_err *err)
 {
     ax_model *m = calloc(1, sizeof *m);
     if (!m) {
@@ -227,13 +254,21 @@ ax_model *ax_model_open(const char *path, ax_err *err)
     }
     m->refs = 1;
     ax_arena_init(&m->arena, 0);
+    int bad = !(m->file = ax_safetensors_open(path, err)) || build_net(m, err) || bind(m, err) ||
+              describe(m, path, err) || fuse(m, err);
+    if (!bad && !(bad = selftest(m, err)))
+        return m;
+    model_free(m);
+    return NULL;
+}
+
+ax_model *ax_model_open(const char *path, ax_err *err)
+{
     ax_err why = {0};
-    if (!(m->file = ax_safetensors_open(path, &why)) || build_net(m, &why) || bind(m, &why) ||
-        describe(m, path, &why) || fuse(m, &why) || selftest(m, &why)) {
-        ax_fail(err, why.code, "%s: %.400s%s%s", path, why.msg, *why.at ? " at " : "", why.at);
+    ax_model *m = ax_model_read(path, &why);
+    if (!m) {
+        ax_fail(err, why.code, "%s: %.400s%s%s%s", path, why.msg, *why.at ? " (at " : "", why.at, *why.at ? ")" : "");
         ax_err_hint(err, "%s", why.hint);
-        model_free(m);
-        return NULL;
     }
     return m;
 }

@@ -240,7 +240,7 @@ static int read_tensor(reader *r, const char *name)
         return ax_fail(r->err, AX_ENOMEM, "no memory for %d tensors", s->n);
     s->entry = bigger;
     s->entry[s->n] = (ax_st_entry){.name = name};
-    return read_entry(r, &s->entry[s->n++]);
+    return read_entry(r, &s->entry[s->n++]) < 0 ? ax_err_in(r->err, "%s", SHOWN(name)) : 0;
 }
 
 static int read_header(reader *r)
@@ -332,12 +332,15 @@ static int64_t header_length(const uint8_t *bytes, size_t n, ax_err *err)
 ax_safetensors *ax_safetensors_parse(const uint8_t *bytes, size_t n, ax_err *err)
 {
     int64_t len = header_length(bytes, n, err);
-    if (len < 0)
+    if (len < 0) {
+        ax_err_in(err, "header");
         return NULL;
+    }
     const char *text = (const char *)bytes + 8;
     ax_err why;
     if (ax_json_check(text, (size_t)len, &why) < 0) {
         ax_fail(err, why.code, "safetensors header: %s", why.msg);
+        ax_err_in(err, "header");
         return NULL;
     }
     ax_safetensors *s = calloc(1, sizeof *s);
