@@ -64,10 +64,12 @@ typedef struct ax_model_info {
     int64_t file_bytes;
     const char *hash;          /* of the file's bytes, 16 hex digits           */
     const char *spec;          /* the model spec as JSON text                  */
-    const char *training;      /* training summary as JSON text, or NULL       */
+    const char *training;      /* training summary as JSON text (an object), or NULL */
+    const char *self_test;     /* "passed", or "none": the file, of another tool, has none */
 } ax_model_info;
 
-/* Open a model file (told by its content) and freeze it; the self-test it carries is run.
+/* Open a model file (told by its content) and freeze it. The hash it carries is checked and its
+ * self-test is run; afterwards the file may change or go, the model does not notice.
  * The caller owns one reference; drop it with ax_model_release().
  * NULL on failure, with the file, the layer and the reason in err. Thread-safe. */
 ax_model *ax_model_open(const char *path, ax_err *err);

@@ -161,6 +161,7 @@ static void put_card(buf *b, const request *r, const served *s)
     }
     buf_printf(b, ",\"sample_ms\":%.4g,\"load_ms\":%.3g", (double)atomic_load(&s->row_ns) * 1e-6,
                s->load_ms);
+    buf_printf(b, ",\"self_test\":\"%s\"", m->self_test);
     if (m->training)
         buf_printf(b, ",\"training\":%s", m->training);
     put_examples(b, r, s);

@@ -100,7 +100,7 @@ static const struct bad {
     {SPEC(TWO, "{\"x\":" XS ",\"y\":[\"a\",\"b\",3,\"a\"]}", ""), AX_ETYPE, "dataset.y[2]", "not both"},
     {SPEC(TWO, "{\"x\":" XS ",\"y\":[0,1,2,0]}", ""), AX_ERANGE, "dataset", "label of sample 2 is 2"},
     {SPEC(TWO, "{\"x\":" XS ",\"y\":[0,1,0.5,0]}", ""), AX_ERANGE, "dataset", "sample 2 is 0.5"},
-    {SPEC(TWO, "{\"x\":" XS ",\"y\":[\"a\",\"b\",\"c\",\"a\"]}", ""), AX_ERANGE, "dataset", "classes 0 to 1"},
+    {SPEC(TWO, "{\"x\":" XS ",\"y\":[\"a\",\"b\",\"c\",\"a\"]}", ""), AX_ESHAPE, "dataset", "3 labels ('a' to 'c')"},
     {SPEC(TWO, "{\"x\":" XS ",\"y\":[[1,0],[0,1],[2,-1],[1,0]]}", ""), AX_ERANGE, "dataset", "target of sample 2 is 2, cross_entropy expects numbers from 0 to 1"},
     {SPEC(ONE, "{\"x\":" XS ",\"y\":[0,1,2,0]}", ""), AX_ERANGE, "dataset", "binary_cross_entropy expects"},
     {SPEC(LINEAR, "{\"x\":" XS ",\"y\":[[0,1],[1,0],[1,0],[0,1]]}", ""), AX_ESHAPE, "dataset.y", "2 target numbers, the model gives 1"},
