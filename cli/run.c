@@ -73,8 +73,12 @@ static int load_input(job *j, const char *arg, ax_err *err)
     const char *name = j->info->inputs[i].name;
     if (j->input[i].data)
         return ax_fail(err, AX_EINVAL, "input '%s' is given twice", name);
-    if (ax_npy_load(file, &j->input[i], err))
-        return -1;
+    ax_err why = {0};
+    if (ax_npy_load(file, &j->input[i], &why)) {
+        int named = strstr(why.msg, file) != NULL; /* the system's errors name the file */
+        ax_fail(err, why.code, "%s%s%s", named ? "" : file, named ? "" : ": ", why.msg);
+        return ax_err_hint(err, "%s", why.hint);
+    }
     if (tensor_rows(&j->input[i].shape, &j->info->inputs[i], &rows, &bare, err))
         return ax_err_in(err, "%s", file);
     if (j->rows && rows != j->rows)
