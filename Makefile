@@ -17,7 +17,7 @@ WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla
 OPT     := -O2 -g
 CPPFLAGS += -Iengine -D_GNU_SOURCE -MMD -MP
 LDLIBS_ENGINE := -lopenblas -lcjson -lpng -ljpeg -lz -lm -lpthread
-LDLIBS_SERVER := -lmicrohttpd -lsqlite3
+LDLIBS_SERVER := -lmicrohttpd
 
 SAN_asan   := -fsanitize=address -fno-omit-frame-pointer
 SAN_ubsan  := -fsanitize=undefined,float-cast-overflow -fno-sanitize-recover=all
