@@ -21,6 +21,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/name.h"
 #include "base/pool.h"
 #include "base/rng.h"
 #include "base/utf8.h"

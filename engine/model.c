@@ -52,6 +52,22 @@ static int bind_one(ax_model *m, ax_value *v, ax_err *err)
     return all_finite(v, err);
 }
 
+/* Every parameter has its tensor, and there are more. */
+static int stray_tensor(const ax_model *m, ax_err *err)
+{
+    const ax_net *n = &m->net;
+    const char *name = "";
+    for (int i = 0, known = 1; i < ax_safetensors_count(m->file) && known; i++) {
+        name = ax_safetensors_at(m->file, i)->name;
+        known = 0;
+        for (int k = 0; k < n->n_inits && !known; k++)
+            known = !strcmp(n->graph.val[n->inits[k].param].name, name);
+    }
+    ax_fail(err, AX_ECORRUPT, "the file has %d tensors, the model %d: '%.96s' belongs to no layer",
+            ax_safetensors_count(m->file), n->n_inits, name);
+    return ax_err_in(err, "%.96s", name);
+}
+
 static int bind(ax_model *m, ax_err *err)
 {
     ax_net *n = &m->net;
@@ -60,11 +76,7 @@ static int bind(ax_model *m, ax_err *err)
         if (bind_one(m, v, err))
             return ax_err_in(err, "%s", v->name);
     }
-    if (ax_safetensors_count(m->file) != n->n_inits)
-        return ax_fail(err, AX_ECORRUPT,
-                       "the file has %d tensors, the model %d: some belong to no layer",
-                       ax_safetensors_count(m->file), n->n_inits);
-    return 0;
+    return ax_safetensors_count(m->file) == n->n_inits ? 0 : stray_tensor(m, err);
 }
 
 /* The same numbers as another net, built from the same spec. */

@@ -1,8 +1,8 @@
 /* ulp.h - how far the activations are from the mathematics, over all float32 inputs.
  *
- * Three independent judges, from fast to sure:
+ * Two independent judges, from fast to sure:
  *   the reference   stable formulas in double (tests/act_reference*.h), good to about 2^-45
- *   MPFR            the row's formula text at 1200 bits; derivatives are its differences
+ *   MPFR            the row's formula text at 640 bits and more; derivatives are its differences
  * MPFR is asked where the rounding of the reference is close, and for every new maximum, so the
  * reference need not be believed where it matters. */
 #ifndef TESTS_ULP_ULP_H
@@ -13,7 +13,7 @@
 
 #include "activation/activation.h"
 
-enum { ULP_BLOCK = 4096 };
+enum { ULP_BLOCK = 4096, ULP_EDGES = 16 };
 
 /* f, f' or f'' of x[0..n) in double */
 typedef void ulp_fn(const double *p, const float *x, double *r, size_t n);
@@ -23,7 +23,7 @@ typedef struct ulp_case {
     double p[AX_ACT_PARAMS];
     ulp_fn *fn[3];
     double rises;
-    float edges[8]; /* 0 ends the list */
+    float edges[ULP_EDGES]; /* 0 ends the list */
 } ulp_case;
 
 /* All references, several of one name with different parameters. */

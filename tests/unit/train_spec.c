@@ -37,6 +37,8 @@ static const struct bad {
     {WITH("\"gradient_clip\":-1"), AX_ERANGE, "gradient_clip", "from 0"},
     {WITH("\"checkpoint_every\":0"), AX_ERANGE, "checkpoint_every", "from 1"},
     {WITH("\"publish\":7"), AX_ETYPE, "publish", "a string"},
+    {WITH("\"publish\":\"\""), AX_EINVAL, "publish", "cannot be the name"},
+    {WITH("\"publish\":\"../xor\""), AX_EINVAL, "publish", "not starting with a dot"},
     {WITH("\"freeze\":\"hidden\""), AX_ETYPE, "freeze", "an array"},
     {WITH("\"freeze\":[\"hiden\"]"), AX_ENOTFOUND, "freeze[0]", "no layer called 'hiden'"},
     {WITH("\"freeze\":[\"hidden\",3]"), AX_ENOTFOUND, "freeze[1]", "not a string"},
