@@ -2,10 +2,8 @@
  *
  * Made for comparing with other programs: nothing is scaled or rounded on the way but what the
  * model itself does, and NaN and infinity pass as they are. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -176,8 +174,8 @@ static int compute(job *j, const char *dir, ax_err *err)
         if (fill_input(j, i, err))
             return -1;
     ax_session_run(j->session);
-    if (mkdir(dir, 0777) && errno != EEXIST)
-        return ax_fail(err, AX_EIO, "cannot make the folder '%s': %s", dir, strerror(errno));
+    if (ax_make_folder(dir, err))
+        return -1;
     for (int i = 0; i < ax_session_outputs(j->session); i++)
         if (save_output(j, i, dir, err))
             return -1;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "graph/plan_impl.h"
 
 /* ---- pieces of a plan -------------------------------------------------------------------------
@@ -325,7 +326,7 @@ static int plan_all(planner *w)
     mark_needed(w);
     if (plan_inputs(w) || plan_nodes(w) || plan_outputs(w))
         return -1;
-    int64_t limit = w->o->memory_limit ? w->o->memory_limit : (int64_t)64 << 30;
+    int64_t limit = w->o->memory_limit ? w->o->memory_limit : ax_memory_budget();
     return ax_plan_place(w->p, limit, w->err);
 }
 

@@ -239,10 +239,27 @@ static void shuffle(ax_trainer *t)
         t->order[i] = t->split[t->order[i]];
 }
 
+/* A loss that is finite does not say that the step it led to was: nobody shall go on from there. */
+static int check_weights(const ax_trainer *t, ax_err *err)
+{
+    for (int i = 0; i < t->net.n_inits; i++) {
+        const float *w = ax_param_data(t, i);
+        for (int64_t k = 0; k < ax_param_count(t, i); k++)
+            if (!isfinite(w[k])) {
+                ax_fail(err, AX_ENONFINITE, "'%s' is not finite after epoch %lld, step %lld: the training diverged",
+                        t->net.graph.val[t->net.inits[i].param].name, (long long)t->state.epoch, (long long)t->state.step);
+                return ax_err_hint(err, "a smaller learning_rate or a gradient_clip may help");
+            }
+    }
+    return 0;
+}
+
 static int save(ax_trainer *t, ax_err *err)
 {
     if (!t->options->checkpoint_dir)
         return 0;
+    if (check_weights(t, err))
+        return -1;
     double spent = seconds(t);
     t->state.seconds = spent;
     t->started = now();
@@ -355,9 +372,8 @@ int ax_train(const ax_train_options *o, ax_train_result *r, ax_err *err)
                            .test_loss = NAN, .test_accuracy = NAN};
     if (ax_trainer_open(&t, o, err))
         return -1;
-    int bad = 0, more = 0;
-    if (o->resume && o->checkpoint_dir)
-        bad = ax_checkpoint_read(&t, err) < 0;
+    int bad = o->checkpoint_dir && (ax_checkpoint_prepare(&t, err) || (o->resume && ax_checkpoint_read(&t, err) < 0));
+    int more = 0;
     t.started = now();
     while (!bad && t.state.epoch < t.config.epochs && !(t.config.patience && t.state.waited >= t.config.patience)) {
         more = one_epoch(&t, err);

@@ -77,7 +77,9 @@ int ax_trainer_evaluate(ax_trainer *t, const ax_samples *s, const uint32_t *samp
 /* The same through a finished model file, as it will be served. */
 int ax_trainer_test(ax_trainer *t, ax_model *model, const ax_samples *s, ax_metrics *m, ax_err *err);
 
-/* checkpoint.c */
+/* checkpoint.c. _prepare: the folder is there and can be written, which is better known before the
+ * first step than after hours. */
+int ax_checkpoint_prepare(const ax_trainer *t, ax_err *err);
 int ax_checkpoint_write(ax_trainer *t, ax_err *err);
 /* 1: continued from one; 0: there is none. */
 int ax_checkpoint_read(ax_trainer *t, ax_err *err);
