@@ -98,6 +98,9 @@ $(BUILD)/tests/unit/%: LDLIBS_T := -lcmocka
 $(BUILD)/tests/prop/%: LDLIBS_T := -lcmocka
 $(BUILD)/tests/golden/%: LDLIBS_T := -lcmocka
 $(BUILD)/tests/http/%: LDLIBS_T := -lcmocka -lcurl
+# this one lets the engine's allocations fail
+$(BUILD)/tests/unit/no_memory: LDLIBS_T := -lcmocka $(foreach f,malloc calloc realloc aligned_alloc strdup strndup free,\
+    -Wl,--wrap=$(f))
 # The tests reach engine, server and cli alike; the latter two come as a library so that only what a
 # test uses is linked.
 $(BUILD)/libapp.a: $(SERVER_O) $(filter-out %/main.o,$(CLI_O))

@@ -28,24 +28,33 @@ static const struct field {
 };
 enum { N_FIELDS = sizeof fields / sizeof *fields };
 
-static char *state_text(ax_trainer *t)
+static int put(cJSON *o, const char *key, const char *text)
+{
+    return ax_json_put(o, key, cJSON_CreateString(text));
+}
+
+static int put_field(const ax_trainer *t, const struct field *f, cJSON *o)
+{
+    const char *p = (const char *)&t->state + f->offset;
+    char text[64];
+    if (f->real)
+        snprintf(text, sizeof text, "%a", *(const double *)(const void *)p);
+    else
+        snprintf(text, sizeof text, "%" PRId64, *(const int64_t *)(const void *)p);
+    return put(o, f->name, text);
+}
+
+static char *state_text(const ax_trainer *t)
 {
     cJSON *o = cJSON_CreateObject();
-    char text[64];
-    snprintf(text, sizeof text, "%016" PRIx64, t->config.hash);
-    cJSON_AddStringToObject(o, "spec", text);
-    for (int i = 0; i < N_FIELDS; i++) {
-        const char *p = (const char *)&t->state + fields[i].offset;
-        if (fields[i].real)
-            snprintf(text, sizeof text, "%a", *(const double *)(const void *)p);
-        else
-            snprintf(text, sizeof text, "%" PRId64, *(const int64_t *)(const void *)p);
-        cJSON_AddStringToObject(o, fields[i].name, text);
-    }
     const ax_schedule *s = &t->config.schedule;
-    snprintf(text, sizeof text, "%a %a %" PRId64, s->best, s->factor, s->waited);
-    cJSON_AddStringToObject(o, "schedule", text);
-    char *out = cJSON_PrintUnformatted(o);
+    char spec[32], schedule[128];
+    snprintf(spec, sizeof spec, "%016" PRIx64, t->config.hash);
+    snprintf(schedule, sizeof schedule, "%a %a %" PRId64, s->best, s->factor, s->waited);
+    int bad = put(o, "spec", spec) || put(o, "schedule", schedule);
+    for (int i = 0; !bad && i < N_FIELDS; i++)
+        bad = put_field(t, &fields[i], o);
+    char *out = bad ? NULL : cJSON_PrintUnformatted(o);
     cJSON_Delete(o);
     return out;
 }

@@ -267,10 +267,7 @@ static int add_labels(const ax_trainer *t, cJSON *spec, int64_t width)
     int yes_or_no = width == 1 && t->data.n_classes == 2;
     if (!t->data.labels || cJSON_GetObjectItemCaseSensitive(spec, "labels") || (width != t->data.n_classes && !yes_or_no))
         return 0;
-    cJSON *list = cJSON_AddArrayToObject(spec, "labels");
-    for (int i = 0; list && i < t->data.n_classes; i++)
-        cJSON_AddItemToArray(list, cJSON_CreateString(t->data.labels[i]));
-    return list ? 0 : -1;
+    return ax_json_put(spec, "labels", cJSON_CreateStringArray(t->data.labels, t->data.n_classes));
 }
 
 static int build(ax_trainer *t, cJSON *spec, ax_err *err)
