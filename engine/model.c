@@ -126,8 +126,8 @@ static int describe(ax_model *m, ax_err *err)
         ax_port p;
         port(n, l->out, l->name, &p);
         layers[i] = (ax_layer_info){l->name, l->type, l->activation, p.shape, l->params, l->flops};
-        info->params += l->params;
-        info->flops += l->flops;
+        info->params = ax_count_add(info->params, l->params);
+        info->flops = ax_count_add(info->flops, l->flops);
     }
     info->name = n->name;
     info->inputs = in, info->n_inputs = n->n_inputs;
@@ -197,6 +197,16 @@ static int describe_file(ax_model *m, const char *path, ax_err *err)
     return ax_err_in(err, "axond.training");
 }
 
+/* A model without a self-test is at least planned: one that needs more memory than there is must
+ * not look sound until it is asked. */
+static int check_plan(ax_model *m, ax_err *err)
+{
+    ax_session *s = ax_session_open(m, &(ax_session_options){0}, err);
+    int bad = !s || ax_session_resize(s, 1, err);
+    ax_session_close(s);
+    return bad ? -1 : 0;
+}
+
 static int open_file(ax_model *m, const char *path, ax_err *err)
 {
     const char *test;
@@ -205,7 +215,9 @@ static int open_file(ax_model *m, const char *path, ax_err *err)
         describe(m, err) || describe_file(m, path, err) || fuse(m, err))
         return -1;
     m->info.self_test = test ? "passed" : "none";
-    return test && ax_selftest_check(m, test, err) ? ax_err_in(err, "axond.selftest") : 0;
+    if (!test)
+        return check_plan(m, err);
+    return ax_selftest_check(m, test, err) ? ax_err_in(err, "axond.selftest") : 0;
 }
 
 /* ---- the public face ------------------------------------------------------------------------- */
