@@ -15,9 +15,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/err.h"
 
-#define AX_ACT_PARAMS 4
+#define AX_ACT_PARAMS   10
+#define AX_ACT_DIALECTS 8
 
 typedef enum ax_act_kind {
     AX_ACT_ELEMENT, /* y[i] depends on x[i]             */
@@ -31,19 +33,31 @@ typedef struct ax_act_param {
     const char *doc;
 } ax_act_param;
 
+/* The same function elsewhere: "keras", "LeakyReLU", "alpha=0.3". */
+typedef struct ax_act_dialect {
+    const char *dialect;  /* "pytorch", "keras", "jax" or "onnx"; NULL ends the list */
+    const char *name;     /* what it is called there                                  */
+    const char *defaults; /* "alpha=0.2,beta=0.5" where they differ from ours; or NULL */
+} ax_act_dialect;
+
+typedef struct ax_formula ax_formula;
+
 typedef struct ax_act_row {
     const char *name;
     const char *aliases[4]; /* NULL-terminated */
     const char *family;     /* "rectifier", "sigmoidal", "gated", "normalising"... */
     ax_act_kind kind;
-    const char *formula;    /* the truth, as text        */
+    const char *formula;    /* the truth: element-wise rows in the grammar of formula.h */
     const char *derivative; /* as text                   */
     const char *range;      /* "[0, inf)"                */
     const char *onnx;       /* operator and first opset, "" when there is none */
+    const char *paper;      /* where it comes from, "" when nobody knows       */
     const char *doc;        /* one line of advice        */
-    ax_act_param params[AX_ACT_PARAMS];
-    /* internal: which kernel evaluates it */
-    int kernel;
+    ax_act_param params[AX_ACT_PARAMS + 1];
+    ax_act_dialect dialects[AX_ACT_DIALECTS];
+    /* internal: what evaluates it */
+    int kernel;                /* a row of the catalogue              */
+    const ax_formula *program; /* a formula of the user's; else NULL  */
 } ax_act_row;
 
 typedef struct ax_act {
@@ -60,14 +74,17 @@ const ax_act_row *ax_act_find(const char *name);
 int ax_act_by_name(const char *name, ax_act *out, ax_err *err);
 /* Set a parameter by name, within its bounds. */
 int ax_act_set(ax_act *a, const char *param, double value, ax_err *err);
-/* "relu" or {"name":"elu","alpha":0.5}. Unknown fields and out-of-bounds values are errors. */
-int ax_act_from_json(const cJSON *json, ax_act *out, ax_err *err);
+/* "relu", {"name":"elu","alpha":0.5,"dialect":"keras"} or {"formula":"x*sigmoid(beta*x)",
+ * "params":{"beta":1.7}}. Unknown fields and out-of-bounds values are errors. A formula is compiled
+ * into the arena, which must outlive every copy of *out. */
+int ax_act_from_json(const cJSON *json, ax_arena *arena, ax_act *out, ax_err *err);
 /* The reverse: a string when all parameters are the defaults. The caller owns the result. */
 cJSON *ax_act_to_json(const ax_act *a);
 
 /* ---- element-wise (row->kind == AX_ACT_ELEMENT); x == y is allowed ---- */
 void ax_act_forward(const ax_act *a, const float *x, float *y, size_t n);
 void ax_act_derivative(const ax_act *a, const float *x, float *dydx, size_t n);
+void ax_act_second(const ax_act *a, const float *x, float *d2ydx2, size_t n);
 /* dx = dy * f'(x), the product made in double and rounded once; dx may be dy */
 void ax_act_backward(const ax_act *a, const float *x, const float *dy, float *dx, size_t n);
 /* same signature as ax_epilogue.act; ctx is an ax_act */

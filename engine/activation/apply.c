@@ -61,6 +61,11 @@ void ax_act_derivative(const ax_act *a, const float *x, float *dydx, size_t n)
     element(a)->derivative(a->param, x, dydx, n);
 }
 
+void ax_act_second(const ax_act *a, const float *x, float *d2ydx2, size_t n)
+{
+    element(a)->second(a->param, x, d2ydx2, n);
+}
+
 void ax_act_backward(const ax_act *a, const float *x, const float *dy, float *dx, size_t n)
 {
     element(a)->backward(a->param, x, dy, dx, n);

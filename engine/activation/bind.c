@@ -134,8 +134,9 @@ static int set_from_json(ax_act *a, const cJSON *field, ax_err *err)
     return 0;
 }
 
-int ax_act_from_json(const cJSON *json, ax_act *out, ax_err *err)
+int ax_act_from_json(const cJSON *json, ax_arena *arena, ax_act *out, ax_err *err)
 {
+    (void)arena;
     if (cJSON_IsString(json))
         return ax_act_by_name(json->valuestring, out, err);
     if (!cJSON_IsObject(json)) {

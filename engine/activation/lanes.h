@@ -83,6 +83,17 @@ INLINE vd with_sign(vd v, vd x)
     return (vd)((vl)v | ((vl)x & INT64_MIN));
 }
 
+INLINE vd zero_where(vl mask, vd v)
+{
+    return (vd)((vl)v & ~mask);
+}
+
+/* 0, but NaN for NaN: the second derivative of everything made of straight lines */
+INLINE vd no_curve(vd x)
+{
+    return zero_where((vl)(x == x), x);
+}
+
 /* The same for float lanes, where a function is exact in float32. */
 INLINE vf pick_f(vi mask, vf yes, vf no)
 {
@@ -100,7 +111,9 @@ typedef vd formula(vd x, const double *p);
 typedef vf formula_f(vf x, const double *p);
 
 /* A copy that no store can alias, so that what depends on parameters alone leaves the loop. */
-#define PARAMS(p, from) const double p[AX_ACT_PARAMS] = {from[0], from[1], from[2], from[3]}
+#define PARAMS(p, from)                                                                            \
+    double p[AX_ACT_PARAMS];                                                                       \
+    memcpy(p, from, sizeof p)
 
 INLINE void map(formula *f, const double *params, const float *x, float *y, size_t n)
 {
@@ -140,8 +153,9 @@ INLINE vf load_f(const float *p)
     return v;
 }
 
-INLINE void map_f(formula_f *f, const double *p, const float *x, float *y, size_t n)
+INLINE void map_f(formula_f *f, const double *params, const float *x, float *y, size_t n)
 {
+    PARAMS(p, params);
     size_t i = 0;
     for (; n - i >= AX_VL; i += AX_VL) {
         vf v = f(load_f(x + i), p);
@@ -156,9 +170,10 @@ INLINE void map_f(formula_f *f, const double *p, const float *x, float *y, size_
 }
 
 /* One product of two floats rounded once is the product in double rounded once. */
-INLINE void map_back_f(formula_f *f, const double *p, const float *x, const float *dy, float *dx,
-                       size_t n)
+INLINE void map_back_f(formula_f *f, const double *params, const float *x, const float *dy,
+                       float *dx, size_t n)
 {
+    PARAMS(p, params);
     size_t i = 0;
     for (; n - i >= AX_VL; i += AX_VL) {
         vf v = load_f(dy + i) * f(load_f(x + i), p);
@@ -173,8 +188,8 @@ INLINE void map_back_f(formula_f *f, const double *p, const float *x, const floa
     }
 }
 
-/* KERNEL(gelu): the exported struct of a function whose formulas are gelu_f and gelu_d;
- * KERNEL_F the same in float lanes. */
+/* KERNEL(gelu): the exported struct of a function whose formulas are gelu_f, gelu_d and gelu_dd
+ * (f, f', f''); KERNEL_F the same in float lanes. */
 #define KERNEL_WITH(k, MAP, BACK)                                                                  \
     static void k##_forward(const double *p, const float *x, float *y, size_t n)                   \
     {                                                                                              \
@@ -184,13 +199,18 @@ INLINE void map_back_f(formula_f *f, const double *p, const float *x, const floa
     {                                                                                              \
         MAP(k##_d, p, x, y, n);                                                                    \
     }                                                                                              \
+    static void k##_second(const double *p, const float *x, float *y, size_t n)                    \
+    {                                                                                              \
+        MAP(k##_dd, p, x, y, n);                                                                   \
+    }                                                                                              \
     static void k##_backward(const double *p, const float *x, const float *dy, float *dx,          \
                              size_t n)                                                             \
     {                                                                                              \
         BACK(k##_d, p, x, dy, dx, n);                                                              \
     }                                                                                              \
     extern const ax_act_element AX_ACT_SYMBOL(k, AX_ISA);                                          \
-    const ax_act_element AX_ACT_SYMBOL(k, AX_ISA) = {k##_forward, k##_derivative, k##_backward};
+    const ax_act_element AX_ACT_SYMBOL(k, AX_ISA) = {k##_forward, k##_derivative, k##_second,      \
+                                                     k##_backward};
 
 #define KERNEL(k)   KERNEL_WITH(k, map, map_back)
 #define KERNEL_F(k) KERNEL_WITH(k, map_f, map_back_f)

@@ -402,7 +402,7 @@ static int build_layer(ax_builder *b, cJSON *spec, int64_t batch, ax_val *last)
         return -1;
     const cJSON *act = cJSON_GetObjectItemCaseSensitive(spec, "activation");
     b->act.row = NULL;
-    if (act && ax_act_from_json(act, &b->act, b->err))
+    if (act && ax_act_from_json(act, &b->g->arena, &b->act, b->err))
         return ax_err_in(b->err, "activation");
     if (!act && row->build && !strcmp(row->type, "activation")) {
         ax_fail(b->err, AX_EINVAL, "'%s' needs \"activation\"", b->layer);

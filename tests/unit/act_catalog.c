@@ -40,6 +40,7 @@ static const struct {
     {"swish", "silu"},  {"linear", "identity"},         {"hard_silu", "hard_swish"},
     {"relu", "relu"},   {"log_softmax", "log_softmax"}, {"logistic", "sigmoid"},
     {"prelu", "prelu"}, {"gelu_tanh", "gelu_tanh"},     {"soft_relu", "softplus"},
+    {"trelu", "threshold"}, {"relu2", "squared_relu"},  {"log_cosh", "logcosh"},
 };
 
 static void test_aliases(void **state)
@@ -92,8 +93,8 @@ static void test_errors(void **state)
         ax_act a = {.row = NULL, .param = {42}};
         cJSON *j = cJSON_Parse(errors[i].json);
         assert_non_null(j);
-        assert_int_equal(ax_act_from_json(j, &a, &err), -1);
-        assert_int_equal(ax_act_from_json(j, &a, NULL), -1);
+        assert_int_equal(ax_act_from_json(j, NULL, &a, &err), -1);
+        assert_int_equal(ax_act_from_json(j, NULL, &a, NULL), -1);
         cJSON_Delete(j);
         if (err.code != errors[i].code || !strstr(err.msg, errors[i].msg) ||
             strcmp(err.at, errors[i].at) != 0 || !strstr(err.hint, errors[i].hint))
@@ -108,7 +109,7 @@ static void test_errors(void **state)
     ax_act a;
     assert_int_equal(ax_act_by_name(longer, &a, &err), -1);
     assert_int_equal(err.code, AX_ENOTFOUND);
-    assert_int_equal(ax_act_from_json(NULL, &a, &err), -1);
+    assert_int_equal(ax_act_from_json(NULL, NULL, &a, &err), -1);
     assert_int_equal(ax_act_by_name("elu", &a, &err), 0);
     assert_int_equal(ax_act_set(&a, longer, 1, &err), -1);
     assert_int_equal(ax_act_set(&a, "alpha", NAN, &err), -1);
@@ -136,11 +137,11 @@ static void test_round_trip(void **state)
     for (size_t i = 0; i < sizeof trips / sizeof *trips; i++) {
         ax_act a, b;
         cJSON *in = cJSON_Parse(trips[i].in), *out;
-        assert_int_equal(ax_act_from_json(in, &a, NULL), 0);
+        assert_int_equal(ax_act_from_json(in, NULL, &a, NULL), 0);
         assert_non_null(out = ax_act_to_json(&a));
         char *text = cJSON_PrintUnformatted(out);
         assert_string_equal(text, trips[i].out);
-        assert_int_equal(ax_act_from_json(out, &b, NULL), 0);
+        assert_int_equal(ax_act_from_json(out, NULL, &b, NULL), 0);
         assert_ptr_equal(a.row, b.row);
         assert_memory_equal(a.param, b.param, sizeof a.param);
         cJSON_free(text);
@@ -166,6 +167,11 @@ static const struct {
     {"\"mish\"", 1.486848},
     {"\"hard_swish\"", 1.736657},
     {"\"softplus\"", 1.041867},
+    {"\"squareplus\"", 0.816497},
+    {"\"squared_relu\"", 0.816497},
+    {"\"isrlu\"", 1.219730},
+    {"\"bent_identity\"", 0.965504},
+    {"\"abs\"", 1},
     {"\"sigmoid\"", 1.846229},
     {"\"hard_sigmoid\"", 1.897840},
     {"{\"name\":\"hard_sigmoid\",\"alpha\":0.2}", 1.859834},
@@ -180,7 +186,7 @@ static void test_gains(void **state)
     for (size_t i = 0; i < sizeof gains / sizeof *gains; i++) {
         ax_act a;
         cJSON *j = cJSON_Parse(gains[i].json);
-        assert_int_equal(ax_act_from_json(j, &a, NULL), 0);
+        assert_int_equal(ax_act_from_json(j, NULL, &a, NULL), 0);
         cJSON_Delete(j);
         double g = ax_act_gain(&a);
         if (!(fabs(g - gains[i].gain) < 7e-7))

@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "act_limits_rectifier.h"
+#include "act_limits_sigmoidal.h"
 #include "act_reference.h"
 #include "activation/activation.h"
 #include "math/cpu.h"
@@ -23,12 +25,16 @@
 typedef struct sweep {
     const ref_case *c;
     ax_act act;
-    double worst[2];
-    float worst_x[2];
+    double worst[3];
+    float worst_x[3];
     float last; /* f of the largest input so far where f must not decrease */
     int isas;
     const char *isa[AX_ISAS];
 } sweep;
+
+static void (*const evaluate[3])(const ax_act *a, const float *x, float *y,
+                                 size_t n) = {ax_act_forward, ax_act_derivative, ax_act_second};
+static const char *const primes[3] = {"", "'", "''"};
 
 static uint32_t bits_of(float f)
 {
@@ -54,7 +60,7 @@ static int same_vec(const float *a, const float *b, int n)
 
 static void judge(sweep *s, int which, const float *x, const float *y, int n)
 {
-    ref_fn *ref = which ? s->c->d : s->c->f;
+    ref_fn *ref = which == 0 ? s->c->f : which == 1 ? s->c->d : s->c->dd;
     for (int i = 0; i < n; i++) {
         double u = isinf(x[i]) ? 0 : ref_ulp(y[i], ref(s->c->p, x[i]));
         if (u > s->worst[which])
@@ -73,17 +79,17 @@ static void check_rising(sweep *s, const float *x, const float *y, int n)
     }
 }
 
-/* f and f' of a block on all instruction sets: same bits, and the error of the first */
+/* f, f' and f'' of a block on all instruction sets: same bits, and the error of the first */
 static void check_block(sweep *s, const float *x, int n)
 {
-    static float first[2][BLOCK], y[BLOCK];
-    for (int which = 0; which < 2; which++) {
+    static float first[3][BLOCK], y[BLOCK];
+    for (int which = 0; which < 3; which++) {
         for (int i = 0; i < s->isas; i++) {
             float *to = i ? y : first[which];
             assert_int_equal(ax_isa_force(s->isa[i], NULL), 0);
-            (which ? ax_act_derivative : ax_act_forward)(&s->act, x, to, (size_t)n);
+            evaluate[which](&s->act, x, to, (size_t)n);
             if (i && !same_vec(first[which], y, n))
-                fail_msg("%s%s: %s and %s differ near %a", s->c->name, which ? "'" : "", s->isa[0],
+                fail_msg("%s%s: %s and %s differ near %a", s->c->name, primes[which], s->isa[0],
                          s->isa[i], (double)x[0]);
         }
         judge(s, which, x, first[which], n);
@@ -107,7 +113,7 @@ static void check_range(sweep *s, int64_t from, int64_t to, int64_t step)
     }
 }
 
-static void sweep_case(const ref_case *c, double worst[2])
+static void sweep_case(const ref_case *c, double worst[3])
 {
     sweep s = {.c = c};
     assert_int_equal(ax_act_by_name(c->name, &s.act, NULL), 0);
@@ -123,15 +129,15 @@ static void sweep_case(const ref_case *c, double worst[2])
         int64_t o = ref_order(everywhere[i]);
         check_range(&s, o - WINDOW, o + WINDOW, 1);
     }
-    for (int i = 0; i < 8 && c->edges[i] != 0; i++) {
+    for (int i = 0; i < REF_EDGES && c->edges[i] != 0; i++) {
         int64_t o = ref_order(c->edges[i]);
         check_range(&s, o - WINDOW, o + WINDOW, 1);
         check_range(&s, o - 400 * WINDOW, o + 400 * WINDOW, 397);
     }
-    for (int which = 0; which < 2; which++) {
+    for (int which = 0; which < 3; which++) {
         worst[which] = s.worst[which];
         if (!(s.worst[which] <= 1.0))
-            fail_msg("%s%s(%a) with %g: %g ULP", c->name, which ? "'" : "",
+            fail_msg("%s%s(%a) with %g: %g ULP", c->name, primes[which],
                      (double)s.worst_x[which], c->p[0], s.worst[which]);
     }
 }
@@ -140,10 +146,10 @@ static void test_ulp(void **state)
 {
     (void)state;
     for (int i = 0; i < REF_CASES; i++) {
-        double worst[2];
+        double worst[3];
         sweep_case(&ref_cases[i], worst);
-        print_message("%-13s %-8.4g f %.6f  f' %.6f ULP\n", ref_cases[i].name, ref_cases[i].p[0],
-                      worst[0], worst[1]);
+        print_message("%-13s %-8.4g f %.6f  f' %.6f  f'' %.6f ULP\n", ref_cases[i].name,
+                      ref_cases[i].p[0], worst[0], worst[1], worst[2]);
     }
 }
 
@@ -168,19 +174,8 @@ static const struct {
     const char *name;
     float v[7];
 } limits[] = {
-    {"identity", {-INFINITY, -0.0f, 0.0f, INFINITY, 1, 1, 1}},
-    {"relu", {0.0f, -0.0f, 0.0f, INFINITY, 0, 0, 1}},
-    {"relu6", {0.0f, -0.0f, 0.0f, 6, 0, 0, 0}},
-    {"leaky_relu", {-INFINITY, -0.0f, 0.0f, INFINITY, 0.01f, 0.01f, 1}},
-    {"prelu", {-INFINITY, -0.0f, 0.0f, INFINITY, 0.25f, 0.25f, 1}},
-    {"elu", {-1, -0.0f, 0.0f, INFINITY, 0, 1, 1}},
-    {"celu", {-1, -0.0f, 0.0f, INFINITY, 0, 1, 1}},
-    {"selu", {-1.75809934f, -0.0f, 0.0f, INFINITY, 0, 1.75809934f, 1.05070099f}},
-    {"softplus", {0.0f, 0.693147181f, 0.693147181f, INFINITY, 0, 0.5f, 1}},
-    {"sigmoid", {0.0f, 0.5f, 0.5f, 1, 0, 0.25f, 0}},
-    {"hard_sigmoid", {0.0f, 0.5f, 0.5f, 1, 0, 0.166666667f, 0}},
-    {"tanh", {-1, -0.0f, 0.0f, 1, 0, 1, 0}},
-    {"softsign", {-1, -0.0f, 0.0f, 1, 0, 1, 0}},
+    LIMITS_SIGMOIDAL
+    LIMITS_RECTIFIER
     {"silu", {-0.0f, -0.0f, 0.0f, INFINITY, -0.0f, 0.5f, 1}},
     {"gelu", {-0.0f, -0.0f, 0.0f, INFINITY, -0.0f, 0.5f, 1}},
     {"gelu_tanh", {-0.0f, -0.0f, 0.0f, INFINITY, -0.0f, 0.5f, 1}},
@@ -203,12 +198,13 @@ static void check_limits(const char *isa, size_t row)
                      (double)x[i], (double)y, (double)limits[row].v[i]);
     }
     for (int i = 0; i < 4; i++) {
-        float nan, y[2], back, one = 1;
+        float nan, y[3], back, one = 1;
         memcpy(&nan, &nans[i], sizeof nan);
         ax_act_forward(&a, &nan, &y[0], 1);
         ax_act_derivative(&a, &nan, &y[1], 1);
+        ax_act_second(&a, &nan, &y[2], 1);
         ax_act_backward(&a, &nan, &one, &back, 1);
-        if (!isnan(y[0]) || !isnan(y[1]) || !isnan(back))
+        if (!isnan(y[0]) || !isnan(y[1]) || !isnan(y[2]) || !isnan(back))
             fail_msg("%s %s drops a NaN", isa, a.row->name);
     }
 }
