@@ -83,6 +83,17 @@ INLINE vd with_sign(vd v, vd x)
     return (vd)((vl)v | ((vl)x & INT64_MIN));
 }
 
+INLINE vd zero_where(vl mask, vd v)
+{
+    return (vd)((vl)v & ~mask);
+}
+
+/* 0, but NaN for NaN: the second derivative of everything made of straight lines */
+INLINE vd no_curve(vd x)
+{
+    return zero_where((vl)(x == x), x);
+}
+
 /* The same for float lanes, where a function is exact in float32. */
 INLINE vf pick_f(vi mask, vf yes, vf no)
 {

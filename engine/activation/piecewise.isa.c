@@ -68,11 +68,6 @@ INLINE vf relu6_dd(vf x, const double *p)
 
 KERNEL_F(relu6)
 
-INLINE vd no_curve(vd x)
-{
-    return (vd)((vl)x & ~(vl)(x == x));
-}
-
 /* p[0]: slope below 0. The clamp keeps slope 0 times -inf from being NaN. */
 INLINE vd leaky_f(vd x, const double *p)
 {
@@ -119,27 +114,3 @@ INLINE vd hard_sigmoid_dd(vd x, const double *p)
 }
 
 KERNEL(hard_sigmoid)
-
-/* x (x+3)/6 between the kinks at -3 and 3; x + 3 is exact near -3 */
-INLINE vd hard_swish_f(vd x, const double *p)
-{
-    (void)p;
-    vd gate = at_most(at_least(x, -3.0) + 3.0, 6.0);
-    return at_least(x, -3.0) * gate * (1.0 / 6.0);
-}
-
-INLINE vd hard_swish_d(vd x, const double *p)
-{
-    (void)p;
-    vd d = (2.0 * x + 3.0) * (1.0 / 6.0);
-    d = pick((vl)(x >= 3.0), all(1.0), d);
-    return (vd)((vl)d & ~(vl)(x <= -3.0));
-}
-
-INLINE vd hard_swish_dd(vd x, const double *p)
-{
-    (void)p;
-    return pick((vl)(magnitude(x) < 3.0), all(1.0 / 3.0), no_curve(x));
-}
-
-KERNEL(hard_swish)
