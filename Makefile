@@ -142,6 +142,22 @@ models: deps ## train the sample models again; stopped, it goes on where it was
 	    rm -r build/checkpoints/$$name || exit 1; \
 	done
 
+# The sweep over float32 judges with MPFR and, in its reference, with glibc's vector functions.
+$(BUILD)/ulp: $(wildcard tests/ulp/*.c tests/ulp/*.h tests/act_reference*.h) $(LIB)
+	$(V)$(CC) $(STD) $(WARN) -O3 -march=native -fno-trapping-math $(CPPFLAGS) -MF $@.d -I. -Itests \
+	    $(filter %.c,$^) $(LIB) -lmvec $(LDLIBS_ENGINE) -lmpfr -lgmp -o $@
+ULP_STRIDE := 997
+.PHONY: ulp ulp-exhaustive
+ulp: DEPS := libmpfr-dev
+ulp: deps ## measure the error of every activation at a part of the inputs, about a minute
+	@$(MAKE) --no-print-directory $(BUILD)/ulp
+	@rm -rf $(BUILD)/ulp-part && $(BUILD)/ulp $(ULP_STRIDE) $(BUILD)/ulp-part $(T)
+ulp-exhaustive: DEPS := libmpfr-dev
+ulp-exhaustive: deps ## the same at all 2^32 inputs, hours; stopped, it goes on where it was; writes docs/accuracy.md
+	@$(MAKE) --no-print-directory $(BUILD)/ulp
+	@$(BUILD)/ulp 1 $(BUILD)/ulp-all $(T)
+	@$(BUILD)/ulp table $(BUILD)/ulp-all docs/accuracy.md engine/activation/accuracy.inc
+
 .PHONY: asan ubsan tsan clang
 asan ubsan tsan clang: ## all tests under this sanitizer or compiler, built in build/NAME
 	@$(MAKE) --no-print-directory FLAVOUR=$@ test
