@@ -127,9 +127,11 @@ static real ref_s_curve(real x)
 
 #include "act_reference_gated.h"
 #include "act_reference_rectifier.h"
+#include "act_reference_shrink.h"
 #include "act_reference_sigmoidal.h"
 
-static const ref_case ref_cases[] = {REF_CASES_SIGMOIDAL REF_CASES_RECTIFIER REF_CASES_GATED};
+static const ref_case ref_cases[] = {REF_CASES_SIGMOIDAL REF_CASES_SHRINK REF_CASES_RECTIFIER
+                                         REF_CASES_GATED};
 #define REF_CASES ((int)(sizeof ref_cases / sizeof *ref_cases))
 
 /* |got - exact| in units of ulp(y) = 2^(max(e,-126)-23), e the exponent of the exact value;

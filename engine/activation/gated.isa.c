@@ -3,7 +3,7 @@
  * Each f' has one irrational root, at the minimum of f, and f'' one on either side; there the
  * formulas cancel and near_root() takes over. Left of the clamps the product with e^x is below half
  * the smallest float32. */
-#include "activation/prims_pair.h"
+#include "activation/refine.h"
 #include "activation/roots.h"
 
 /* Where parameters scale x: as an infinity that times any parameter is one in float32, and times

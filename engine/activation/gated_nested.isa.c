@@ -2,7 +2,7 @@
  *
  * f = x T(x), f' = T + x T', f'' = 2 T' + x T''. Where T is rational in E = e^x so are the
  * derivatives, and one exponential pays for all. Roots of f' and f'' are in roots.h. */
-#include "activation/prims_pair.h"
+#include "activation/refine.h"
 #include "activation/roots.h"
 
 #define LOW -120.0 /* x e^x is nothing */
@@ -44,7 +44,7 @@ KERNEL(telu)
 #define LOWEST -600.0
 #define HIGH   150.0
 
-INLINE pair scaled(vd x, const double *p)
+INLINE pair inner(vd x, const double *p)
 {
     return two_product(at_least(at_most(x, HUGE), -HUGE), all(p[1]));
 }
@@ -58,14 +58,14 @@ INLINE vd clamped(pair z)
  * T' = 4 E (1 + E) (1 + 2 E)/m^2, T'' = 4 E (2 + 6 E - 3 E^2 - 18 E^3 - 10 E^4)/m^3 */
 INLINE vd smish_f(vd x, const double *p)
 {
-    pair z = scaled(x, p);
+    pair z = inner(x, p);
     vd e = exp_poly(clamped(z)), m = (5.0 * e + 6.0) * e + 2.0;
     return p[0] * at_least(at_most(x, HUGE), -HUGE) * (e * (3.0 * e + 2.0) / m);
 }
 
 INLINE vd smish_d(vd x, const double *p)
 {
-    pair z = scaled(x, p);
+    pair z = inner(x, p);
     vd t = clamped(z), e = exp_poly(t), m = (5.0 * e + 6.0) * e + 2.0;
     vd top = (3.0 * e + 2.0) * m + 4.0 * t * (e + 1.0) * (2.0 * e + 1.0);
     return p[0] * near_root_pair(&ROOT_SMISH_D, z, e * top / (m * m));
@@ -73,7 +73,7 @@ INLINE vd smish_d(vd x, const double *p)
 
 INLINE vd smish_dd(vd x, const double *p)
 {
-    pair z = scaled(x, p);
+    pair z = inner(x, p);
     vd t = clamped(z), e = exp_poly(t), m = (5.0 * e + 6.0) * e + 2.0;
     vd bend = (((-10.0 * e - 18.0) * e - 3.0) * e + 6.0) * e + 2.0;
     vd top = 2.0 * (e + 1.0) * (2.0 * e + 1.0) * m + t * bend;
@@ -87,13 +87,13 @@ KERNEL(smish)
 /* T = ln(1 + sigma): T' = E/(s r), T'' = E (1 - 2 E^2)/(s r)^2, s = 1 + E, r = 1 + 2 E */
 INLINE vd logish_f(vd x, const double *p)
 {
-    vd e = exp_poly(clamped(scaled(x, p)));
+    vd e = exp_poly(clamped(inner(x, p)));
     return p[0] * at_least(at_most(x, HUGE), -HUGE) * log1p_ratio(e, e + 1.0);
 }
 
 INLINE vd logish_d(vd x, const double *p)
 {
-    pair z = scaled(x, p);
+    pair z = inner(x, p);
     vd t = clamped(z), e = exp_poly(t), s = e + 1.0;
     vd slope = log1p_ratio(e, s) + t * (e / (s * (s + e)));
     return p[0] * near_root_pair(&ROOT_LOGISH_D, z, slope);
@@ -101,7 +101,7 @@ INLINE vd logish_d(vd x, const double *p)
 
 INLINE vd logish_dd(vd x, const double *p)
 {
-    pair z = scaled(x, p);
+    pair z = inner(x, p);
     vd t = clamped(z), e = exp_poly(t), sr = (e + 1.0) * (2.0 * e + 1.0);
     vd curve = e * (2.0 * sr + t * (1.0 - 2.0 * e * e)) / (sr * sr);
     curve = near_root_pair(&ROOT_LOGISH_DD_2, z, curve);

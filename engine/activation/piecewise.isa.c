@@ -86,31 +86,3 @@ INLINE vd leaky_dd(vd x, const double *p)
 }
 
 KERNEL(leaky)
-
-/* p: alpha, beta. As alpha (x + beta/alpha): the sum is exact near the lower kink, where
- * alpha x + beta would cancel. */
-INLINE vd hard_sigmoid_line(vd x, const double *p)
-{
-    return (x + p[1] / p[0]) * p[0];
-}
-
-INLINE vd hard_sigmoid_f(vd x, const double *p)
-{
-    vd y = hard_sigmoid_line(x, p);
-    return at_most(at_least(y, 0.0), 1.0);
-}
-
-INLINE vd hard_sigmoid_d(vd x, const double *p)
-{
-    vd y = hard_sigmoid_line(x, p);
-    vd d = pick((vl)(y > 0.0), all(p[0]), y);
-    return (vd)((vl)d & ~((vl)(y <= 0.0) | (vl)(y >= 1.0)));
-}
-
-INLINE vd hard_sigmoid_dd(vd x, const double *p)
-{
-    (void)p;
-    return no_curve(x);
-}
-
-KERNEL(hard_sigmoid)

@@ -33,6 +33,8 @@ typedef ulp_fn ref_fn;
     }
 #include "tests/act_reference.h"
 
+_Static_assert(REF_EDGES == ULP_EDGES, "the places of a case are copied as a whole");
+
 const ulp_case *ulp_cases(int *count)
 {
     static ulp_case cases[REF_CASES];

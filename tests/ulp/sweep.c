@@ -79,7 +79,7 @@ static double ulps(float got, double exact)
 static int is_edge(const ulp_case *c, float x)
 {
     int hit = x == 0;
-    for (int i = 0; i < 8 && c->edges[i] != 0; i++)
+    for (int i = 0; i < ULP_EDGES && c->edges[i] != 0; i++)
         hit |= c->edges[i] == x;
     return hit;
 }
@@ -194,7 +194,7 @@ static void run(job *j)
         static const float everywhere[] = {0, 0x1p-126f, -0x1p-126f, 1e-10f, -1e-10f, 1e-4f, -1e-4f, 1, -1};
         for (size_t i = 0; i < sizeof everywhere / sizeof *everywhere; i++)
             check_range(j, order_of(everywhere[i]) - WINDOW, order_of(everywhere[i]) + WINDOW, 1);
-        for (int i = 0; i < 8 && j->c->edges[i] != 0; i++)
+        for (int i = 0; i < ULP_EDGES && j->c->edges[i] != 0; i++)
             check_range(j, order_of(j->c->edges[i]) - WINDOW, order_of(j->c->edges[i]) + WINDOW, 1);
     }
     check_nans(j);

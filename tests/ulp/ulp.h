@@ -13,7 +13,7 @@
 
 #include "activation/activation.h"
 
-enum { ULP_BLOCK = 4096 };
+enum { ULP_BLOCK = 4096, ULP_EDGES = 16 };
 
 /* f, f' or f'' of x[0..n) in double */
 typedef void ulp_fn(const double *p, const float *x, double *r, size_t n);
@@ -23,7 +23,7 @@ typedef struct ulp_case {
     double p[AX_ACT_PARAMS];
     ulp_fn *fn[3];
     double rises;
-    float edges[8]; /* 0 ends the list */
+    float edges[ULP_EDGES]; /* 0 ends the list */
 } ulp_case;
 
 /* All references, several of one name with different parameters. */

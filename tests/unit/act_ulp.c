@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "act_limits_sigmoidal.h"
 #include "act_reference.h"
 #include "activation/activation.h"
 #include "math/cpu.h"
@@ -172,7 +173,7 @@ static const struct {
     const char *name;
     float v[7];
 } limits[] = {
-    {"identity", {-INFINITY, -0.0f, 0.0f, INFINITY, 1, 1, 1}},
+    LIMITS_SIGMOIDAL
     {"relu", {0.0f, -0.0f, 0.0f, INFINITY, 0, 0, 1}},
     {"relu6", {0.0f, -0.0f, 0.0f, 6, 0, 0, 0}},
     {"leaky_relu", {-INFINITY, -0.0f, 0.0f, INFINITY, 0.01f, 0.01f, 1}},
@@ -181,10 +182,6 @@ static const struct {
     {"celu", {-1, -0.0f, 0.0f, INFINITY, 0, 1, 1}},
     {"selu", {-1.75809934f, -0.0f, 0.0f, INFINITY, 0, 1.75809934f, 1.05070099f}},
     {"softplus", {0.0f, 0.693147181f, 0.693147181f, INFINITY, 0, 0.5f, 1}},
-    {"sigmoid", {0.0f, 0.5f, 0.5f, 1, 0, 0.25f, 0}},
-    {"hard_sigmoid", {0.0f, 0.5f, 0.5f, 1, 0, 0.166666667f, 0}},
-    {"tanh", {-1, -0.0f, 0.0f, 1, 0, 1, 0}},
-    {"softsign", {-1, -0.0f, 0.0f, 1, 0, 1, 0}},
     {"silu", {-0.0f, -0.0f, 0.0f, INFINITY, -0.0f, 0.5f, 1}},
     {"gelu", {-0.0f, -0.0f, 0.0f, INFINITY, -0.0f, 0.5f, 1}},
     {"gelu_tanh", {-0.0f, -0.0f, 0.0f, INFINITY, -0.0f, 0.5f, 1}},
