@@ -153,8 +153,9 @@ INLINE vf load_f(const float *p)
     return v;
 }
 
-INLINE void map_f(formula_f *f, const double *p, const float *x, float *y, size_t n)
+INLINE void map_f(formula_f *f, const double *params, const float *x, float *y, size_t n)
 {
+    PARAMS(p, params);
     size_t i = 0;
     for (; n - i >= AX_VL; i += AX_VL) {
         vf v = f(load_f(x + i), p);
@@ -169,9 +170,10 @@ INLINE void map_f(formula_f *f, const double *p, const float *x, float *y, size_
 }
 
 /* One product of two floats rounded once is the product in double rounded once. */
-INLINE void map_back_f(formula_f *f, const double *p, const float *x, const float *dy, float *dx,
-                       size_t n)
+INLINE void map_back_f(formula_f *f, const double *params, const float *x, const float *dy,
+                       float *dx, size_t n)
 {
+    PARAMS(p, params);
     size_t i = 0;
     for (; n - i >= AX_VL; i += AX_VL) {
         vf v = load_f(dy + i) * f(load_f(x + i), p);
