@@ -155,13 +155,18 @@ typedef struct root {
     double hi, lo, c[7];
 } root;
 
-INLINE vd near_root(const root *k, vd x, vd plain)
+/* d: the distance from the root, right to 2^-50 of itself */
+INLINE vd at_root(const root *k, vd d, vd plain)
 {
-    vd d = (x - k->hi) - k->lo;
     vd s = d * k->c[6] + k->c[5];
     for (int i = 4; i >= 0; i--)
         s = s * d + k->c[i];
     return pick((vl)(magnitude(d) < 0x1p-6), d * s, plain);
+}
+
+INLINE vd near_root(const root *k, vd x, vd plain)
+{
+    return at_root(k, (x - k->hi) - k->lo, plain);
 }
 
 #endif

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "act_limits_gated.h"
 #include "act_limits_rectifier.h"
 #include "act_limits_sigmoidal.h"
 #include "act_reference.h"
@@ -176,11 +177,7 @@ static const struct {
 } limits[] = {
     LIMITS_SIGMOIDAL
     LIMITS_RECTIFIER
-    {"silu", {-0.0f, -0.0f, 0.0f, INFINITY, -0.0f, 0.5f, 1}},
-    {"gelu", {-0.0f, -0.0f, 0.0f, INFINITY, -0.0f, 0.5f, 1}},
-    {"gelu_tanh", {-0.0f, -0.0f, 0.0f, INFINITY, -0.0f, 0.5f, 1}},
-    {"mish", {-0.0f, -0.0f, 0.0f, INFINITY, -0.0f, 0.6f, 1}},
-    {"hard_swish", {-0.0f, -0.0f, 0.0f, INFINITY, 0, 0.5f, 1}},
+    LIMITS_GATED
 };
 /* clang-format on */
 
