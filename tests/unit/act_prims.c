@@ -82,10 +82,12 @@ static const struct {
 
 static double at(prim *f, double x)
 {
+    double lanes[LANES];
     vd v = f(x - (vd){0});
+    memcpy(lanes, &v, sizeof lanes);
     for (int i = 1; i < LANES; i++)
-        assert_memory_equal(&v[i], &v[0], sizeof v[0]);
-    return v[0];
+        assert_memory_equal(&lanes[i], &lanes[0], sizeof *lanes);
+    return lanes[0];
 }
 
 static double worst, worst_x;
