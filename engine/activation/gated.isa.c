@@ -2,7 +2,7 @@
  *
  * Each f' has one irrational root, at the minimum of f; there the formula cancels and near_root()
  * takes over. Left of the clamps the product with e^x is below half the smallest float32. */
-#include "activation/prims.h"
+#include "activation/halves.h"
 
 /* x sigma(z) with z(x) close to x or steeper: f' = sigma (1 + w c), w = x z'(x), c = 1 - sigma */
 INLINE vd gate(vd x, ratio e)
@@ -50,6 +50,8 @@ INLINE vd silu_dd(vd x, const double *p)
 }
 
 KERNEL(silu)
+
+GATED(swiglu, itself, silu, 0)
 
 /* z = 2 sqrt(2/pi) (x + 0.044715 x^3) */
 #define GELU_TANH_1 1.5957691216057307118
@@ -124,6 +126,8 @@ INLINE vd gelu_dd(vd x, const double *p)
 }
 
 KERNEL(gelu)
+
+GATED(geglu, itself, gelu, 0)
 
 /* x tanh(softplus(x)) = x n/(n+2) with n = E(E+2), E = e^x = a/b; times b^2 above and below */
 INLINE vd mish_f(vd x, const double *p)

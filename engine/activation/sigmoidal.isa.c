@@ -2,7 +2,7 @@
  *
  * With e^x = a/b every quotient has one division; the derivative is written with both factors
  * (sigma * (1 - sigma) would lose all digits where 1 - sigma does). */
-#include "activation/prims.h"
+#include "activation/halves.h"
 
 /* Past these the float32 result does not change any more: e^-110 < 2^-150, and 1 + e^-40 = 1. */
 #define LOW  -110.0
@@ -58,6 +58,9 @@ INLINE vd tanh_dd(vd x, const double *p)
 }
 
 KERNEL(tanh)
+
+GATED(glu, itself, sigmoid, 0)
+GATED(gtu, tanh, sigmoid, 0)
 
 /* the clamp keeps inf/inf away */
 INLINE vd softsign_f(vd x, const double *p)
