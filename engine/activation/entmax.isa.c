@@ -1,9 +1,9 @@
-/* entmax.isa.c - entmax with alpha 1.5, between softmax and sparsemax: y = max((x - c)/(2t), 0)^2, c
- * such that sum y = 1 (Peters, Niculae, Martins 2019).
+/* entmax.isa.c - entmax with alpha 1.5, between softmax and sparsemax: y = max((x - c)/(2t), 0)^2,
+ * c such that sum y = 1 (Peters, Niculae, Martins 2019).
  *
- * With e = x - max, r = 2t and u = c - max in [-r, 0), u is the root of sum max(e - u, 0)^2 = r^2. The
- * left side is convex and falls, so Newton's method from u = -r climbs to the root and never passes
- * it. An output is the square of a difference that may cancel: for the smallest float32 to come out
+ * With e = x - max, r = 2t and u = c - max in [-r, 0), u solves sum max(e - u, 0)^2 = r^2. The left
+ * side is convex and falls, so Newton's method from u = -r climbs to the root and never passes it.
+ * An output is the square of a difference that may cancel: for the smallest float32 to come out
  * right u has to be good to 2^-89, so the last steps count in pairs of doubles (106 bits).
  *
  * -inf gives 0. A row with a NaN, a +inf or nothing but -inf has no value: all NaN.

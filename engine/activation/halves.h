@@ -20,8 +20,8 @@ INLINE vd itself_d(vd x, const double *p)
     return pick((vl)(x == x), all(1.0), x);
 }
 
-INLINE void halves_product(formula *left, formula *right, const double *params, const float *a,
-                         const float *b, float *y, size_t n)
+INLINE void multiply_halves(formula *left, formula *right, const double *params, const float *a,
+                            const float *b, float *y, size_t n)
 {
     PARAMS(p, params);
     size_t i = 0;
@@ -37,8 +37,8 @@ INLINE void halves_product(formula *left, formula *right, const double *params, 
 }
 
 /* One vector: a becomes da, b becomes db. */
-INLINE void halves_slopes(formula *const f[4], const double *p, const float *dy, const float *a,
-                        const float *b, float *da, float *db)
+INLINE void slopes_of_halves(formula *const f[4], const double *p, const float *dy, const float *a,
+                             const float *b, float *da, float *db)
 {
     vd g = load(dy), l = load(a), r = load(b);
     store(da, g * f[2](r, p) * f[1](l, p));
@@ -46,20 +46,20 @@ INLINE void halves_slopes(formula *const f[4], const double *p, const float *dy,
 }
 
 /* f: left, left', right, right'; da may be a, db may be b */
-INLINE void halves_back(formula *const f[4], const double *params, const float *dy, const float *a,
-                      const float *b, float *da, float *db, size_t n)
+INLINE void multiply_back(formula *const f[4], const double *params, const float *dy,
+                          const float *a, const float *b, float *da, float *db, size_t n)
 {
     PARAMS(p, params);
     size_t i = 0;
     for (; n - i >= LANES; i += LANES)
-        halves_slopes(f, p, dy + i, a + i, b + i, da + i, db + i);
+        slopes_of_halves(f, p, dy + i, a + i, b + i, da + i, db + i);
     if (i < n) {
         float g[LANES] = {0}, s[LANES] = {0}, t[LANES] = {0};
         size_t bytes = (n - i) * sizeof *g;
         memcpy(g, dy + i, bytes);
         memcpy(s, a + i, bytes);
         memcpy(t, b + i, bytes);
-        halves_slopes(f, p, g, s, t, s, t);
+        slopes_of_halves(f, p, g, s, t, s, t);
         memcpy(da + i, s, bytes);
         memcpy(db + i, t, bytes);
     }
@@ -73,15 +73,15 @@ INLINE void halves_back(formula *const f[4], const double *params, const float *
     {                                                                                              \
         int64_t n = len / 2 * inner, at = p[swap] > 0.0 ? n : 0;                                   \
         for (int64_t o = 0; o < outer; o++, x += 2 * n, y += n)                                    \
-            halves_product(left##_f, right##_f, p, x + at, x + n - at, y, (size_t)n);                \
+            multiply_halves(left##_f, right##_f, p, x + at, x + n - at, y, (size_t)n);             \
     }                                                                                              \
     static void k##_backward(const double *p, const float *x, const float *dy, float *dx,          \
                              int64_t outer, int64_t len, int64_t inner)                            \
     {                                                                                              \
         int64_t n = len / 2 * inner, at = p[swap] > 0.0 ? n : 0;                                   \
         for (int64_t o = 0; o < outer; o++, x += 2 * n, dx += 2 * n, dy += n)                      \
-            halves_back((formula *const[]){left##_f, left##_d, right##_f, right##_d}, p, dy, x + at, \
-                      x + n - at, dx + at, dx + n - at, (size_t)n);                                \
+            multiply_back((formula *const[]){left##_f, left##_d, right##_f, right##_d}, p, dy,     \
+                          x + at, x + n - at, dx + at, dx + n - at, (size_t)n);                    \
     }                                                                                              \
     VECTOR_KERNEL(k)
 

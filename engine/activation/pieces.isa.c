@@ -8,7 +8,8 @@
  * first maximum wins, and NaN stays. */
 #define BETTER(v, best) (!((v) <= (best)) && (best) == (best))
 
-/* Parameters: the number of pieces k. Element u of y is the largest of elements uk to uk + k - 1. */
+/* Parameters: the number of pieces k. Element u of y is the largest of elements uk to uk + k - 1.
+ */
 static void maxout_forward(const double *p, const float *x, float *y, int64_t outer, int64_t len,
                            int64_t inner)
 {

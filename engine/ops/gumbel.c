@@ -38,7 +38,7 @@ static void run(const ax_call *c)
 {
     const ax_gumbel_attr *a = c->attr;
     int64_t n = ax_shape_count(&c->in[0].shape);
-    uint64_t step = (uint64_t)*(const int64_t *)c->x[1];
+    uint64_t step = (uint64_t) * (const int64_t *)c->x[1];
     job j = {.x = c->x[0], .y = c->y[0], .n = n, .rng = {a->seed, a->stream}, .base = step << 32};
     ax_range(c->pool, (n + 3) / 4, BLOCKS, stretch, &j);
 }
@@ -57,6 +57,13 @@ static int grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_val *din, 
 }
 
 const ax_op ax_op_gumbel = {
-    .name = "gumbel", .min_in = 2, .max_in = 2, .n_out = 1, .attr_size = sizeof(ax_gumbel_attr),
-    .infer = infer, .run = run, .choose = choose, .grad = grad,
+    .name = "gumbel",
+    .min_in = 2,
+    .max_in = 2,
+    .n_out = 1,
+    .attr_size = sizeof(ax_gumbel_attr),
+    .infer = infer,
+    .run = run,
+    .choose = choose,
+    .grad = grad,
 };

@@ -480,7 +480,8 @@ static void test_case_row(void **state)
  * along every axis, forwards and backwards. The sizes are odd where the function takes them. */
 static void check_activation(const ax_act *act, int blocked, int axis)
 {
-    int div = (int)ax_act_out_div(act), c17 = (17 + div - 1) / div * div, w7 = (7 + div - 1) / div * div;
+    int64_t div = ax_act_out_div(act), c17 = (17 + div - 1) / div * div,
+            w7 = (7 + div - 1) / div * div;
     test_case c = {CASE(activation, act->row->name, &(ax_activation_attr){*act, axis}),
                    .in = {A(X, WIDE, 2, c17, 5, w7)}};
     net n;

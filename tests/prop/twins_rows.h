@@ -101,7 +101,7 @@ static inline double sigma(double x)
             y[i] = formula;                                                                        \
         }                                                                                          \
     }
-HALVES(glu, a * sigma(b))
+HALVES(glu, a *sigma(b))
 HALVES(gtu, tanh(a) * sigma(b))
 HALVES(bilinear, a *b)
 HALVES(reglu, a *fmax(b, 0))
@@ -113,14 +113,22 @@ static const struct {
     const char *name;
     row_twin *fn;
 } row_twins[] = {
-    {"softmax", row_softmax},       {"log_softmax", row_log_softmax},
-    {"softmin", row_softmin},       {"softmax1", row_softmax1},
-    {"hardmax", row_hardmax},       {"gumbel_softmax", row_softmax},
-    {"sparsemax", row_sparsemax},   {"entmax15", row_entmax15},
-    {"maxout", row_maxout},         {"crelu", row_crelu},
-    {"glu", row_glu},               {"gtu", row_gtu},
-    {"bilinear", row_bilinear},     {"reglu", row_reglu},
-    {"geglu", row_geglu},           {"swiglu", row_swiglu},
+    {"softmax", row_softmax},
+    {"log_softmax", row_log_softmax},
+    {"softmin", row_softmin},
+    {"softmax1", row_softmax1},
+    {"hardmax", row_hardmax},
+    {"gumbel_softmax", row_softmax},
+    {"sparsemax", row_sparsemax},
+    {"entmax15", row_entmax15},
+    {"maxout", row_maxout},
+    {"crelu", row_crelu},
+    {"glu", row_glu},
+    {"gtu", row_gtu},
+    {"bilinear", row_bilinear},
+    {"reglu", row_reglu},
+    {"geglu", row_geglu},
+    {"swiglu", row_swiglu},
     {"swiglu_oai", row_swiglu_oai},
 };
 

@@ -43,8 +43,8 @@ static const struct pair {
     int swapped;
 } pairs[] = {
     {"\"glu\"", ref_self_f, ref_self_d, ref_sigmoid_f, ref_sigmoid_d, 0},
-    {"{\"name\":\"glu\",\"gate_first\":true}", ref_self_f, ref_self_d, ref_sigmoid_f,
-     ref_sigmoid_d, 1},
+    {"{\"name\":\"glu\",\"gate_first\":true}", ref_self_f, ref_self_d, ref_sigmoid_f, ref_sigmoid_d,
+     1},
     {"\"gtu\"", ref_tanh_f, ref_tanh_d, ref_sigmoid_f, ref_sigmoid_d, 0},
     {"{\"name\":\"gtu\",\"gate_first\":1}", ref_tanh_f, ref_tanh_d, ref_sigmoid_f, ref_sigmoid_d,
      1},
@@ -147,7 +147,10 @@ static const struct {
     {"{\"name\":\"maxout\",\"pieces\":3}", 3, {1, NAN, 2}, {NAN}, {0, 1, 0}},
     {"{\"name\":\"maxout\",\"pieces\":3}", 3, {NAN, NAN, 2}, {NAN}, {1, 0, 0}},
     {"{\"name\":\"maxout\",\"pieces\":3}", 3, {-INF, -INF, -INF}, {-INF}, {1, 0, 0}},
-    {"{\"name\":\"maxout\",\"pieces\":3}", 6, {-0.0f, 0, 0, 1, INF, INF}, {0, INF},
+    {"{\"name\":\"maxout\",\"pieces\":3}",
+     6,
+     {-0.0f, 0, 0, 1, INF, INF},
+     {0, INF},
      {1, 0, 0, 0, 2, 0}},
     {"\"crelu\"", 3, {1.5f, -2, 0}, {1.5f, 0, 0, 0, 2, 0}, {1, -5, 0}},
     {"\"crelu\"", 3, {NAN, -INF, INF}, {NAN, 0, INF, NAN, INF, 0}, {NAN, -5, 3}},

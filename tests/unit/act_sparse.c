@@ -1,5 +1,5 @@
-/* act_sparse.c - sparsemax, entmax15, hardmax and gumbel_softmax: against long double, on rows whose
- * exact answer is known although every sum of doubles would lose it, and in every layout. */
+/* act_sparse.c - sparsemax, entmax15, hardmax and gumbel_softmax: against long double, on rows
+ * whose exact answer is known although every sum of doubles would lose it, and in every layout. */
 #include "act_rows.h"
 
 static const char *const functions[] = {
@@ -241,7 +241,8 @@ static void test_gumbel_softmax(void **state)
 {
     (void)state;
     static float x[MOST], y[MOST], want[MOST], dy[MOST], dx[MOST];
-    ax_act soft = act_of("{\"name\":\"softmax\",\"temperature\":0.7}"), hard = act_of("\"hardmax\"");
+    ax_act soft = act_of("{\"name\":\"softmax\",\"temperature\":0.7}"),
+           hard = act_of("\"hardmax\"");
     ax_act g[] = {act_of("{\"name\":\"gumbel_softmax\",\"temperature\":0.7}"),
                   act_of("{\"name\":\"gumbel_softmax\",\"temperature\":0.7,\"hard\":true}")};
     for (int h = 0; h < 2; h++)
@@ -264,8 +265,8 @@ static void test_noise(void **state)
     enum { N = 100003 };
     static uint32_t word[N];
     static float zero[N], y[N], again[N];
-    static const uint32_t corners[] = {0,          1,          0x5e2d58d8, 0x5e2d58d9, 0x7fffffff,
-                                       0x80000000, 0xfffffffe, 0xffffffff};
+    static const uint32_t corners[] = {0,          1,          0x5e2d58d8, 0x5e2d58d9,
+                                       0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff};
     double sum = 0, squares = 0;
     for (uint32_t i = 0; i < N; i++)
         word[i] = i < 8 ? corners[i] : i * 2654435761u;
@@ -277,7 +278,8 @@ static void test_noise(void **state)
         sum += y[i], squares += (double)y[i] * y[i];
     }
     double mean = sum / N; /* Euler's constant, pi^2 / 6 */
-    assert_true(fabs(mean - 0.5772157) < 0.01 && fabs(squares / N - mean * mean - 1.6449341) < 0.03);
+    assert_true(fabs(mean - 0.5772157) < 0.01 &&
+                fabs(squares / N - mean * mean - 1.6449341) < 0.03);
     for (int i = 0; i < n_isas; i++) {
         use(i);
         for (size_t n = 0; n < 40; n++) {
@@ -295,10 +297,14 @@ int main(void)
 {
     find_isas();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_known),           cmocka_unit_test(test_outer_inner),
-        cmocka_unit_test(test_backward),        cmocka_unit_test(test_hardmax_backward),
-        cmocka_unit_test(test_gumbel_softmax),  cmocka_unit_test(test_noise),
-        cmocka_unit_test(test_ulp),             cmocka_unit_test(test_adversaries),
+        cmocka_unit_test(test_known),
+        cmocka_unit_test(test_outer_inner),
+        cmocka_unit_test(test_backward),
+        cmocka_unit_test(test_hardmax_backward),
+        cmocka_unit_test(test_gumbel_softmax),
+        cmocka_unit_test(test_noise),
+        cmocka_unit_test(test_ulp),
+        cmocka_unit_test(test_adversaries),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
