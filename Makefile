@@ -15,6 +15,7 @@ STD     := -std=gnu11 -fno-math-errno -ffp-contract=off
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
            -Wno-psabi $(if $(CI),-Werror)
 OPT     := -O2 -g
+OPT_ISA := -O3 -g
 CPPFLAGS += -Iengine -D_GNU_SOURCE -MMD -MP
 LDLIBS_ENGINE := -lopenblas -lcjson -lpng -ljpeg -lz -lm -lpthread
 LDLIBS_SERVER := -lmicrohttpd -lsqlite3
@@ -23,16 +24,16 @@ SAN_asan   := -fsanitize=address -fno-omit-frame-pointer
 SAN_ubsan  := -fsanitize=undefined,float-cast-overflow -fno-sanitize-recover=all
 SAN_tsan   := -fsanitize=thread
 SAN        := $(SAN_$(FLAVOUR))
-ifneq ($(SAN),)
-OPT        := -O1 -g
-endif
 ifneq ($(filter clang fuzz,$(FLAVOUR)),)
 CC   := clang
 DEPS := clang
 endif
 ifeq ($(FLAVOUR),fuzz)
 SAN := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
-OPT := -O1 -g
+endif
+ifneq ($(SAN),)
+OPT     := -O1 -g
+OPT_ISA := -O2 -g -DAX_ROLLED
 endif
 
 # Instruction sets: name, flags. The baseline objects must run everywhere, so only *.isa.c differ.
@@ -80,7 +81,7 @@ $(BUILD)/obj/%.o: %.c
 define isa_rule
 $(BUILD)/obj/%.$(1).o: %.isa.c
 	@mkdir -p $$(@D)
-	$$(V)$$(CC) $$(STD) $$(WARN) -O3 -g $$(SAN) $$(CPPFLAGS) $$(CFLAGS) \
+	$$(V)$$(CC) $$(STD) $$(WARN) $$(OPT_ISA) $$(SAN) $$(CPPFLAGS) $$(CFLAGS) \
 	    $$(CONTRACT_$$(notdir $$(patsubst %/,%,$$(dir $$<)))) $$(ISA_$(1)) -fno-lto \
 	    -DAX_ISA=$(1) -c $$< -o $$@
 endef
@@ -141,6 +142,24 @@ models: deps ## train the sample models again; stopped, it goes on where it was
 	    $(BIN) train $$spec --out models/$$name.safetensors --checkpoint build/checkpoints/$$name --resume && \
 	    rm -r build/checkpoints/$$name || exit 1; \
 	done
+
+# The sweep over float32 judges with MPFR and, in its reference, with glibc's vector functions; there
+# the constants of the reference, long doubles elsewhere, are to be doubles.
+$(BUILD)/ulp: $(wildcard tests/ulp/*.c tests/ulp/*.h tests/act_reference*.h) $(LIB)
+	$(V)$(CC) $(STD) $(WARN) -O3 -march=native -fno-trapping-math -mlong-double-64 \
+	    $(CPPFLAGS) -MF $@.d -I. -Itests \
+	    $(filter %.c,$^) $(LIB) -lmvec $(LDLIBS_ENGINE) -lmpfr -lgmp -o $@
+ULP_STRIDE := 997
+.PHONY: ulp ulp-exhaustive
+ulp: DEPS := libmpfr-dev
+ulp: deps ## measure the error of every activation at a part of the inputs, about a minute
+	@$(MAKE) --no-print-directory $(BUILD)/ulp
+	@rm -rf $(BUILD)/ulp-part && $(BUILD)/ulp $(ULP_STRIDE) $(BUILD)/ulp-part $(T)
+ulp-exhaustive: DEPS := libmpfr-dev
+ulp-exhaustive: deps ## the same at all 2^32 inputs, hours; stopped, it goes on where it was; writes docs/accuracy.md
+	@$(MAKE) --no-print-directory $(BUILD)/ulp
+	@$(BUILD)/ulp 1 $(BUILD)/ulp-all $(T)
+	@$(BUILD)/ulp table $(BUILD)/ulp-all docs/accuracy.md engine/activation/accuracy.inc
 
 .PHONY: asan ubsan tsan clang
 asan ubsan tsan clang: ## all tests under this sanitizer or compiler, built in build/NAME

@@ -14,6 +14,9 @@ typedef struct predict {
     ticket ticket;
 } predict;
 
+/* The options in the URL, into p->args. 0, or -1 with why. */
+int predict_query(predict *p, problem *why);
+
 /* The ticket is done: write r->out and the headers. 0 with *type, or -1 with r->why. */
 int predict_render(predict *p, const char **type);
 

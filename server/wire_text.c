@@ -73,6 +73,25 @@ int wire_take(cursor *c, char x, const char *what)
     return 0;
 }
 
+const char *wire_name(cursor *c, const char *what)
+{
+    skip_space(c);
+    if (at_char(c, '"'))
+        return wire_string(c);
+    wire_expected(c, what);
+    return NULL;
+}
+
+const char *wire_token(const cursor *c, char text[WIRE_TOKEN])
+{
+    int n = 0;
+    while (c->p + n < c->end && n < WIRE_TOKEN - 4 && c->p[n] > ' ' && !strchr(",[]{}", c->p[n]))
+        n++;
+    int cut = n == WIRE_TOKEN - 4;
+    snprintf(text, WIRE_TOKEN, "%.*s%s", n, c->p, cut ? "..." : "");
+    return text;
+}
+
 /* Four hex digits at p, or -1. */
 static int hex4(const char *p, const char *end)
 {
@@ -181,6 +200,8 @@ int wire_skip(cursor *c)
 {
     int depth = 0;
     skip_space(c);
+    if (c->p >= c->end)
+        return -1;
     for (; c->p < c->end; c->p++) {
         char x = *c->p;
         if (x == '"') {

@@ -9,35 +9,32 @@
 #define TESTS_ACT_REFERENCE_H
 
 #include <float.h>
-#include <tgmath.h>
 #include <stdint.h>
 #include <string.h>
 
+#ifdef AX_REAL
+#include <math.h>
+#else
+#include <tgmath.h>
 _Static_assert(LDBL_MANT_DIG >= 64, "the reference needs a long double wider than double");
-
-#ifndef AX_REAL
 #define AX_REAL long double
 #endif
 typedef AX_REAL real;
+#ifndef REF_DEFINE /* tests/ulp has one for blocks */
 typedef real ref_fn(const double *p, real x);
+#define REF_DEFINE(fn, expr)                                                                       \
+    static real fn(const double *p, real x)                                                        \
+    {                                                                                              \
+        (void)p, (void)x;                                                                          \
+        return expr;                                                                               \
+    }
+#endif
 
 /* f, f' and f'' */
 #define REF(name, f, d, dd)                                                                        \
-    static real ref_##name##_f(const double *p, real x)                                            \
-    {                                                                                              \
-        (void)p;                                                                                   \
-        return f;                                                                                  \
-    }                                                                                              \
-    static real ref_##name##_d(const double *p, real x)                                            \
-    {                                                                                              \
-        (void)p, (void)x;                                                                          \
-        return d;                                                                                  \
-    }                                                                                              \
-    static real ref_##name##_dd(const double *p, real x)                                           \
-    {                                                                                              \
-        (void)p, (void)x;                                                                          \
-        return dd;                                                                                 \
-    }
+    REF_DEFINE(ref_##name##_f, f)                                                                  \
+    REF_DEFINE(ref_##name##_d, d)                                                                  \
+    REF_DEFINE(ref_##name##_dd, dd)
 
 static real ref_s(real x)
 {
@@ -62,6 +59,7 @@ static real ref_sech2(real x)
 }
 
 #define REF_SQRT2  1.414213562373095048801688724209698079L
+#define REF_LN2    0.693147180559945309417232121458176568L
 #define REF_PHI0   0.398942280401432677939946059934381868L /* 1/sqrt(2 pi) */
 #define REF_K      0.797884560802865355879892119868763737L /* sqrt(2/pi)   */
 #define REF_SELU_L 1.0507009873554804934193349852946L
@@ -99,14 +97,16 @@ static real ref_clip(real v, real lo, real hi)
 }
 
 
+enum { REF_PARAMS = 10, REF_EDGES = 16 };
+
 /* One function with parameters, and where it is hard: kinks, roots of f', saturations, clamps.
  * f does not decrease from `rises` on. */
 typedef struct ref_case {
     const char *name;
-    double p[4];
+    double p[REF_PARAMS];
     ref_fn *f, *d, *dd;
     double rises;
-    float edges[8]; /* 0 ends the list; windows round 0 and the ends of float32 come anyway */
+    float edges[REF_EDGES]; /* 0 ends the list; windows round 0 and the ends of float32 come anyway */
 } ref_case;
 
 #define REF_ROW(name, fn, rises, params, ...)                                                      \
@@ -129,9 +129,11 @@ static real ref_s_curve(real x)
 
 #include "act_reference_gated.h"
 #include "act_reference_rectifier.h"
+#include "act_reference_shrink.h"
 #include "act_reference_sigmoidal.h"
 
-static const ref_case ref_cases[] = {REF_CASES_SIGMOIDAL REF_CASES_RECTIFIER REF_CASES_GATED};
+static const ref_case ref_cases[] = {REF_CASES_SIGMOIDAL REF_CASES_SHRINK REF_CASES_RECTIFIER
+                                         REF_CASES_GATED};
 #define REF_CASES ((int)(sizeof ref_cases / sizeof *ref_cases))
 
 /* |got - exact| in units of ulp(y) = 2^(max(e,-126)-23), e the exponent of the exact value;

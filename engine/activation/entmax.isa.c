@@ -8,99 +8,96 @@
  *
  * -inf gives 0. A row with a NaN, a +inf or nothing but -inf has no value: all NaN.
  * Parameters: the temperature t. */
+#include "activation/pairs.h"
 #include "activation/rows.h"
 
-/* ---- pairs: hi + lo, |lo| <= ulp(hi)/2 ---- */
-
-typedef struct twin {
-    double hi, lo;
-} twin;
-
-/* Knuth 1969: exact */
-INLINE twin sum_of(double a, double b)
-{
-    double s = a + b, t = s - a;
-    return (twin){s, (a - (s - t)) + (b - t)};
-}
-
-/* Dekker 1971: exact */
-INLINE twin square_of(double a)
-{
-    double big = a * 0x1.0000002p27, hi = big - (big - a), lo = a - hi, q = a * a;
-    return (twin){q, ((hi * hi - q) + 2.0 * hi * lo) + lo * lo};
-}
-
-INLINE twin add(twin a, twin b)
-{
-    twin s = sum_of(a.hi, b.hi), l = sum_of(a.lo, b.lo);
-    s = sum_of(s.hi, s.lo + l.hi);
-    return sum_of(s.hi, s.lo + l.lo);
-}
-
-INLINE twin square(twin a)
-{
-    twin q = square_of(a.hi);
-    return sum_of(q.hi, q.lo + (2.0 * a.hi) * a.lo);
-}
-
-INLINE twin minus(twin a)
-{
-    return (twin){-a.hi, -a.lo};
-}
-
-/* ---- a row ---- */
-
 #define NEAR 0x1p-30 /* where single doubles decide, times r */
+
+/* elements i to i + LANES - 1 of a row; -inf, which counts for nothing, behind its end */
+INLINE vd some(const float *x, int64_t i, int64_t len, int64_t stride)
+{
+    const float none = -__builtin_inff();
+    if (stride == 1)
+        return load_n(x + i, len - i, none);
+    float t[LANES];
+    for (int l = 0; l < LANES; l++)
+        t[l] = i + l < len ? x[(i + l) * stride] : none;
+    return load(t);
+}
 
 /* r^2 = sum of (e - u)^2 over e > u, in doubles, from the left */
 INLINE double climb(const float *x, int64_t len, int64_t stride, double max, double r)
 {
     for (double u = -r;;) {
-        double squares = 0.0, sum = 0.0;
-        for (int64_t i = 0; i < len; i++) {
-            double w = x[i * stride] - max - u;
-            w = w > 0.0 ? w : 0.0;
-            squares += w * w;
-            sum += w;
+        double squares[8], sums[8];
+        for (int g = 0; g < 8; g += LANES) {
+            vd square = all(0.0), sum = square;
+            for (int64_t i = g; i < len; i += 8) {
+                vd w = at_least(some(x, i, len, stride) - max - u, 0.0);
+                square += w * w;
+                sum += w;
+            }
+            memcpy(squares + g, &square, sizeof square);
+            memcpy(sums + g, &sum, sizeof sum);
         }
-        double next = u + (squares - r * r) / (2.0 * sum);
+        double next = u + (TREE(squares) - r * r) / (2.0 * TREE(sums));
         if (!(next > u))
             return u;
         u = next;
     }
 }
 
-/* e - u: e = x - max is exact */
-INLINE twin above(float x, double max, twin u)
+/* e - u, e = x - max being exact; `on` is where it may be above 0 */
+INLINE pair above(vd x, double max, pair u, double r, vl *on)
 {
-    return add(sum_of(x, -max), minus(u));
+    *on = (vl)(x - max > u.hi - r * NEAR);
+    return pair_add(two_sum(x, all(-max)), (pair){-u.hi, -u.lo});
 }
 
-/* One more step, u held to 106 bits. */
-INLINE double step_from(const float *x, int64_t len, int64_t stride, double max, double r, twin u)
+INLINE pair tree_of_pairs(const double *hi, const double *lo)
 {
-    twin gap = minus(square_of(r));
-    double sum = 0.0;
-    for (int64_t i = 0; i < len; i++) {
-        if (x[i * stride] - max < u.hi - r * NEAR)
-            continue;
-        twin w = above(x[i * stride], max, u);
-        if (w.hi > 0.0) {
-            gap = add(gap, square(w));
-            sum += w.hi;
+    pair s[8];
+    for (int i = 0; i < 8; i++)
+        s[i] = (pair){all(hi[i]), all(lo[i])};
+    for (int n = 4; n; n /= 2)
+        for (int i = 0; i < n; i++)
+            s[i] = pair_add(s[i], s[i + n]);
+    return s[0];
+}
+
+/* One more step, everything held to 106 bits. */
+INLINE double step_from(const float *x, int64_t len, int64_t stride, double max, double r, pair u)
+{
+    double hi[8], lo[8], sums[8];
+    for (int g = 0; g < 8; g += LANES) {
+        vd sum = all(0.0);
+        pair gap = {sum, sum};
+        for (int64_t i = g; i < len; i += 8) {
+            vl on;
+            pair w = above(some(x, i, len, stride), max, u, r, &on);
+            on &= (vl)(w.hi + w.lo > 0.0);
+            pair q = two_product(w.hi, w.hi);
+            q.lo += (2.0 * w.hi + w.lo) * w.lo;
+            gap = pair_add(gap, (pair){(vd)((vl)q.hi & on), (vd)((vl)q.lo & on)});
+            sum += (vd)((vl)w.hi & on);
         }
+        memcpy(hi + g, &gap.hi, sizeof gap.hi);
+        memcpy(lo + g, &gap.lo, sizeof gap.lo);
+        memcpy(sums + g, &sum, sizeof sum);
     }
-    return gap.hi / (2.0 * sum);
+    pair r2 = two_product(all(r), all(r)), gap = tree_of_pairs(hi, lo);
+    gap = pair_add(gap, (pair){-r2.hi, -r2.lo});
+    return (gap.hi + gap.lo)[0] / (2.0 * TREE(sums));
 }
 
 /* What a step leaves is below its square times the length. */
-static twin root_of(const float *x, int64_t len, int64_t stride, double max, double r)
+static pair root_of(const float *x, int64_t len, int64_t stride, double max, double r)
 {
-    twin u = {climb(x, len, stride, max, r), 0.0};
+    pair u = {all(climb(x, len, stride, max, r)), all(0.0)};
     double step = r;
     for (int i = 0; i < 5 && (step < 0.0 ? -step : step) > r * 0x1p-64; i++) {
         step = step_from(x, len, stride, max, r, u);
-        u = add(u, (twin){step, 0.0});
+        u = pair_add(u, (pair){all(step), all(0.0)});
     }
     return u;
 }
@@ -108,14 +105,17 @@ static twin root_of(const float *x, int64_t len, int64_t stride, double max, dou
 static void entmax15_row(const double *p, const float *x, float *y, int64_t len, int64_t stride)
 {
     double max = greatest(x, len, stride), r = 2.0 * p[0];
-    twin u = {0.0, 0.0};
+    pair u = {all(max), all(max)};
     if (max == max)
         u = root_of(x, len, stride, max, r);
-    for (int64_t i = 0; i < len; i++) {
-        double w = max - max;
-        if (x[i * stride] - max > u.hi - r * NEAR) /* never when max is NaN */
-            w = above(x[i * stride], max, u).hi / r;
-        y[i * stride] = w < 0.0 ? 0.0f : (float)(w * w);
+    for (int64_t i = 0; i < len; i += LANES) {
+        vl on;
+        pair w = above(some(x, i, len, stride), max, u, r, &on);
+        vd v = (vd)((vl)at_least((w.hi + w.lo) / r, 0.0) & on);
+        float t[LANES];
+        store(t, v * v + (max - max));
+        for (int l = 0; l < LANES && i + l < len; l++)
+            y[(i + l) * stride] = t[l];
     }
 }
 

@@ -1,8 +1,11 @@
 /* gated.isa.c - x times a gate that opens from 0 to 1.
  *
- * Each f' has one irrational root, at the minimum of f; there the formula cancels and near_root()
- * takes over. Left of the clamps the product with e^x is below half the smallest float32. */
+ * Each f' has one irrational root, at the minimum of f, and f'' one on either side; there the
+ * formulas cancel and near_root() takes over. Left of the clamps the product with e^x is below half
+ * the smallest float32; those of silu and gelu, which gate linear units, lie so far out that it is
+ * after a product with the largest float32. */
 #include "activation/halves.h"
+#include "activation/roots.h"
 
 /* x sigma(z) with z(x) close to x or steeper: f' = sigma (1 + w c), w = x z'(x), c = 1 - sigma */
 INLINE vd gate(vd x, ratio e)
@@ -26,32 +29,27 @@ INLINE vd gate_curve(vd straight, vd bend, ratio e)
 INLINE vd silu_f(vd x, const double *p)
 {
     (void)p;
-    vd low = at_least(x, -120.0);
+    vd low = at_least(x, -200.0);
     return gate(low, exp_ratio(at_most(low, 40.0)));
 }
 
 INLINE vd silu_d(vd x, const double *p)
 {
-    static const root k = {-0x1.474973c84120bp+0,
-                           -0x1.f8d74bc9ac154p-54,
-                           {0.21781170571980009878, 0.14664879699694690018, 0.018874814223782313407,
-                            -0.015222655223188031689, -0.0066065891383566964363,
-                            0.00012662741008112199727, 0.00079852188183979977612}};
     (void)p;
-    vd t = at_least(at_most(x, 60.0), -120.0);
-    return near_root(&k, x, gate_slope(t, exp_ratio(t)));
+    vd t = at_least(at_most(x, 60.0), -200.0);
+    return near_root(&ROOT_SILU_D, x, gate_slope(t, exp_ratio(t)));
 }
 
 INLINE vd silu_dd(vd x, const double *p)
 {
     (void)p;
     vd t = at_least(-magnitude(x), -120.0);
-    return gate_curve(all(2.0), t, exp_ratio(t));
+    return near_root(&ROOT_SILU_DD, magnitude(x), gate_curve(all(2.0), t, exp_ratio(t)));
 }
 
 KERNEL(silu)
 
-GATED(swiglu, itself, silu, 0)
+GATED(swiglu, itself, silu, 1, 0)
 
 /* z = 2 sqrt(2/pi) (x + 0.044715 x^3) */
 #define GELU_TANH_1 1.5957691216057307118
@@ -66,17 +64,11 @@ INLINE vd gelu_tanh_f(vd x, const double *p)
 
 INLINE vd gelu_tanh_d(vd x, const double *p)
 {
-    static const root k = {-0x1.81429f9e97e4dp-1,
-                           0x1.4f523ed77dbdcp-55,
-                           {0.43040009102485850908, 0.38751844613578892642,
-                            -0.015782853521848028342, -0.11394448308095898711,
-                            -0.016619328343052562692, 0.019682309459833117487,
-                            0.0052610592549219118794}};
     (void)p;
     vd t = at_least(at_most(x, 12.0), -12.0), t2 = t * t;
     ratio e = exp_ratio(t * (t2 * GELU_TANH_3 + GELU_TANH_1));
     vd w = t * (t2 * (3.0 * GELU_TANH_3) + GELU_TANH_1);
-    return near_root(&k, x, gate_slope(w, e));
+    return near_root(&ROOT_GELU_TANH_D, x, gate_slope(w, e));
 }
 
 INLINE vd gelu_tanh_dd(vd x, const double *p)
@@ -85,7 +77,8 @@ INLINE vd gelu_tanh_dd(vd x, const double *p)
     vd t = at_least(-magnitude(x), -12.0), t2 = t * t;
     ratio e = exp_ratio(t * (t2 * GELU_TANH_3 + GELU_TANH_1));
     vd slope = t2 * (3.0 * GELU_TANH_3) + GELU_TANH_1;
-    return gate_curve(2.0 * slope + t2 * (6.0 * GELU_TANH_3), t * slope * slope, e);
+    vd curve = gate_curve(2.0 * slope + t2 * (6.0 * GELU_TANH_3), t * slope * slope, e);
+    return near_root(&ROOT_GELU_TANH_DD, magnitude(x), curve);
 }
 
 KERNEL(gelu_tanh)
@@ -94,7 +87,7 @@ KERNEL(gelu_tanh)
 INLINE vd gelu_f(vd x, const double *p)
 {
     (void)p;
-    vd low = at_least(x, -15.0), t = at_most(magnitude(x), 15.0);
+    vd low = at_least(x, -20.0), t = at_most(magnitude(x), 20.0);
     ratio e = exp_ratio(-0.5 * (t * t)), m = normal_tail(t);
     vd tail = e.a * m.a / (e.b * m.b);
     return low * pick((vl)(x > 0.0), 1.0 - tail, tail);
@@ -103,17 +96,11 @@ INLINE vd gelu_f(vd x, const double *p)
 /* Phi(x) + x phi(x) = h left of 0 and 1 - h right of it, h = P(Z > t) - t phi(t), t = |x| */
 INLINE vd gelu_d(vd x, const double *p)
 {
-    static const root k = {-0x1.80ead197f00b4p-1,
-                           0x1.13e74c58cada8p-56,
-                           {0.43149399231404691979, 0.38828498299055199786,
-                            -0.018199676398671087101, -0.11400823329722170855,
-                            -0.014771522148244337718, 0.019421679838189065889,
-                            0.0045392283791254155736}};
     (void)p;
-    vd t = at_most(magnitude(x), 15.0);
+    vd t = at_most(magnitude(x), 20.0);
     ratio e = exp_ratio(-0.5 * (t * t)), m = normal_tail(t);
     vd h = e.a * (m.a - t * 0x1.9884533d43651p-2 * m.b) / (e.b * m.b);
-    return near_root(&k, x, pick((vl)(x > 0.0), 1.0 - h, h));
+    return near_root(&ROOT_GELU_D, x, pick((vl)(x > 0.0), 1.0 - h, h));
 }
 
 /* phi(x) (2 - x^2), the difference as a product round the irrational root */
@@ -127,7 +114,7 @@ INLINE vd gelu_dd(vd x, const double *p)
 
 KERNEL(gelu)
 
-GATED(geglu, itself, gelu, 0)
+GATED(geglu, itself, gelu, 1, 0)
 
 /* x tanh(softplus(x)) = x n/(n+2) with n = E(E+2), E = e^x = a/b; times b^2 above and below */
 INLINE vd mish_f(vd x, const double *p)
@@ -142,17 +129,12 @@ INLINE vd mish_f(vd x, const double *p)
 /* n/(n+2) + 4 x E (1+E) / (n+2)^2 */
 INLINE vd mish_d(vd x, const double *p)
 {
-    static const root k = {-0x1.31432c0d12d84p+0,
-                           -0x1.bf319154da210p-55,
-                           {0.26694791404953451132, 0.20473126408010586635, 0.041907821043609873081,
-                            -0.020271822716684246128, -0.015821126561733380982,
-                            -0.0033606849270232686683, 0.0010924055409445854931}};
     (void)p;
     vd t = at_least(at_most(x, 60.0), -120.0);
     ratio e = exp_ratio(t);
     vd b2 = e.b * e.b, c = e.a + 2.0 * e.b, m = e.a * c + 2.0 * b2;
     vd top = c * m + 4.0 * t * (e.a + e.b) * b2;
-    return near_root(&k, x, e.a * top / (m * m));
+    return near_root(&ROOT_MISH_D, x, e.a * top / (m * m));
 }
 
 /* 2 T' + x T'', T = n/(n+2): T' = 4E(1+E)/m^2, T'' = 4E((1+2E) m - 4E(1+E)^2)/m^3, m = n+2 */
@@ -163,7 +145,8 @@ INLINE vd mish_dd(vd x, const double *p)
     ratio e = exp_ratio(t);
     vd s = e.a + e.b, b2 = e.b * e.b, m = e.a * (e.a + 2.0 * e.b) + 2.0 * b2;
     vd inner = (s + e.a) * m - 4.0 * e.a * (s * s);
-    return 4.0 * e.a * b2 * (2.0 * s * m + t * inner) / (m * m * m);
+    vd curve = 4.0 * e.a * b2 * (2.0 * s * m + t * inner) / (m * m * m);
+    return near_root(&ROOT_MISH_DD_1, x, near_root(&ROOT_MISH_DD_2, x, curve));
 }
 
 KERNEL(mish)

@@ -16,8 +16,8 @@ INLINE vd gate_relu_d(vd x, const double *p)
     return (vd)((vl)d & ~(vl)(x <= 0.0));
 }
 
-GATED(reglu, itself, gate_relu, 0)
-GATED(bilinear, itself, itself, 0)
+GATED(reglu, itself, gate_relu, 0, 0)
+GATED(bilinear, itself, itself, 0, 0)
 
 /* p: alpha, limit. With z = min(b, limit) the gate is z sigma(alpha z), the other half is 1 + a, a
  * cut off at +-limit. */
@@ -49,4 +49,4 @@ INLINE vd oai_gate_d(vd x, const double *p)
     return (vd)((vl)d & ~(vl)(x >= p[1]));
 }
 
-GATED(swiglu_oai, oai_value, oai_gate, 2)
+GATED(swiglu_oai, oai_value, oai_gate, 0, 2)

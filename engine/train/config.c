@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/name.h"
 
 static int read_loss(ax_train_config *c, const cJSON *j, ax_err *err)
 {
@@ -129,6 +130,10 @@ static int read_fields(ax_train_config *c, ax_err *err)
         ax_json_int(c->json, "checkpoint_every", 1, 1, 1000000, &c->checkpoint_every, err) ||
         ax_json_str(c->json, "publish", NULL, &c->publish, err))
         return -1;
+    if (c->publish && !ax_name_ok(c->publish)) {
+        ax_fail(err, AX_EINVAL, "'%.100s' cannot be the name of a model, expected " AX_NAME_RULE, c->publish);
+        return ax_err_in(err, "publish");
+    }
     c->seed = (uint64_t)seed;
     return read_part(c, "loss", read_loss(c, item(c, "loss"), err), err) ||
                    read_part(c, "optimizer", ax_optimizer_read(item(c, "optimizer"), &c->optimizer, err), err) ||

@@ -1,5 +1,5 @@
 /* trainer.h - the inside of a training run, shared by trainer.c (the loop), setup.c (everything
- * before the first step), evaluate.c and checkpoint.c. */
+ * before the first step), targets.c, evaluate.c and checkpoint.c. */
 #ifndef AX_TRAIN_TRAINER_H
 #define AX_TRAIN_TRAINER_H
 
@@ -59,6 +59,10 @@ int ax_trainer_open(ax_trainer *t, const ax_train_options *o, ax_err *err);
 void ax_trainer_close(ax_trainer *t);
 int64_t ax_param_count(const ax_trainer *t, int i); /* numbers of parameter i */
 float *ax_param_data(const ax_trainer *t, int i);
+
+/* targets.c: bring the data's targets into the form that t->loss takes; the model and its width are
+ * known. */
+int ax_trainer_fit_targets(ax_trainer *t, ax_err *err);
 
 /* evaluate.c: put samples[0..n) of part s into the exec's input and target memory. augment_draw: the
  * number of the first sample's random draw; NULL augment: as they are. */

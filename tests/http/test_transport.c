@@ -1,5 +1,5 @@
 /* The wire below JSON: keep-alive, pipelining, slow and vanishing clients, limits, many connections
- * at once, origins, and what SIGTERM does. */
+ * at once, and what SIGTERM does. Heads of requests are in test_heads.c. */
 #include <sys/resource.h>
 
 #include "harness.h"
@@ -147,68 +147,6 @@ static void takes_bodies_in_pieces(void **state)
     hear(fd, text, sizeof text, "}\n");
     assert_non_null(strstr(text, "HTTP/1.1 200"));
     close(fd);
-}
-
-static void speaks_http(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *text, *has, *lacks;
-    } rows[] = {
-        {"GET /health HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n",
-         "{\"status\":\"ok\",\"ready\":true}", NULL},
-        {"HEAD /health HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n", "HTTP/1.1 200", "status"},
-        {"HEAD /models HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n", "Content-Length: ", "{"},
-        {"OPTIONS /predict HTTP/1.1\r\nHost: t\r\nConnection: close\r\n\r\n",
-         "Allow: POST, OPTIONS", "Access-Control"},
-        {"OPTIONS /predict HTTP/1.1\r\nHost: t\r\nOrigin: https://page.example\r\nConnection: "
-         "close\r\n\r\n",
-         "Access-Control-Allow-Origin: https://page.example", NULL},
-        {"OPTIONS /predict HTTP/1.1\r\nHost: t\r\nOrigin: https://other.example\r\nConnection: "
-         "close\r\n\r\n",
-         "HTTP/1.1 204", "Access-Control"},
-        {"GET /health HTTP/1.1\r\nHost: t\r\nOrigin: https://other.example\r\nConnection: "
-         "close\r\n\r\n",
-         "HTTP/1.1 200", "Access-Control"},
-        {POST_HEAD
-         "Origin: https://other.example\r\nConnection: close\r\nContent-Length: 22\r\n\r\n" BODY,
-         "HTTP/1.1 403", "Access-Control"},
-        {POST_HEAD "Origin: null\r\nConnection: close\r\nContent-Length: 22\r\n\r\n" BODY,
-         "HTTP/1.1 403", NULL},
-        {POST_HEAD "Origin: http://t\r\nConnection: close\r\nContent-Length: 22\r\n\r\n" BODY,
-         "HTTP/1.1 200", NULL},
-        {POST_HEAD
-         "Origin: https://page.example\r\nConnection: close\r\nContent-Length: 22\r\n\r\n" BODY,
-         "Vary: Origin", NULL},
-        {POST_HEAD "X-Request-Id: my-id.7\r\nConnection: close\r\nContent-Length: 22\r\n\r\n" BODY,
-         "X-Request-Id: my-id.7\r\n", NULL},
-        {POST_HEAD "X-Request-Id: a b\"c\r\nConnection: close\r\nContent-Length: 22\r\n\r\n" BODY,
-         "HTTP/1.1 200", "a b"},
-        {POST_HEAD "Expect: 100-continue\r\nConnection: close\r\nContent-Length: 22\r\n\r\n" BODY,
-         "HTTP/1.1 100", NULL},
-        {POST_HEAD "Expect: 100-continue\r\nConnection: close\r\nContent-Length: 200000\r\n\r\n",
-         "HTTP/1.1 413", "HTTP/1.1 100"},
-        {POST_HEAD "Content-Length: 22\r\nContent-Length: 23\r\n\r\n" BODY, "HTTP/1.1 400", NULL},
-        {POST_HEAD "Content-Length: 22\r\nTransfer-Encoding: chunked\r\n\r\n" BODY, "HTTP/1.1 400",
-         NULL},
-        {POST_HEAD "Transfer-Encoding: gzip\r\n\r\n" BODY, "HTTP/1.1 400", NULL},
-        {POST_HEAD "Content-Length: -5\r\n\r\n" BODY, "HTTP/1.1 400", NULL},
-        {POST_HEAD "Content-Length: 99999999999999999999999\r\n\r\n" BODY, "HTTP/1.1 413", NULL},
-        {POST_HEAD "Transfer-Encoding: chunked\r\n\r\nzz\r\n", "HTTP/1.1 400", NULL},
-        {"GET /health HTTP/1.1\r\n\r\n", "HTTP/1.1 400", NULL},
-        {"GET /health HTTP/1.0\r\n\r\n", "HTTP/1.1 200", NULL},
-        {"GARBAGE\r\n\r\n", "", "HTTP/1.1 200"},
-        {"\x16\x03\x01\x02\x01\x01\xfc\x03\x03\r\n\r\n", "", "HTTP/1.1 200"},
-    };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        char text[8192];
-        int fd = dial();
-        assert_int_equal(say(fd, rows[i].text), 0);
-        hear(fd, text, sizeof text, NULL);
-        close(fd);
-        if (!strstr(text, rows[i].has) || (rows[i].lacks && strstr(text, rows[i].lacks)))
-            fail_msg("%s\n->\n%s", rows[i].text, text);
-    }
 }
 
 /* Clients that stop half way are cut by our clocks, and meanwhile others are served. */
@@ -601,7 +539,6 @@ int main(void)
         cmocka_unit_test_setup(keeps_alive, patient),
         cmocka_unit_test_setup(answers_a_pipeline, patient),
         cmocka_unit_test_setup(takes_bodies_in_pieces, patient),
-        cmocka_unit_test_setup(speaks_http, patient),
         cmocka_unit_test_setup(cuts_slow_clients, hasty),
         cmocka_unit_test_setup(cuts_dripping_clients, hasty),
         cmocka_unit_test_setup(closes_idle_connections, hasty),

@@ -1,0 +1,66 @@
+/* act_known.c - the inputs at which activation functions are known to go wrong elsewhere.
+ *
+ * One test per row, named after what is computed. The expected float32 is the mathematics with 60
+ * digits, rounded once; it must come out to the bit on every instruction set. `elsewhere` says what
+ * usual float32 code makes of it, and why. To add one: a row. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "activation/activation.h"
+#include "math/cpu.h"
+
+typedef struct known {
+    const char *name, *act;
+    int order; /* of the derivative: 0, 1 or 2 */
+    float x, y;
+    const char *elsewhere;
+} known;
+
+/* clang-format off */
+static const known table[] = {
+    {"sigmoid(-18)", "sigmoid", 0, -18, 0x1.05a628p-26f, "-5.96e-8: a rational fit plus 1/2"},
+    {"sigmoid(-95)", "sigmoid", 0, -95, 0x1.ec8p-138f, "0: 1/(1 + e^95), e^95 overflows"},
+    {"sigmoid'(20)", "sigmoid", 1, 20, 0x1.1b4866p-29f, "0: 1 - sigmoid is 0"},
+    {"tanh'(9.5)", "tanh", 1, 9.5f, 0x1.810570p-26f, "0: 1 - tanh^2 is 0"},
+    {"erf(1e-8)", "erf", 0, 1e-8f, 0x1.83b548p-27f, "0: small in an absolute sense only"},
+    {"tanh_shrink(1e-4)", "tanh_shrink", 0, 1e-4f, 0x1.774cc8p-42f, "-7.3e-12: nothing of x - tanh x is left"},
+    {"hard_sigmoid(-2.9999998)", "hard_sigmoid", 0, -2.9999998f, 0x1.555556p-25f,
+     "2.98e-8: x/6 is rounded before 1/2 is added"},
+    {"hard_sigmoid(-2.99983)", "hard_sigmoid", 0, -2.99983f, 0x1.db5556p-16f,
+     "2.83e-5, 5461 ULP off: so is 1/6"},
+};
+/* clang-format on */
+
+static void test_known(void **state)
+{
+    static void (*const evaluate[])(const ax_act *a, const float *x, float *y,
+                                    size_t n) = {ax_act_forward, ax_act_derivative, ax_act_second};
+    const known *k = *state;
+    ax_act a;
+    assert_int_equal(ax_act_by_name(k->act, &a, NULL), 0);
+    for (int i = 0; i < AX_ISAS; i++) {
+        if (!ax_isa_supported((ax_isa)i))
+            continue;
+        float y;
+        assert_int_equal(ax_isa_force(ax_isa_name((ax_isa)i), NULL), 0);
+        evaluate[k->order](&a, &k->x, &y, 1);
+        if (memcmp(&y, &k->y, sizeof y) != 0)
+            fail_msg("%s on %s is %a (%.9g), expected %a (%.9g); elsewhere %s", k->name,
+                     ax_isa_name((ax_isa)i), (double)y, (double)y, (double)k->y, (double)k->y,
+                     k->elsewhere);
+    }
+}
+
+int main(void)
+{
+    enum { N = sizeof table / sizeof *table };
+    struct CMUnitTest tests[N];
+    for (int i = 0; i < N; i++)
+        tests[i] = (struct CMUnitTest){table[i].name, test_known, NULL, NULL, (void *)&table[i]};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
