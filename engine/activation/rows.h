@@ -108,7 +108,9 @@ INLINE void rows_back(along_back_fn *along, beside_back_fn *beside, const double
     }
 }
 
-/* Row after row, whatever lies between two elements, for functions that are not worth more. */
+/* Row after row, for functions that are not worth more. Rows up to KEEP elements are brought
+ * together first, so their stride is 1. */
+#define KEEP 4096
 typedef void row_fn(const double *p, const float *x, float *y, int64_t len, int64_t stride);
 typedef void row_back_fn(const double *p, const float *y, const float *dy, float *dx, int64_t len,
                          int64_t stride);
@@ -116,10 +118,19 @@ typedef void row_back_fn(const double *p, const float *y, const float *dy, float
 INLINE void each_row(row_fn *fn, const double *p, const float *x, float *y, int64_t outer,
                      int64_t len, int64_t inner)
 {
+    float t[KEEP];
     for (int64_t o = 0; o < outer; o++)
         for (int64_t c = 0; c < inner; c++) {
             int64_t at = o * len * inner + c;
-            fn(p, x + at, y + at, len, inner);
+            if (inner == 1 || len > KEEP) {
+                fn(p, x + at, y + at, len, inner);
+                continue;
+            }
+            for (int64_t i = 0; i < len; i++)
+                t[i] = x[at + i * inner];
+            fn(p, t, t, len, 1);
+            for (int64_t i = 0; i < len; i++)
+                y[at + i * inner] = t[i];
         }
 }
 

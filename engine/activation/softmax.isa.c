@@ -15,8 +15,6 @@
  * Parameters: the temperature. */
 #include "activation/rows.h"
 
-#define KEEP 4096 /* weights that are kept for the second pass instead of being made again */
-
 /* What tells the functions apart; constants wherever they are used. */
 typedef struct flavour {
     int flip, one; /* of -x; with the unseen 0 */
@@ -102,6 +100,7 @@ INLINE norm row_norm(flavour f, double cool, const float *x, int64_t len, double
     return (norm){m, close_sum(f, all(TREE(sums)), all(TREE(counts)), all(m), cool)[0]};
 }
 
+/* The weights of up to KEEP elements are kept for the second pass instead of being made again. */
 INLINE void softmax_along(flavour f, double cool, const float *x, float *y, int64_t len)
 {
     if (len <= KEEP) {
