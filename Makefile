@@ -18,7 +18,7 @@ OPT     := -O2 -g
 OPT_ISA := -O3 -g
 CPPFLAGS += -Iengine -D_GNU_SOURCE -MMD -MP
 LDLIBS_ENGINE := -lopenblas -lcjson -lpng -ljpeg -lz -lm -lpthread
-LDLIBS_SERVER := -lmicrohttpd -lsqlite3
+LDLIBS_SERVER := -lmicrohttpd
 
 SAN_asan   := -fsanitize=address -fno-omit-frame-pointer
 SAN_ubsan  := -fsanitize=undefined,float-cast-overflow -fno-sanitize-recover=all
@@ -98,6 +98,9 @@ $(BUILD)/tests/unit/%: LDLIBS_T := -lcmocka
 $(BUILD)/tests/prop/%: LDLIBS_T := -lcmocka
 $(BUILD)/tests/golden/%: LDLIBS_T := -lcmocka
 $(BUILD)/tests/http/%: LDLIBS_T := -lcmocka -lcurl
+# this one lets the engine's allocations fail
+$(BUILD)/tests/unit/no_memory: LDLIBS_T := -lcmocka $(foreach f,malloc calloc realloc aligned_alloc strdup strndup free,\
+    -Wl,--wrap=$(f))
 # The tests reach engine, server and cli alike; the latter two come as a library so that only what a
 # test uses is linked.
 $(BUILD)/libapp.a: $(SERVER_O) $(filter-out %/main.o,$(CLI_O))

@@ -21,8 +21,8 @@ enum { ROWS1 = 6, NV1 = 2, ROWS2 = 6, NV2 = 2 };
 
 /* Pixels [at, at + rows) and nv vectors from channel col of a panel of width channels. step is
  * s->in_step, as a constant where the caller knows it. */
-AX_TILE void tile(const ax_conv_stretch *s, int64_t at, int64_t step, int plain, int width, int col,
-                    int rows, int nv)
+AX_TILE void tile(const ax_conv_stretch *s, int64_t at, int64_t step, int plain, int width,
+                    int col, int rows, int nv)
 {
     vf acc[14][4];
     int64_t out_at = at * s->out_step + col / 16 * s->out_block + col % 16;
