@@ -58,6 +58,7 @@ static real ref_sech2(real x)
 }
 
 #define REF_SQRT2  1.414213562373095048801688724209698079L
+#define REF_LN2    0.693147180559945309417232121458176568L
 #define REF_PHI0   0.398942280401432677939946059934381868L /* 1/sqrt(2 pi) */
 #define REF_K      0.797884560802865355879892119868763737L /* sqrt(2/pi)   */
 #define REF_SELU_L 1.0507009873554804934193349852946L
@@ -127,9 +128,11 @@ static real ref_s_curve(real x)
 
 #include "act_reference_gated.h"
 #include "act_reference_rectifier.h"
+#include "act_reference_shrink.h"
 #include "act_reference_sigmoidal.h"
 
-static const ref_case ref_cases[] = {REF_CASES_SIGMOIDAL REF_CASES_RECTIFIER REF_CASES_GATED};
+static const ref_case ref_cases[] = {REF_CASES_SIGMOIDAL REF_CASES_SHRINK REF_CASES_RECTIFIER
+                                         REF_CASES_GATED};
 #define REF_CASES ((int)(sizeof ref_cases / sizeof *ref_cases))
 
 /* |got - exact| in units of ulp(y) = 2^(max(e,-126)-23), e the exponent of the exact value;

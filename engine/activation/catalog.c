@@ -11,6 +11,7 @@
 static const ax_act_row rows[] = {
 #include "activation/catalog_sigmoidal.inc"
 #include "activation/catalog_rectifier.inc"
+#include "activation/catalog_shrink.inc"
 #include "activation/catalog_gated.inc"
 #include "activation/catalog_vector.inc"
 };

@@ -3,7 +3,13 @@
  * Each f' has one irrational root, at the minimum of f, and f'' one on either side; there the
  * formulas cancel and near_root() takes over. Left of the clamps the product with e^x is below half
  * the smallest float32. */
+#include "activation/refine.h"
 #include "activation/roots.h"
+
+/* Where parameters scale x: as an infinity that times any parameter is one in float32, and times
+ * e^LOWEST is nothing. */
+#define HUGE   0x1p600
+#define LOWEST -600.0
 
 /* x sigma(z) with z(x) close to x or steeper: f' = sigma (1 + w c), w = x z'(x), c = 1 - sigma */
 INLINE vd gate(vd x, ratio e)
@@ -38,14 +44,60 @@ INLINE vd silu_d(vd x, const double *p)
     return near_root(&ROOT_SILU_D, x, gate_slope(t, exp_ratio(t)));
 }
 
+/* silu''(z), even */
+INLINE vd silu_curve(pair z)
+{
+    pair far = pair_magnitude(z);
+    vd t = at_least(-far.hi, LOWEST);
+    return near_root_pair(&ROOT_SILU_DD, far, gate_curve(all(2.0), t, exp_ratio(t)));
+}
+
 INLINE vd silu_dd(vd x, const double *p)
 {
     (void)p;
-    vd t = at_least(-magnitude(x), -120.0);
-    return near_root(&ROOT_SILU_DD, magnitude(x), gate_curve(all(2.0), t, exp_ratio(t)));
+    return silu_curve(whole(x));
 }
 
 KERNEL(silu)
+
+/* p: beta */
+INLINE vd e_swish_f(vd x, const double *p)
+{
+    return p[0] * silu_f(x, p);
+}
+
+INLINE vd e_swish_d(vd x, const double *p)
+{
+    return p[0] * silu_d(x, p);
+}
+
+INLINE vd e_swish_dd(vd x, const double *p)
+{
+    return p[0] * silu_dd(x, p);
+}
+
+KERNEL(e_swish)
+
+/* p: beta. x sigma(z) with z = beta x, exact as a pair: f' = silu'(z), f'' = beta silu''(z) */
+INLINE vd swish_f(vd x, const double *p)
+{
+    vd far = at_least(at_most(x, HUGE), -HUGE);
+    return gate(far, exp_ratio(at_least(at_most(p[0] * far, 60.0), LOWEST)));
+}
+
+INLINE vd swish_d(vd x, const double *p)
+{
+    pair z = two_product(at_least(at_most(x, HUGE), -HUGE), all(p[0]));
+    vd t = at_least(at_most(z.hi, 60.0), LOWEST);
+    return near_root_pair(&ROOT_SILU_D, z, gate_slope(t, exp_ratio(t)));
+}
+
+INLINE vd swish_dd(vd x, const double *p)
+{
+    return p[0] * silu_curve(two_product(at_least(at_most(x, HUGE), -HUGE), all(p[0])));
+}
+
+KERNEL(swish)
 
 /* z = 2 sqrt(2/pi) (x + 0.044715 x^3) */
 #define GELU_TANH_1 1.5957691216057307118
@@ -144,3 +196,71 @@ INLINE vd mish_dd(vd x, const double *p)
 }
 
 KERNEL(mish)
+
+/* p: p1, p2, beta. (p1 - p2) x sigma(z) + p2 x = x (p1 sigma(z) + p2 sigma(-z)), z = beta (p1 - p2) x.
+ * With v = e^-|z|: sigma is 1/(1 + v) on the one side and v/(1 + v) on the other. */
+typedef struct acon {
+    vd x, up, down, v; /* p1 and p2, the one with v first */
+    pair slope, z;     /* p1 - p2                         */
+} acon;
+
+INLINE acon acon_at(vd x, const double *p)
+{
+    acon a = {.x = at_least(at_most(x, HUGE), -HUGE)};
+    a.slope = two_sum(all(p[0]), all(-p[1]));
+    a.z = pair_scale(pair_scale(a.slope, all(p[2])), a.x);
+    vl left = (vl)(a.z.hi < 0.0);
+    a.up = pick(left, all(p[0]), all(p[1]));
+    a.down = pick(left, all(p[1]), all(p[0]));
+    return a;
+}
+
+INLINE vd decay(vd z)
+{
+    return exp_poly(at_least(-magnitude(z), LOWEST));
+}
+
+static __attribute__((noinline)) vd acon_c_f_again(vd x, const double *p)
+{
+    acon a = acon_at(x, p);
+    pair v = pair_exp(pair_negate(pair_magnitude(a.z)));
+    pair top = pair_plus(pair_scale(v, a.up), whole(a.down));
+    return a.x * top.hi / (1.0 + v.hi);
+}
+
+INLINE vd acon_c_f(vd x, const double *p)
+{
+    acon a = acon_at(x, p);
+    vd v = decay(a.z.hi), rising = a.up * v, top = rising + a.down;
+    vd size = magnitude(rising) + magnitude(a.down);
+    top = top / (1.0 + v);
+    return refined(a.x * top, magnitude(a.x) * size, acon_c_f_again, x, p);
+}
+
+/* ((p1 v + p2) (1 + v) + (p1 - p2) z v) / (1 + v)^2, left of 0 */
+static __attribute__((noinline)) vd acon_c_d_again(vd x, const double *p)
+{
+    acon a = acon_at(x, p);
+    pair v = pair_exp(pair_negate(pair_magnitude(a.z))), s = pair_plus(v, whole(all(1.0)));
+    pair top = pair_times(pair_plus(pair_scale(v, a.up), whole(a.down)), s);
+    top = pair_plus(top, pair_times(pair_times(a.slope, a.z), v));
+    return top.hi / (s.hi * s.hi);
+}
+
+INLINE vd acon_c_d(vd x, const double *p)
+{
+    acon a = acon_at(x, p);
+    vd v = decay(a.z.hi), s = 1.0 + v, z = at_least(at_most(a.z.hi, -LOWEST), LOWEST);
+    vd rising = a.up * v, bend = a.slope.hi * z * v;
+    vd top = (rising + a.down) * s + bend;
+    vd size = (magnitude(rising) + magnitude(a.down)) * s + magnitude(bend);
+    return refined(top, size, acon_c_d_again, x, p);
+}
+
+INLINE vd acon_c_dd(vd x, const double *p)
+{
+    acon a = acon_at(x, p);
+    return p[2] * (a.slope.hi * a.slope.hi) * silu_curve(a.z);
+}
+
+KERNEL(acon_c)

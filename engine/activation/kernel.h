@@ -10,10 +10,18 @@
 #include "activation/activation.h"
 
 /* clang-format off */
-#define AX_ACT_SIGMOIDAL(X) X(identity) X(sigmoid) X(tanh) X(softsign) X(hard_sigmoid)
-#define AX_ACT_RECTIFIER(X) X(relu) X(relu6) X(leaky) X(elu) X(celu) X(selu) X(softplus)
+#define AX_ACT_SIGMOIDAL(X) \
+    X(identity) X(affine) X(step) X(sigmoid) X(hard_sigmoid) X(sparse_sigmoid) X(log_sigmoid) \
+    X(cloglog) X(probit) X(laplace) X(tanh) X(scaled_tanh) X(softcap) X(hard_tanh) X(softsign) \
+    X(arctan) X(erf) X(isru) X(sqnl) X(gaussian) X(aria2)
+#define AX_ACT_SHRINK(X) X(hard_shrink) X(soft_shrink) X(tanh_shrink)
+#define AX_ACT_RECTIFIER(X) \
+    X(relu) X(relu6) X(leaky) X(rrelu) X(threshold) X(squared_relu) X(star_relu) X(srelu) X(apl) \
+    X(abs) X(elu) X(celu) X(selu) X(isrlu) X(softplus) X(squareplus) X(sparse_plus) X(logcosh) \
+    X(bent_identity) X(exponential) X(xielu)
 #define AX_ACT_GATED(X) X(silu) X(gelu) X(gelu_tanh) X(mish) X(hard_swish)
-#define AX_ACT_ELEMENT_KERNELS(X) AX_ACT_SIGMOIDAL(X) AX_ACT_RECTIFIER(X) AX_ACT_GATED(X)
+#define AX_ACT_ELEMENT_KERNELS(X) \
+    AX_ACT_SIGMOIDAL(X) AX_ACT_SHRINK(X) AX_ACT_RECTIFIER(X) AX_ACT_GATED(X)
 #define AX_ACT_VECTOR_KERNELS(X) X(softmax) X(log_softmax)
 
 #define AX_ACT_ENUM(k) AX_ACT_K_##k,

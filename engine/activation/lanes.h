@@ -83,6 +83,17 @@ INLINE vd with_sign(vd v, vd x)
     return (vd)((vl)v | ((vl)x & INT64_MIN));
 }
 
+INLINE vd zero_where(vl mask, vd v)
+{
+    return (vd)((vl)v & ~mask);
+}
+
+/* 0, but NaN for NaN: the second derivative of everything made of straight lines */
+INLINE vd no_curve(vd x)
+{
+    return zero_where((vl)(x == x), x);
+}
+
 /* The same for float lanes, where a function is exact in float32. */
 INLINE vf pick_f(vi mask, vf yes, vf no)
 {
@@ -142,8 +153,9 @@ INLINE vf load_f(const float *p)
     return v;
 }
 
-INLINE void map_f(formula_f *f, const double *p, const float *x, float *y, size_t n)
+INLINE void map_f(formula_f *f, const double *params, const float *x, float *y, size_t n)
 {
+    PARAMS(p, params);
     size_t i = 0;
     for (; n - i >= AX_VL; i += AX_VL) {
         vf v = f(load_f(x + i), p);
@@ -158,9 +170,10 @@ INLINE void map_f(formula_f *f, const double *p, const float *x, float *y, size_
 }
 
 /* One product of two floats rounded once is the product in double rounded once. */
-INLINE void map_back_f(formula_f *f, const double *p, const float *x, const float *dy, float *dx,
-                       size_t n)
+INLINE void map_back_f(formula_f *f, const double *params, const float *x, const float *dy,
+                       float *dx, size_t n)
 {
+    PARAMS(p, params);
     size_t i = 0;
     for (; n - i >= AX_VL; i += AX_VL) {
         vf v = load_f(dy + i) * f(load_f(x + i), p);

@@ -47,18 +47,17 @@ INLINE vf relu_dd(vf x, const double *p)
 
 KERNEL_F(relu)
 
+/* p: ceiling, as a float32 */
 INLINE vf relu6_f(vf x, const double *p)
 {
-    (void)p;
-    vf y = (vf)((vi)x & ~(vi)(x < 0.0f));
-    return pick_f((vi)(y > 6.0f), all_f(6.0f), y);
+    vf y = (vf)((vi)x & ~(vi)(x < 0.0f)), ceiling = all_f((float)p[0]);
+    return pick_f((vi)(y > ceiling), ceiling, y);
 }
 
 INLINE vf relu6_d(vf x, const double *p)
 {
-    (void)p;
     vf d = pick_f((vi)(x > 0.0f), all_f(1.0f), x);
-    return (vf)((vi)d & ~((vi)(x <= 0.0f) | (vi)(x >= 6.0f)));
+    return (vf)((vi)d & ~((vi)(x <= 0.0f) | (vi)(x >= all_f((float)p[0]))));
 }
 
 INLINE vf relu6_dd(vf x, const double *p)
@@ -68,15 +67,30 @@ INLINE vf relu6_dd(vf x, const double *p)
 
 KERNEL_F(relu6)
 
-INLINE vd no_curve(vd x)
+INLINE vf abs_f(vf x, const double *p)
 {
-    return (vd)((vl)x & ~(vl)(x == x));
+    (void)p;
+    return (vf)((vi)x & INT32_MAX);
 }
 
-/* p[0]: slope below 0. The clamp keeps slope 0 times -inf from being NaN. */
+INLINE vf abs_d(vf x, const double *p)
+{
+    (void)p;
+    vf d = pick_f((vi)(x > 0.0f), all_f(1.0f), pick_f((vi)(x < 0.0f), all_f(-1.0f), x));
+    return (vf)((vi)d & ~(vi)(x == 0.0f));
+}
+
+INLINE vf abs_dd(vf x, const double *p)
+{
+    return identity_dd(x, p);
+}
+
+KERNEL_F(abs)
+
+/* p: slope left of 0. The clamp keeps slope 0 times -inf from being NaN. */
 INLINE vd leaky_f(vd x, const double *p)
 {
-    return pick((vl)(x < 0.0), at_least(x, -1e300) * p[0], x);
+    return pick((vl)(x > 0.0), x, at_least(x, -1e300) * p[0]);
 }
 
 INLINE vd leaky_d(vd x, const double *p)
@@ -92,54 +106,42 @@ INLINE vd leaky_dd(vd x, const double *p)
 
 KERNEL(leaky)
 
-/* p: alpha, beta. As alpha (x + beta/alpha): the sum is exact near the lower kink, where
- * alpha x + beta would cancel. */
-INLINE vd hard_sigmoid_line(vd x, const double *p)
+/* p: lower, upper: the slope is their mean */
+INLINE vd rrelu_f(vd x, const double *p)
 {
-    return (x + p[1] / p[0]) * p[0];
+    const double slope = 0.5 * (p[0] + p[1]);
+    return leaky_f(x, &slope);
 }
 
-INLINE vd hard_sigmoid_f(vd x, const double *p)
+INLINE vd rrelu_d(vd x, const double *p)
 {
-    vd y = hard_sigmoid_line(x, p);
-    return at_most(at_least(y, 0.0), 1.0);
+    const double slope = 0.5 * (p[0] + p[1]);
+    return leaky_d(x, &slope);
 }
 
-INLINE vd hard_sigmoid_d(vd x, const double *p)
-{
-    vd y = hard_sigmoid_line(x, p);
-    vd d = pick((vl)(y > 0.0), all(p[0]), y);
-    return (vd)((vl)d & ~((vl)(y <= 0.0) | (vl)(y >= 1.0)));
-}
-
-INLINE vd hard_sigmoid_dd(vd x, const double *p)
+INLINE vd rrelu_dd(vd x, const double *p)
 {
     (void)p;
     return no_curve(x);
 }
 
-KERNEL(hard_sigmoid)
+KERNEL(rrelu)
 
-/* x (x+3)/6 between the kinks at -3 and 3; x + 3 is exact near -3 */
-INLINE vd hard_swish_f(vd x, const double *p)
+/* p: theta, value */
+INLINE vd threshold_f(vd x, const double *p)
 {
-    (void)p;
-    vd gate = at_most(at_least(x, -3.0) + 3.0, 6.0);
-    return at_least(x, -3.0) * gate * (1.0 / 6.0);
+    return pick((vl)(x <= p[0]), all(p[1]), x);
 }
 
-INLINE vd hard_swish_d(vd x, const double *p)
+INLINE vd threshold_d(vd x, const double *p)
 {
-    (void)p;
-    vd d = (2.0 * x + 3.0) * (1.0 / 6.0);
-    d = pick((vl)(x >= 3.0), all(1.0), d);
-    return (vd)((vl)d & ~(vl)(x <= -3.0));
+    return zero_where((vl)(x <= p[0]), pick((vl)(x > p[0]), all(1.0), x));
 }
 
-INLINE vd hard_swish_dd(vd x, const double *p)
+INLINE vd threshold_dd(vd x, const double *p)
 {
     (void)p;
-    return pick((vl)(magnitude(x) < 3.0), all(1.0 / 3.0), no_curve(x));
+    return no_curve(x);
 }
 
-KERNEL(hard_swish)
+KERNEL(threshold)

@@ -95,6 +95,22 @@ INLINE vd log1p_ratio(vd a, vd b)
     return two_atanh(a / (a + 2.0 * b));
 }
 
+/* any x */
+INLINE vd tanh_of(vd x)
+{
+    expm1_parts e = expm1_ratio(at_most(2.0 * magnitude(x), 40.0));
+    return with_sign(e.minus / e.plus, x);
+}
+
+/* 1 - tanh^2 = 4 e^-2|x| / (1 + e^-2|x|)^2, any x; 0 in float32 long before the clamp, whatever
+ * it is multiplied with */
+INLINE vd sech2_of(vd x)
+{
+    ratio e = exp_ratio(at_least(-2.0 * magnitude(x), -200.0));
+    vd s = e.a + e.b;
+    return 4.0 * e.a * e.b / (s * s);
+}
+
 /* The upper tail of the normal distribution, scaled: for 0 <= t <= 15
  *     P(Z > t) = e^(-t^2/2) a/b;   2^-44.1
  * a/b is Mills' ratio / sqrt(2 pi). All coefficients are positive: nothing cancels. */
@@ -118,6 +134,13 @@ INLINE ratio normal_tail(vd t)
     return (ratio){a, b};
 }
 
+INLINE vd square_root(vd x)
+{
+    for (int i = 0; i < LANES; i++)
+        x[i] = __builtin_sqrt(x[i]);
+    return x;
+}
+
 /* A derivative near its irrational root. The plain formula cancels there, so within 2^-6 of the
  * root it is replaced by d * (c1 + c2 d + ...), its Taylor series with d = x - root and the root
  * held to 106 bits (x - hi is exact). The tables are in roots.h, which tells what they leave. */
@@ -125,13 +148,18 @@ typedef struct root {
     double hi, lo, c[7];
 } root;
 
-INLINE vd near_root(const root *k, vd x, vd plain)
+/* d: the distance from the root, right to 2^-50 of itself */
+INLINE vd at_root(const root *k, vd d, vd plain)
 {
-    vd d = (x - k->hi) - k->lo;
     vd s = d * k->c[6] + k->c[5];
     for (int i = 4; i >= 0; i--)
         s = s * d + k->c[i];
     return pick((vl)(magnitude(d) < 0x1p-6), d * s, plain);
+}
+
+INLINE vd near_root(const root *k, vd x, vd plain)
+{
+    return at_root(k, (x - k->hi) - k->lo, plain);
 }
 
 #endif

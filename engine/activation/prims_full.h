@@ -158,13 +158,6 @@ INLINE vd atan_full(vd x)
 
 /* ---- hyperbolic ---- */
 
-/* tanh x; e^40 - 1 and e^40 + 1 are as good as equal */
-INLINE vd tanh_full(vd x)
-{
-    expm1_parts e = expm1_ratio(at_most(2.0 * magnitude(x), 40.0));
-    return with_sign(e.minus / e.plus, x);
-}
-
 /* x - tanh x, which is about x^3/3 for small x */
 INLINE vd tanh_shrink_full(vd x)
 {
@@ -174,17 +167,7 @@ INLINE vd tanh_shrink_full(vd x)
         -0x1.2d5f6c14978adp-11, 0x1.a9f4bbd90e0aap-13, -0x1.827e3aaa650a9p-15}; /* 2^-46.6 */
     vd w = x * x;
     vd near = x * w * (0x1.5555555555555p-2 + w * polynomial(w, c, 9));
-    return pick((vl)(magnitude(x) < 0.625), near, x - tanh_full(x));
-}
-
-/* ---- roots ---- */
-
-INLINE vd square_root(vd x)
-{
-    vd r;
-    for (int i = 0; i < LANES; i++)
-        r[i] = __builtin_sqrt(x[i]);
-    return r;
+    return pick((vl)(magnitude(x) < 0.625), near, x - tanh_of(x));
 }
 
 #endif

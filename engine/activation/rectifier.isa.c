@@ -1,10 +1,11 @@
 /* rectifier.isa.c - smooth relatives of relu: an exponential on the left, a line on the right.
  *
  * elu and its like need e^x - 1 for small x, where subtracting would leave nothing: expm1_ratio.
- * At 0 the derivative is that of the left side. */
+ * At 0 the derivatives are those of the left side. */
 #include "activation/prims.h"
 
-#define LOW -110.0 /* e^-110 < 2^-150, half the smallest float32 */
+#define LOW       -110.0 /* e^-110 < 2^-150, half the smallest float32 */
+#define LOW_STEEP -200.0 /* so is e^-200 times any parameter           */
 
 INLINE vd expm1_negative(vd x)
 {
@@ -25,13 +26,13 @@ INLINE vd elu_f(vd x, const double *p)
 
 INLINE vd elu_d(vd x, const double *p)
 {
-    return pick((vl)(x > 0.0), all(1.0), p[0] * exp_negative(x, -200.0));
+    return pick((vl)(x > 0.0), all(1.0), p[0] * exp_negative(x, LOW_STEEP));
 }
 
 INLINE vd elu_dd(vd x, const double *p)
 {
-    vd curve = p[0] * exp_negative(x, -200.0);
-    return (vd)((vl)curve & ~(vl)(x >= 0.0));
+    vd curve = p[0] * exp_negative(x, LOW_STEEP);
+    return zero_where((vl)(x > 0.0), curve);
 }
 
 KERNEL(elu)
@@ -49,33 +50,27 @@ INLINE vd celu_d(vd x, const double *p)
 
 INLINE vd celu_dd(vd x, const double *p)
 {
-    vd curve = exp_negative(x * (1.0 / p[0]), -200.0) * (1.0 / p[0]);
-    return (vd)((vl)curve & ~(vl)(x >= 0.0));
+    vd curve = exp_negative(x * (1.0 / p[0]), LOW_STEEP) * (1.0 / p[0]);
+    return zero_where((vl)(x > 0.0), curve);
 }
 
 KERNEL(celu)
 
-/* The fixed point of mean 0 and variance 1 (Klambauer et al. 2017): lambda and lambda * alpha. */
-#define SELU_L  1.0507009873554804934193349852946
-#define SELU_LA 1.7580993408473768599402175208123
-
+/* p: alpha, lambda */
 INLINE vd selu_f(vd x, const double *p)
 {
-    (void)p;
-    return pick((vl)(x < 0.0), SELU_LA * expm1_negative(x), SELU_L * x);
+    return pick((vl)(x < 0.0), p[1] * p[0] * expm1_negative(x), p[1] * x);
 }
 
 INLINE vd selu_d(vd x, const double *p)
 {
-    (void)p;
-    return pick((vl)(x > 0.0), all(SELU_L), SELU_LA * exp_negative(x, LOW));
+    return pick((vl)(x > 0.0), all(p[1]), p[1] * p[0] * exp_negative(x, LOW_STEEP));
 }
 
 INLINE vd selu_dd(vd x, const double *p)
 {
-    (void)p;
-    vd curve = SELU_LA * exp_negative(x, LOW);
-    return (vd)((vl)curve & ~(vl)(x >= 0.0));
+    vd curve = p[1] * p[0] * exp_negative(x, LOW_STEEP);
+    return zero_where((vl)(x > 0.0), curve);
 }
 
 KERNEL(selu)
@@ -83,8 +78,8 @@ KERNEL(selu)
 /* p: beta. ln(1 + e^bx) / b = max(x, 0) + ln(1 + e^-|bx|) / b; no threshold is needed. */
 INLINE vd softplus_f(vd x, const double *p)
 {
-    ratio e = exp_ratio(at_least(-magnitude(p[0] * x), -200.0));
-    vd positive = (vd)((vl)x & ~(vl)(x < 0.0));
+    ratio e = exp_ratio(at_least(-magnitude(p[0] * x), LOW_STEEP));
+    vd positive = zero_where((vl)(x < 0.0), x);
     return positive + log1p_ratio(e.a, e.b) * (1.0 / p[0]);
 }
 
@@ -96,9 +91,55 @@ INLINE vd softplus_d(vd x, const double *p)
 
 INLINE vd softplus_dd(vd x, const double *p)
 {
-    ratio e = exp_ratio(at_least(-magnitude(p[0] * x), -200.0));
+    ratio e = exp_ratio(at_least(-magnitude(p[0] * x), LOW_STEEP));
     vd s = e.a + e.b;
     return p[0] * (e.a * e.b / (s * s));
 }
 
 KERNEL(softplus)
+
+/* ln cosh x = ln((1 + z)/(1 - z)) with z = tanh^2(x/2), which keeps its digits at 0; from 5/4 on
+ * |x| - ln 2 + ln(1 + e^-2|x|) */
+INLINE vd logcosh_f(vd x, const double *p)
+{
+    (void)p;
+    vd t = magnitude(x);
+    expm1_parts e = expm1_ratio(at_least(-t, LOW));
+    vl near = (vl)(t < 1.25);
+    vd a2 = e.a * e.a, b2 = e.b * e.b;
+    vd over = pick(near, e.minus * e.minus, a2), under = pick(near, e.plus * e.plus, a2 + 2.0 * b2);
+    return zero_where(near, t - LN2) + two_atanh(over / under);
+}
+
+INLINE vd logcosh_d(vd x, const double *p)
+{
+    (void)p;
+    return tanh_of(x);
+}
+
+INLINE vd logcosh_dd(vd x, const double *p)
+{
+    (void)p;
+    return sech2_of(x);
+}
+
+KERNEL(logcosh)
+
+/* e^100 is infinite in float32 */
+INLINE vd exponential_f(vd x, const double *p)
+{
+    (void)p;
+    return exp_poly(at_least(at_most(x, 100.0), LOW));
+}
+
+INLINE vd exponential_d(vd x, const double *p)
+{
+    return exponential_f(x, p);
+}
+
+INLINE vd exponential_dd(vd x, const double *p)
+{
+    return exponential_f(x, p);
+}
+
+KERNEL(exponential)

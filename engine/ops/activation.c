@@ -3,6 +3,8 @@
  * The functions themselves live in engine/activation; here they get layouts, threads and a place in
  * the gradient. Element-wise ones run in whatever layout their input has: the undefined lanes of a
  * BLOCKED tensor give undefined lanes. */
+#include <float.h>
+
 #include "base/range.h"
 #include "ops/ops.h"
 
@@ -184,7 +186,20 @@ const ax_op ax_op_activation_grad = {
     .choose = grad_choose,
 };
 
-/* ---- prelu: x > 0 ? x : slope * x, the slope learned, one for all or one per channel ---- */
+/* ---- prelu: x > 0 ? x : slope * x, the slope learned, one for all or one per channel ----
+ *
+ * Bit for bit what the kernel of the catalogue's prelu gives with that slope: channels of a dense
+ * layer are single numbers, for which a call of it would cost more than the product. */
+
+static float prelu_at(float x, double slope)
+{
+    return x > 0 ? x : (float)((x < -FLT_MAX ? -1e300 : (double)x) * slope);
+}
+
+static float prelu_back(float x, double slope, double dy)
+{
+    return (float)(dy * (x > 0 ? 1 : x <= 0 ? slope : (double)x)); /* NaN for NaN */
+}
 
 static int prelu_infer(const void *attr, const ax_desc *in, int n_in, ax_desc *out, ax_err *err)
 {
@@ -214,7 +229,7 @@ static void prelu_maps(void *ctx, int64_t from, int64_t to)
         const float *x = j->x + m * j->pixels;
         float *y = j->y + m * j->pixels;
         for (int64_t i = 0; i < j->pixels; i++)
-            y[i] = x[i] > 0 ? x[i] : s * x[i];
+            y[i] = prelu_at(x[i], s);
     }
 }
 
@@ -267,7 +282,7 @@ static void prelu_grad_maps(void *ctx, int64_t from, int64_t to)
         float *dx = j->y + m * j->pixels;
         double sum = 0;
         for (int64_t i = 0; i < j->pixels; i++) {
-            dx[i] = x[i] > 0 ? dy[i] : s * dy[i];
+            dx[i] = prelu_back(x[i], s, dy[i]);
             sum += x[i] > 0 ? 0 : (double)x[i] * dy[i];
         }
         j->sum[m] = sum;

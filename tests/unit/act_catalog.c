@@ -40,6 +40,7 @@ static const struct {
     {"swish", "silu"},  {"linear", "identity"},         {"hard_silu", "hard_swish"},
     {"relu", "relu"},   {"log_softmax", "log_softmax"}, {"logistic", "sigmoid"},
     {"prelu", "prelu"}, {"gelu_tanh", "gelu_tanh"},     {"soft_relu", "softplus"},
+    {"trelu", "threshold"}, {"relu2", "squared_relu"},  {"log_cosh", "logcosh"},
 };
 
 static void test_aliases(void **state)
@@ -166,6 +167,11 @@ static const struct {
     {"\"mish\"", 1.486848},
     {"\"hard_swish\"", 1.736657},
     {"\"softplus\"", 1.041867},
+    {"\"squareplus\"", 0.816497},
+    {"\"squared_relu\"", 0.816497},
+    {"\"isrlu\"", 1.219730},
+    {"\"bent_identity\"", 0.965504},
+    {"\"abs\"", 1},
     {"\"sigmoid\"", 1.846229},
     {"\"hard_sigmoid\"", 1.897840},
     {"{\"name\":\"hard_sigmoid\",\"alpha\":0.2}", 1.859834},

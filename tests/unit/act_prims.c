@@ -52,7 +52,7 @@ AT_ALL(normal_full)
 AT_ALL(erfc_full)
 AT_ALL(erf_full)
 AT_ALL(atan_full)
-AT_ALL(tanh_full)
+AT_ALL(tanh_of)
 AT_ALL(tanh_shrink_full)
 AT_ALL(square_root)
 
@@ -72,7 +72,7 @@ static const struct {
     {"erfc", erfc_full_at, erfcl, -6, 27.3, {2, 1, 1, 0, 1.9953222650189527}},
     {"erf", erf_full_at, erfl, -6, 6, {-1, -0.0, 0, 1, -0.9953222650189527}},
     {"atan", atan_full_at, atanl, -5, 5, {-M_PI_2, -0.0, 0, M_PI_2, -1.1071487177940905}},
-    {"tanh", tanh_full_at, tanhl, -25, 25, {-1, -0.0, 0, 1, -0.9640275800758169}},
+    {"tanh", tanh_of_at, tanhl, -25, 25, {-1, -0.0, 0, 1, -0.9640275800758169}},
     {"tanh_shrink", tanh_shrink_full_at, exact_tanh_shrink, -2, 2,
      {-INFINITY, -0.0, 0, INFINITY, -1.0359724199241831}},
     {"sqrt", square_root_at, sqrtl, 0, 100, {NAN, -0.0, 0, INFINITY, NAN}},

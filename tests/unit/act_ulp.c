@@ -12,6 +12,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "act_limits_rectifier.h"
+#include "act_limits_sigmoidal.h"
 #include "act_reference.h"
 #include "activation/activation.h"
 #include "math/cpu.h"
@@ -172,19 +174,8 @@ static const struct {
     const char *name;
     float v[7];
 } limits[] = {
-    {"identity", {-INFINITY, -0.0f, 0.0f, INFINITY, 1, 1, 1}},
-    {"relu", {0.0f, -0.0f, 0.0f, INFINITY, 0, 0, 1}},
-    {"relu6", {0.0f, -0.0f, 0.0f, 6, 0, 0, 0}},
-    {"leaky_relu", {-INFINITY, -0.0f, 0.0f, INFINITY, 0.01f, 0.01f, 1}},
-    {"prelu", {-INFINITY, -0.0f, 0.0f, INFINITY, 0.25f, 0.25f, 1}},
-    {"elu", {-1, -0.0f, 0.0f, INFINITY, 0, 1, 1}},
-    {"celu", {-1, -0.0f, 0.0f, INFINITY, 0, 1, 1}},
-    {"selu", {-1.75809934f, -0.0f, 0.0f, INFINITY, 0, 1.75809934f, 1.05070099f}},
-    {"softplus", {0.0f, 0.693147181f, 0.693147181f, INFINITY, 0, 0.5f, 1}},
-    {"sigmoid", {0.0f, 0.5f, 0.5f, 1, 0, 0.25f, 0}},
-    {"hard_sigmoid", {0.0f, 0.5f, 0.5f, 1, 0, 0.166666667f, 0}},
-    {"tanh", {-1, -0.0f, 0.0f, 1, 0, 1, 0}},
-    {"softsign", {-1, -0.0f, 0.0f, 1, 0, 1, 0}},
+    LIMITS_SIGMOIDAL
+    LIMITS_RECTIFIER
     {"silu", {-0.0f, -0.0f, 0.0f, INFINITY, -0.0f, 0.5f, 1}},
     {"gelu", {-0.0f, -0.0f, 0.0f, INFINITY, -0.0f, 0.5f, 1}},
     {"gelu_tanh", {-0.0f, -0.0f, 0.0f, INFINITY, -0.0f, 0.5f, 1}},
@@ -207,12 +198,13 @@ static void check_limits(const char *isa, size_t row)
                      (double)x[i], (double)y, (double)limits[row].v[i]);
     }
     for (int i = 0; i < 4; i++) {
-        float nan, y[2], back, one = 1;
+        float nan, y[3], back, one = 1;
         memcpy(&nan, &nans[i], sizeof nan);
         ax_act_forward(&a, &nan, &y[0], 1);
         ax_act_derivative(&a, &nan, &y[1], 1);
+        ax_act_second(&a, &nan, &y[2], 1);
         ax_act_backward(&a, &nan, &one, &back, 1);
-        if (!isnan(y[0]) || !isnan(y[1]) || !isnan(back))
+        if (!isnan(y[0]) || !isnan(y[1]) || !isnan(y[2]) || !isnan(back))
             fail_msg("%s %s drops a NaN", isa, a.row->name);
     }
 }
