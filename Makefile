@@ -15,24 +15,25 @@ STD     := -std=gnu11 -fno-math-errno -ffp-contract=off
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
            -Wno-psabi $(if $(CI),-Werror)
 OPT     := -O2 -g
+OPT_ISA := -O3 -g
 CPPFLAGS += -Iengine -D_GNU_SOURCE -MMD -MP
 LDLIBS_ENGINE := -lopenblas -lcjson -lpng -ljpeg -lz -lm -lpthread
-LDLIBS_SERVER := -lmicrohttpd -lsqlite3
+LDLIBS_SERVER := -lmicrohttpd
 
 SAN_asan   := -fsanitize=address -fno-omit-frame-pointer
 SAN_ubsan  := -fsanitize=undefined,float-cast-overflow -fno-sanitize-recover=all
 SAN_tsan   := -fsanitize=thread
 SAN        := $(SAN_$(FLAVOUR))
-ifneq ($(SAN),)
-OPT        := -O1 -g
-endif
 ifneq ($(filter clang fuzz,$(FLAVOUR)),)
 CC   := clang
 DEPS := clang
 endif
 ifeq ($(FLAVOUR),fuzz)
 SAN := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
-OPT := -O1 -g
+endif
+ifneq ($(SAN),)
+OPT     := -O1 -g
+OPT_ISA := -O2 -g -DAX_ROLLED
 endif
 
 # Instruction sets: name, flags. The baseline objects must run everywhere, so only *.isa.c differ.
@@ -81,7 +82,7 @@ $(BUILD)/obj/%.o: %.c
 define isa_rule
 $(BUILD)/obj/%.$(1).o: %.isa.c
 	@mkdir -p $$(@D)
-	$$(V)$$(CC) $$(STD) $$(WARN) -O3 -g $$(SAN) $$(CPPFLAGS) $$(CFLAGS) \
+	$$(V)$$(CC) $$(STD) $$(WARN) $$(OPT_ISA) $$(SAN) $$(CPPFLAGS) $$(CFLAGS) \
 	    $$(CONTRACT_$$(notdir $$(patsubst %/,%,$$(dir $$<)))) $$(ISA_$(1)) -fno-lto \
 	    -DAX_ISA=$(1) -c $$< -o $$@
 endef
@@ -98,6 +99,9 @@ $(BUILD)/tests/unit/%: LDLIBS_T := -lcmocka
 $(BUILD)/tests/prop/%: LDLIBS_T := -lcmocka
 $(BUILD)/tests/golden/%: LDLIBS_T := -lcmocka
 $(BUILD)/tests/http/%: LDLIBS_T := -lcmocka -lcurl
+# this one lets the engine's allocations fail
+$(BUILD)/tests/unit/no_memory: LDLIBS_T := -lcmocka $(foreach f,malloc calloc realloc aligned_alloc strdup strndup free,\
+    -Wl,--wrap=$(f))
 # The tests reach engine, server and cli alike; the latter two come as a library so that only what a
 # test uses is linked.
 $(BUILD)/libapp.a: $(SERVER_O) $(filter-out %/main.o,$(CLI_O))
@@ -143,9 +147,11 @@ models: deps ## train the sample models again; stopped, it goes on where it was
 	    rm -r build/checkpoints/$$name || exit 1; \
 	done
 
-# The sweep over float32 judges with MPFR and, in its reference, with glibc's vector functions.
+# The sweep over float32 judges with MPFR and, in its reference, with glibc's vector functions; there
+# the constants of the reference, long doubles elsewhere, are to be doubles.
 $(BUILD)/ulp: $(wildcard tests/ulp/*.c tests/ulp/*.h tests/act_reference*.h) $(LIB)
-	$(V)$(CC) $(STD) $(WARN) -O3 -march=native -fno-trapping-math $(CPPFLAGS) -MF $@.d -I. -Itests \
+	$(V)$(CC) $(STD) $(WARN) -O3 -march=native -fno-trapping-math -mlong-double-64 \
+	    $(CPPFLAGS) -MF $@.d -I. -Itests \
 	    $(filter %.c,$^) $(LIB) -lmvec $(LDLIBS_ENGINE) -lmpfr -lgmp -o $@
 ULP_STRIDE := 997
 .PHONY: ulp ulp-exhaustive

@@ -95,6 +95,13 @@ INLINE vd log1p_ratio(vd a, vd b)
     return two_atanh(a / (a + 2.0 * b));
 }
 
+/* ln(1 + e^-|x|), any x */
+INLINE vd log1p_exp(vd x)
+{
+    ratio e = exp_ratio(at_least(-magnitude(x), -200.0));
+    return log1p_ratio(e.a, e.b);
+}
+
 /* any x */
 INLINE vd tanh_of(vd x)
 {

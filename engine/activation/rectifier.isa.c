@@ -78,9 +78,8 @@ KERNEL(selu)
 /* p: beta. ln(1 + e^bx) / b = max(x, 0) + ln(1 + e^-|bx|) / b; no threshold is needed. */
 INLINE vd softplus_f(vd x, const double *p)
 {
-    ratio e = exp_ratio(at_least(-magnitude(p[0] * x), LOW_STEEP));
     vd positive = zero_where((vl)(x < 0.0), x);
-    return positive + log1p_ratio(e.a, e.b) * (1.0 / p[0]);
+    return positive + log1p_exp(p[0] * x) * (1.0 / p[0]);
 }
 
 INLINE vd softplus_d(vd x, const double *p)

@@ -2,7 +2,7 @@
  *
  * With e^x = a/b every quotient has one division; the derivative is written with both factors
  * (sigma * (1 - sigma) would lose all digits where 1 - sigma does). */
-#include "activation/prims_pair.h"
+#include "activation/pairs_log.h"
 
 /* Past these the float32 result does not change any more: e^-200 is nothing beside 2^-150, whatever
  * parameters multiply it with, and 1 + e^-40 = 1. */
@@ -34,17 +34,10 @@ INLINE vd sigmoid_dd(vd x, const double *p)
 
 KERNEL(sigmoid)
 
-/* ln(1 + e^-|x|) */
-INLINE vd log_sigmoid_bend(vd x)
-{
-    ratio e = exp_ratio(at_least(-magnitude(x), LOW));
-    return log1p_ratio(e.a, e.b);
-}
-
 INLINE vd log_sigmoid_f(vd x, const double *p)
 {
     (void)p;
-    return at_most(x, 0.0) - log_sigmoid_bend(x);
+    return at_most(x, 0.0) - log1p_exp(x);
 }
 
 INLINE vd log_sigmoid_d(vd x, const double *p)
@@ -149,7 +142,7 @@ KERNEL(softcap)
 INLINE vd aria2_f(vd x, const double *p)
 {
     vd z = x * p[1];
-    vd power = p[0] * (at_least(-z, 0.0) + log_sigmoid_bend(z));
+    vd power = p[0] * (at_least(-z, 0.0) + log1p_exp(z));
     return exp_poly(-at_most(power, -LOW));
 }
 

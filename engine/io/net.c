@@ -371,7 +371,7 @@ static void count_layer(ax_builder *b, ax_layer *l, int first_val, int first_nod
 {
     for (int v = first_val; v < b->g->n_val; v++)
         if (b->g->val[v].kind == AX_VAL_PARAM)
-            l->params += ax_shape_count(&b->g->val[v].desc.shape);
+            l->params = ax_count_add(l->params, ax_shape_count(&b->g->val[v].desc.shape));
     for (int i = first_node; i < b->g->n_node; i++) {
         const ax_node *n = &b->g->node[i];
         ax_desc in[AX_MAX_IN];
@@ -379,7 +379,7 @@ static void count_layer(ax_builder *b, ax_layer *l, int first_val, int first_nod
             in[k] = n->in[k] >= 0 ? b->g->val[n->in[k]].desc : (ax_desc){.shape.rank = -1};
         const ax_desc *out = &b->g->val[n->out].desc;
         int64_t f = n->op->flops ? n->op->flops(n->attr, in, out) : ax_shape_count(&out->shape);
-        l->flops += batch > 0 ? f / batch : f;
+        l->flops = ax_count_add(l->flops, batch > 0 ? f / batch : f);
     }
 }
 

@@ -134,7 +134,7 @@ static void net_init(net *n, const test_case *c, int blocked, int gradients)
     for (int k = 0; k < n->n_in; k++) {
         const arg *a = &c->in[k];
         ax_shape s = shape_of(a);
-        char name[8];
+        char name[16];
         n->arg[k] = n->in[k] = AX_NONE;
         if (!a->kind)
             continue;

@@ -1,7 +1,7 @@
-/* prims_pair.h - quotient and logarithm of pairs, for what depends on parameters alone: the
+/* pairs_log.h - quotient and logarithm of pairs, for what depends on parameters alone: the
  * compiler takes it out of the loop. */
-#ifndef AX_ACTIVATION_PRIMS_PAIR_H
-#define AX_ACTIVATION_PRIMS_PAIR_H
+#ifndef AX_ACTIVATION_PAIRS_LOG_H
+#define AX_ACTIVATION_PAIRS_LOG_H
 
 #include "activation/pairs.h"
 #include "activation/prims_full.h"
