@@ -485,11 +485,10 @@ static int make_select(fgraph *g, int c, int a, int b)
         return a;
     if (n->op == OP_NOT)
         return formula_make(g, OP_SELECT, n->arg[0], b, a, 0);
-    const fnode *yes = node_of(g, a), *no = node_of(g, b); /* asked once is enough */
-    if (yes->op == OP_SELECT && yes->arg[0] == c)
-        return formula_make(g, OP_SELECT, c, yes->arg[1], b, 0);
-    if (no->op == OP_SELECT && no->arg[0] == c)
-        return formula_make(g, OP_SELECT, c, a, no->arg[2], 0);
+    int yes = substitute(g, a, c, formula_const(g, 1)); /* asked once is enough */
+    int no = substitute(g, b, c, formula_const(g, 0));
+    if (yes != a || no != b)
+        return formula_make(g, OP_SELECT, c, yes, no, 0);
     return make_split(g, c, a, b);
 }
 

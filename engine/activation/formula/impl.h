@@ -242,6 +242,9 @@ typedef struct program {
 int formula_compile(const fgraph *g, int root, int params, program *out, ax_arena *arena,
                     ax_err *err);
 
+/* The value at x 2^exponent with numbers of unlimited exponents; scalar: as computed. */
+double formula_wide(const program *p, const double *scalar, double x, int exponent);
+
 struct ax_formula {
     const char *source;
     int params, outputs;

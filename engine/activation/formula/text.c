@@ -132,7 +132,7 @@ static void write_product(writer *w, const fnode *n)
 static void write_compare(writer *w, const fnode *n)
 {
     static const char *const sign[] = {" < ", " <= ", " == ", " != "}, *const back[] = {" > ", " >= "};
-    if (n->op <= OP_LE && is_op(w->g, n->arg[0], OP_CONST))
+    if (n->op <= OP_LE && !node_of(w->g, n->arg[0])->has_x && node_of(w->g, n->arg[1])->has_x)
         write_infix(w, n->arg[1], SUM, back[n->op - OP_LT], n->arg[0], SUM);
     else
         write_infix(w, n->arg[0], SUM, sign[n->op - OP_LT], n->arg[1], SUM);

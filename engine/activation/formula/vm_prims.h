@@ -6,6 +6,7 @@
 #ifndef AX_ACTIVATION_FORMULA_VM_PRIMS_H
 #define AX_ACTIVATION_FORMULA_VM_PRIMS_H
 
+#include "activation/pairs_log.h"
 #include "activation/prims_full.h"
 #include "activation/prims_trig.h"
 
@@ -152,23 +153,7 @@ INLINE vd power_int(vd a, int n)
     return r;
 }
 
-/* ln t for t > 0 as a pair, 2^-58: 2 atanh z with z = (m-1)/(m+1) and its rounding error */
-INLINE pair log_pair(vd t)
-{
-    static const double c[] = {2.0 / 3,  2.0 / 5,  2.0 / 7,  2.0 / 9,  2.0 / 11, 2.0 / 13,
-                               2.0 / 15, 2.0 / 17, 2.0 / 19, 2.0 / 21, 2.0 / 23}; /* Taylor */
-    scaled s = split(t);
-    vd f = s.m - 1.0;
-    pair den = two_sum(all(2.0), f);
-    vd z = f / den.hi, w = z * z;
-    pair p = two_product(z, den.hi);
-    vd low = ((f - p.hi) - p.lo - z * den.lo) / den.hi;
-    pair sum = two_sum(s.k * 0x1.62e42feep-1, 2.0 * z);
-    vd rest = sum.lo + (s.k * 0x1.a39ef35793c76p-33 + (2.0 * low + z * w * polynomial(w, c, 11)));
-    return two_sum(sum.hi, rest);
-}
-
-/* t^b for 0 < t < inf: the exponent b ln t to 2^-58 */
+/* t^b for 0 < t < inf: the exponent b ln t to 2^-75 */
 INLINE vd power_positive(vd t, vd b)
 {
     b = at_least(at_most(b, 0x1p70), -0x1p70); /* all others give 0, 1 or infinity, too */
