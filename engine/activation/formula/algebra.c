@@ -88,13 +88,40 @@ static int merge_roots(fgraph *g, term *t, int i)
     return formula_multiply(g, t, n.arg[1], 1);
 }
 
+/* u^b u^k is u^(b + k); i: a power with any exponent */
+static int merge_powers(fgraph *g, term *t, int i)
+{
+    const fnode n = *node_of(g, t->factor[i]);
+    int exponent = formula_const(g, 0), found = 0;
+    if (n.op != OP_POW)
+        return 0;
+    for (int j = t->n - 1; j >= 0; j--) {
+        const fnode *m = node_of(g, t->factor[j]);
+        int one = t->factor[j] == n.arg[0], more = m->op == OP_POW && m->arg[0] == n.arg[0];
+        if (!one && !more)
+            continue;
+        int part = make(g, OP_MUL, formula_const(g, t->power[j]),
+                        one ? formula_const(g, 1) : m->arg[1]);
+        exponent = formula_sum(g, exponent, part, 0);
+        found += j != i || t->power[j] != 1;
+    }
+    if (!found)
+        return 0;
+    for (int j = t->n - 1; j >= 0; j--) {
+        const fnode *m = node_of(g, t->factor[j]);
+        if (t->factor[j] == n.arg[0] || (m->op == OP_POW && m->arg[0] == n.arg[0]))
+            add_factor(t, t->factor[j], -t->power[j]);
+    }
+    return formula_multiply(g, t, make(g, OP_POW, n.arg[0], exponent), 1);
+}
+
 /* a sign(a) is |a|, sign(a) |a| is a, |a|^2 is a^2, sign(a)^2 is 1 */
 static void merge(fgraph *g, term *t)
 {
     for (int i = 0; i < t->n; i++) {
         const fnode *n = node_of(g, t->factor[i]);
         int a = n->arg[0];
-        if (merge_roots(g, t, i)) {
+        if (merge_roots(g, t, i) || merge_powers(g, t, i)) {
             i = -1;
             continue;
         }

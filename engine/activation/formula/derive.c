@@ -150,7 +150,7 @@ static int derive_pow(const deriver *q, int y, int a, int b)
         if (formula_multiply(g, &inner, q->d[a], 1))
             for (int i = 0; i < inner.n; i++)
                 has |= inner.factor[i] == a && inner.power[i] > 0;
-        int less = make(g, OP_POW, a, make(g, OP_ADD, b, number(g, -1)));
+        int less = make(g, OP_POW, a, formula_sum(g, b, number(g, -1), 0));
         int ok = has ? formula_multiply(g, &t, y, 1) && formula_multiply(g, &t, a, -1)
                      : formula_multiply(g, &t, less, 1);
         if (!ok || !formula_multiply(g, &t, b, 1) || !formula_multiply(g, &t, q->d[a], 1))

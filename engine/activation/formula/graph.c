@@ -386,6 +386,8 @@ static int make_powi(fgraph *g, int a, int n)
         return n % 2 ? negative(g, power(g, m->arg[0], n)) : power(g, m->arg[0], n);
     if (m->op == OP_ABS && n % 2 == 0)
         return power(g, m->arg[0], n);
+    if (m->op == OP_POW)
+        return make(g, OP_POW, m->arg[0], make(g, OP_MUL, formula_const(g, n), m->arg[1]));
     if (m->op == OP_EXP && !g->plain)
         return make(g, OP_EXP, make(g, OP_MUL, formula_const(g, n), m->arg[0]), 0);
     return -1;

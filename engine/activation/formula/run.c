@@ -63,7 +63,7 @@ static double limit(const program *p, const double *s, double x)
     static const double far[] = {1, 1.22, 1.48, 1.17, 1.57, 1.36, 1.89, 1};
     float first = 0, v;
     for (int i = 0; i < 8; i++) {
-        double y = formula_wide(p, s, copysign(far[i], x), 400 + 57 * i);
+        double y = formula_wide(p, s, copysign(far[i], x), 2000 + 571 * i);
         v = fabs(y) < 0x1p-100 ? copysignf(0, (float)y) : (float)y;
         first = i ? first : v;
         if (!(v == first && signbit(v) == signbit(first)))

@@ -4,25 +4,31 @@
  * is plainly 0. Where the fast way gives NaN for a number, the program is run here: a number is
  * m 2^e with e a double of its own. Functions are those of the programs as long as arguments are in
  * their range, and their leading terms beyond. Slow, and rarely needed. */
+#include <float.h>
 #include <math.h>
 
 #include "activation/formula/impl.h"
 
-/* 1 <= |m| < 2, or m is 0, infinite or NaN. e is integral; beyond 1e300 only its sign matters. */
+/* 1 <= |m| < 2, or m is 0, infinite or NaN. e is integral up to 2^53, then approximate. */
 typedef struct wide {
     double m, e;
 } wide;
 
-#define ENDLESS 1e300
-
 static wide norm(double m, double e)
 {
     int shift;
-    if (m == 0 || !isfinite(m))
-        return (wide){m, 0};
+    if (m == 0 || !isfinite(m) || isnan(e))
+        return (wide){isnan(e) ? NAN : m, 0};
     m = frexp(m, &shift) * 2;
     e += shift - 1;
-    return (wide){m, e > ENDLESS ? ENDLESS : e < -ENDLESS ? -ENDLESS : e};
+    return (wide){m, e > DBL_MAX ? DBL_MAX : e < -DBL_MAX ? -DBL_MAX : e};
+}
+
+/* e + f; NaN where nothing is left of what is known of them */
+static double together(double e, double f)
+{
+    double s = e + f, most = fmax(fabs(e), fabs(f));
+    return most > 0x1p52 && fabs(s) < 0x1p-40 * most ? NAN : s;
 }
 
 static wide of(double v)
@@ -43,12 +49,12 @@ static wide neg(wide a)
 
 static wide mul(wide a, wide b)
 {
-    return norm(a.m * b.m, a.e + b.e);
+    return norm(a.m * b.m, together(a.e, b.e));
 }
 
 static wide divide(wide a, wide b)
 {
-    return norm(a.m / b.m, a.e - b.e);
+    return norm(a.m / b.m, together(a.e, -b.e));
 }
 
 static wide add(wide a, wide b)
@@ -61,6 +67,8 @@ static wide add(wide a, wide b)
     if (b.m == 0 || !isfinite(a.m))
         return isfinite(a.m) ? a : of(a.m + b.m);
     double gap = a.e - b.e;
+    if (gap <= 200 && fabs(a.e) > 0x1p52 && a.m * b.m < 0) /* what is left is unknown, or tiny */
+        return a.e < 0 ? a : of(NAN);
     return norm(a.m + (gap > 200 ? 0 : ldexp(b.m, -(int)gap)), a.e);
 }
 
@@ -89,7 +97,7 @@ static wide exponential(wide a)
         return fast(OP_EXP, a);
     double v = narrow(a), k = floor(v * 0x1.71547652b82fep+0);
     if (fabs(v) > 1e15)
-        return norm(1, v > 0 ? ENDLESS : -ENDLESS);
+        return norm(1, fmax(fmin(k, DBL_MAX), -DBL_MAX));
     return norm(formula_apply(OP_EXP, (v - k * 0x1.62e42feep-1) - k * 0x1.a39ef35793c76p-33, 0, 0, 0),
                 k);
 }
