@@ -57,19 +57,26 @@ static const double *block(const program *p, const formula_vm *vm, const double 
     return p->out >= SCALAR ? s + (p->out - SCALAR) : frame + p->out * stride;
 }
 
-/* What f tends to at an infinity: that on which eight numbers beyond all float32 agree, or NaN. */
+/* What f tends to at an infinity: that on which eight numbers far beyond all float32 agree, 0 if
+ * they go there, else NaN. */
 static double limit(const program *p, const double *s, double x)
 {
     static const double far[] = {1, 1.22, 1.48, 1.17, 1.57, 1.36, 1.89, 1};
-    float first = 0, v;
+    double first = 0, last = 0;
+    int same = 1, fading = 1;
     for (int i = 0; i < 8; i++) {
-        double y = formula_wide(p, s, copysign(far[i], x), 2000 + 571 * i);
-        v = fabs(y) < 0x1p-100 ? copysignf(0, (float)y) : (float)y;
-        first = i ? first : v;
-        if (!(v == first && signbit(v) == signbit(first)))
-            return NAN;
+        double y = formula_wide(p, s, copysign(far[i], x), 400 + 80 * i);
+        float v = (float)y, w = (float)first;
+        if (i == 0) {
+            first = last = y;
+            fading = fabs(y) < 0x1p-60;
+            continue;
+        }
+        same &= v == w && !signbit(v) == !signbit(w);
+        fading &= fabs(y) <= fabs(last) && !signbit(y) == !signbit(last);
+        last = y;
     }
-    return first;
+    return same ? (double)(float)first : fading ? copysign(0, last) : NAN;
 }
 
 static double mend(const program *p, const double *s, double x)
