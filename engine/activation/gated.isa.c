@@ -6,11 +6,6 @@
 #include "activation/refine.h"
 #include "activation/roots.h"
 
-/* Where parameters scale x: as an infinity that times any parameter is one in float32, and times
- * e^LOWEST is nothing. */
-#define HUGE   0x1p600
-#define LOWEST -600.0
-
 /* x sigma(z) with z(x) close to x or steeper: f' = sigma (1 + w c), w = x z'(x), c = 1 - sigma */
 INLINE vd gate(vd x, ratio e)
 {
@@ -81,20 +76,20 @@ KERNEL(e_swish)
 /* p: beta. x sigma(z) with z = beta x, exact as a pair: f' = silu'(z), f'' = beta silu''(z) */
 INLINE vd swish_f(vd x, const double *p)
 {
-    vd far = at_least(at_most(x, HUGE), -HUGE);
+    vd far = tamed(x);
     return gate(far, exp_ratio(at_least(at_most(p[0] * far, 60.0), LOWEST)));
 }
 
 INLINE vd swish_d(vd x, const double *p)
 {
-    pair z = two_product(at_least(at_most(x, HUGE), -HUGE), all(p[0]));
+    pair z = two_product(tamed(x), all(p[0]));
     vd t = at_least(at_most(z.hi, 60.0), LOWEST);
     return near_root_pair(&ROOT_SILU_D, z, gate_slope(t, exp_ratio(t)));
 }
 
 INLINE vd swish_dd(vd x, const double *p)
 {
-    return p[0] * silu_curve(two_product(at_least(at_most(x, HUGE), -HUGE), all(p[0])));
+    return p[0] * silu_curve(two_product(tamed(x), all(p[0])));
 }
 
 KERNEL(swish)
@@ -197,16 +192,16 @@ INLINE vd mish_dd(vd x, const double *p)
 
 KERNEL(mish)
 
-/* p: p1, p2, beta. (p1 - p2) x sigma(z) + p2 x = x (p1 sigma(z) + p2 sigma(-z)), z = beta (p1 - p2) x.
- * With v = e^-|z|: sigma is 1/(1 + v) on the one side and v/(1 + v) on the other. */
+/* p: p1, p2, beta. f = x (p1 sigma(z) + p2 sigma(-z)), z = beta (p1 - p2) x. With v = e^-|z| the sum
+ * is (up v + down)/(1 + v). */
 typedef struct acon {
-    vd x, up, down, v; /* p1 and p2, the one with v first */
-    pair slope, z;     /* p1 - p2                         */
+    vd x, up, down;
+    pair slope, z; /* p1 - p2, z */
 } acon;
 
 INLINE acon acon_at(vd x, const double *p)
 {
-    acon a = {.x = at_least(at_most(x, HUGE), -HUGE)};
+    acon a = {.x = tamed(x)};
     a.slope = two_sum(all(p[0]), all(-p[1]));
     a.z = pair_scale(pair_scale(a.slope, all(p[2])), a.x);
     vl left = (vl)(a.z.hi < 0.0);
@@ -224,27 +219,24 @@ static __attribute__((noinline)) vd acon_c_f_again(vd x, const double *p)
 {
     acon a = acon_at(x, p);
     pair v = pair_exp(pair_negate(pair_magnitude(a.z)));
-    pair top = pair_plus(pair_scale(v, a.up), whole(a.down));
-    return a.x * top.hi / (1.0 + v.hi);
+    return pair_plus(pair_scale(v, a.up), whole(a.down)).hi;
 }
 
 INLINE vd acon_c_f(vd x, const double *p)
 {
     acon a = acon_at(x, p);
-    vd v = decay(a.z.hi), rising = a.up * v, top = rising + a.down;
+    vd v = decay(a.z.hi), rising = a.up * v;
     vd size = magnitude(rising) + magnitude(a.down);
-    top = top / (1.0 + v);
-    return refined(a.x * top, magnitude(a.x) * size, acon_c_f_again, x, p);
+    return a.x * refined(rising + a.down, size, acon_c_f_again, x, p) / (1.0 + v);
 }
 
-/* ((p1 v + p2) (1 + v) + (p1 - p2) z v) / (1 + v)^2, left of 0 */
+/* f' = ((up v + down) (1 + v) + (p1 - p2) z v)/(1 + v)^2 */
 static __attribute__((noinline)) vd acon_c_d_again(vd x, const double *p)
 {
     acon a = acon_at(x, p);
     pair v = pair_exp(pair_negate(pair_magnitude(a.z))), s = pair_plus(v, whole(all(1.0)));
     pair top = pair_times(pair_plus(pair_scale(v, a.up), whole(a.down)), s);
-    top = pair_plus(top, pair_times(pair_times(a.slope, a.z), v));
-    return top.hi / (s.hi * s.hi);
+    return pair_plus(top, pair_times(pair_times(a.slope, a.z), v)).hi;
 }
 
 INLINE vd acon_c_d(vd x, const double *p)
@@ -252,9 +244,8 @@ INLINE vd acon_c_d(vd x, const double *p)
     acon a = acon_at(x, p);
     vd v = decay(a.z.hi), s = 1.0 + v, z = at_least(at_most(a.z.hi, -LOWEST), LOWEST);
     vd rising = a.up * v, bend = a.slope.hi * z * v;
-    vd top = (rising + a.down) * s + bend;
     vd size = (magnitude(rising) + magnitude(a.down)) * s + magnitude(bend);
-    return refined(top, size, acon_c_d_again, x, p);
+    return refined((rising + a.down) * s + bend, size, acon_c_d_again, x, p) / (s * s);
 }
 
 INLINE vd acon_c_dd(vd x, const double *p)

@@ -37,16 +37,57 @@ INLINE vd telu_dd(vd x, const double *p)
 
 KERNEL(telu)
 
+/* T = erf(s), s = softplus(x): T' = 2/sqrt(pi) e^-s^2 sigma, T'' = T' (1 - sigma - 2 s sigma) */
+typedef struct serf_parts {
+    vd gate, slope, open, shut, soft; /* T, T', sigma, 1 - sigma, s */
+} serf_parts;
+
+INLINE serf_parts serf_at(vd t)
+{
+    ratio e = exp_ratio(-magnitude(t));
+    vl right = (vl)(t > 0.0);
+    vd q = 1.0 / (e.a + e.b), small = e.a * q, large = e.b * q;
+    serf_parts u = {.open = pick(right, large, small), .shut = pick(right, small, large)};
+    u.soft = at_least(t, 0.0) + log1p_ratio(e.a, e.b);
+    u.gate = erf_full(u.soft);
+    u.slope = 0x1.20dd750429b6dp+0 * exp_poly(-(u.soft * u.soft)) * u.open;
+    return u;
+}
+
+INLINE vd serf_f(vd x, const double *p)
+{
+    (void)p;
+    vd low = at_least(x, LOW);
+    return low * serf_at(at_most(low, 15.0)).gate;
+}
+
+INLINE vd serf_d(vd x, const double *p)
+{
+    (void)p;
+    vd t = at_least(at_most(x, 15.0), LOW);
+    serf_parts u = serf_at(t);
+    return near_root(&ROOT_SERF_D, x, u.gate + t * u.slope);
+}
+
+INLINE vd serf_dd(vd x, const double *p)
+{
+    (void)p;
+    vd t = at_least(at_most(x, 15.0), LOW);
+    serf_parts u = serf_at(t);
+    vd curve = u.slope * (2.0 + t * (u.shut - 2.0 * u.soft * u.open));
+    return near_root(&ROOT_SERF_DD_1, x, near_root(&ROOT_SERF_DD_2, x, curve));
+}
+
+KERNEL(serf)
+
 /* p: alpha, beta. f = alpha x T(z), z = beta x; with g(z) = z T(z): f' = alpha g'(z),
  * f'' = alpha beta g''(z). The clamps leave nothing of g, g' - g'(inf) and g'' in float32, whatever
  * the parameters. */
-#define HUGE   0x1p600
-#define LOWEST -600.0
-#define HIGH   150.0
+#define HIGH 150.0
 
 INLINE pair inner(vd x, const double *p)
 {
-    return two_product(at_least(at_most(x, HUGE), -HUGE), all(p[1]));
+    return two_product(tamed(x), all(p[1]));
 }
 
 INLINE vd clamped(pair z)
@@ -60,7 +101,7 @@ INLINE vd smish_f(vd x, const double *p)
 {
     pair z = inner(x, p);
     vd e = exp_poly(clamped(z)), m = (5.0 * e + 6.0) * e + 2.0;
-    return p[0] * at_least(at_most(x, HUGE), -HUGE) * (e * (3.0 * e + 2.0) / m);
+    return p[0] * tamed(x) * (e * (3.0 * e + 2.0) / m);
 }
 
 INLINE vd smish_d(vd x, const double *p)
@@ -88,7 +129,7 @@ KERNEL(smish)
 INLINE vd logish_f(vd x, const double *p)
 {
     vd e = exp_poly(clamped(inner(x, p)));
-    return p[0] * at_least(at_most(x, HUGE), -HUGE) * log1p_ratio(e, e + 1.0);
+    return p[0] * tamed(x) * log1p_ratio(e, e + 1.0);
 }
 
 INLINE vd logish_d(vd x, const double *p)
@@ -163,9 +204,7 @@ KERNEL(phish)
 INLINE vd lisht_f(vd x, const double *p)
 {
     (void)p;
-    vd t = magnitude(x);
-    expm1_parts e = expm1_ratio(at_most(2.0 * t, 40.0));
-    return t * (e.minus / e.plus);
+    return x * tanh_of(x);
 }
 
 INLINE vd lisht_d(vd x, const double *p)

@@ -19,9 +19,13 @@
     X(relu) X(relu6) X(leaky) X(rrelu) X(threshold) X(squared_relu) X(star_relu) X(srelu) X(apl) \
     X(abs) X(elu) X(celu) X(selu) X(isrlu) X(softplus) X(squareplus) X(sparse_plus) X(logcosh) \
     X(bent_identity) X(exponential) X(xielu)
-#define AX_ACT_GATED(X) X(silu) X(gelu) X(gelu_tanh) X(mish) X(hard_swish)
+#define AX_ACT_GATED(X) \
+    X(silu) X(swish) X(e_swish) X(hard_swish) X(gelu) X(gelu_tanh) X(mish) X(hard_mish) X(telu) \
+    X(serf) X(smish) X(logish) X(phish) X(lisht) X(elish) X(hard_elish) X(acon_c) X(pau)
+#define AX_ACT_PERIODIC(X) X(sin) X(cos) X(sinc) X(sinlu) X(snake) X(gcu)
 #define AX_ACT_ELEMENT_KERNELS(X) \
-    AX_ACT_SIGMOIDAL(X) AX_ACT_SHRINK(X) AX_ACT_RECTIFIER(X) AX_ACT_GATED(X)
+    AX_ACT_SIGMOIDAL(X) AX_ACT_SHRINK(X) AX_ACT_RECTIFIER(X) AX_ACT_GATED(X) \
+    AX_ACT_PERIODIC(X)
 #define AX_ACT_VECTOR_KERNELS(X) X(softmax) X(log_softmax)
 
 #define AX_ACT_ENUM(k) AX_ACT_K_##k,

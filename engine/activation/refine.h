@@ -9,6 +9,15 @@
 #include "activation/pairs_log.h"
 #include "activation/prims_trig.h"
 
+/* Where parameters scale x: infinities as numbers that times a parameter are infinities of float32,
+ * and times e^LOWEST nothing. */
+#define LOWEST -600.0
+
+INLINE vd tamed(vd x)
+{
+    return at_least(at_most(x, 0x1p600), -0x1p600);
+}
+
 /* hi takes over what lo has grown to */
 INLINE pair tidy(pair a)
 {
@@ -77,13 +86,12 @@ INLINE pair pair_exp(pair x)
 }
 
 typedef struct pair_arc {
-    pair sin, versin;
+    pair sin, sag, versin; /* sag is sin r - r, versin 1 - cos r: neither cancels */
 } pair_arc;
 
 INLINE pair_arc pair_arc_of(pair r)
 {
     static const double s[][2] = {
-        {1, 0},
         {-0x1.5555555555555p-3, -0x1.5555555555555p-57},
         {0x1.1111111111111p-7, 0x1.1111111111111p-63},
         {-0x1.a01a01a01a01ap-13, -0x1.a01a01a01a01ap-73},
@@ -103,8 +111,10 @@ INLINE pair_arc pair_arc_of(pair r)
         s_rest = 1.0 - s_rest * (w.hi * (1.0 / (n * (n - 1))));
     for (int n = 26; n > 14; n -= 2)
         v_rest = 1.0 - v_rest * (w.hi * (1.0 / (n * (n - 1))));
-    return (pair_arc){pair_times(r, pair_series(w, s, 5, s_rest * (-1.0 / 39916800))),
-                      pair_times(w, pair_series(w, v, 6, v_rest * (1.0 / 87178291200)))};
+    pair sag = pair_series(w, s, 4, s_rest * (-1.0 / 39916800));
+    sag = pair_times(r, pair_times(w, sag));
+    pair versin = pair_times(w, pair_series(w, v, 6, v_rest * (1.0 / 87178291200)));
+    return (pair_arc){pair_plus(r, sag), sag, versin};
 }
 
 INLINE pair pair_arc_sine(pair_arc a, vl quarter)

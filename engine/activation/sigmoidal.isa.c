@@ -153,7 +153,7 @@ INLINE vd aria2_d(vd x, const double *p)
 }
 
 /* alpha beta^2 f c (alpha c - 1 + c) = -(alpha beta c)^2 f (e^w - 1), w = z - ln alpha, where c and
- * e^w - 1 have one denominator: with e^w = a/b it is 1 + e^z = (b + alpha a)/b. The root is at w = 0,
+ * e^w - 1 have one denominator: with e^w = a/b, 1 + e^z = (b + alpha a)/b. The root is at w = 0,
  * anywhere between two float32, hence the pairs. */
 INLINE vd aria2_dd(vd x, const double *p)
 {
