@@ -1,8 +1,9 @@
-/* apply.c - from an ax_act to the kernel of the instruction set in use.
+/* apply.c - from an ax_act to the kernel of the instruction set in use, or to its program.
  *
  * One table of pointers per instruction set, written out by the lists in kernel.h. */
 #include <assert.h>
 
+#include "activation/formula/formula.h"
 #include "activation/kernel.h"
 #include "math/cpu.h"
 
@@ -66,22 +67,34 @@ static const ax_act_vector *vector(const ax_act *a)
 
 void ax_act_forward(const ax_act *a, const float *x, float *y, size_t n)
 {
-    element(a)->forward(a->param, x, y, n);
+    if (a->row->program)
+        ax_formula_run(a->row->program, AX_FORMULA_F, a->param, x, y, n);
+    else
+        element(a)->forward(a->param, x, y, n);
 }
 
 void ax_act_derivative(const ax_act *a, const float *x, float *dydx, size_t n)
 {
-    element(a)->derivative(a->param, x, dydx, n);
+    if (a->row->program)
+        ax_formula_run(a->row->program, AX_FORMULA_DX, a->param, x, dydx, n);
+    else
+        element(a)->derivative(a->param, x, dydx, n);
 }
 
 void ax_act_second(const ax_act *a, const float *x, float *d2ydx2, size_t n)
 {
-    element(a)->second(a->param, x, d2ydx2, n);
+    if (a->row->program)
+        ax_formula_run(a->row->program, AX_FORMULA_DXX, a->param, x, d2ydx2, n);
+    else
+        element(a)->second(a->param, x, d2ydx2, n);
 }
 
 void ax_act_backward(const ax_act *a, const float *x, const float *dy, float *dx, size_t n)
 {
-    element(a)->backward(a->param, x, dy, dx, n);
+    if (a->row->program)
+        ax_formula_backward(a->row->program, a->param, x, dy, dx, n);
+    else
+        element(a)->backward(a->param, x, dy, dx, n);
 }
 
 void ax_act_epilogue(const void *ctx, const float *x, float *y, size_t n)
