@@ -55,10 +55,11 @@ endif
 # must be the same on every instruction set.
 CONTRACT_math := -ffp-contract=fast
 CONTRACT_activation := -ffp-contract=off
+CONTRACT_formula := -ffp-contract=off
 CONTRACT_train := -ffp-contract=off
 
-ENGINE_C := $(filter-out %.isa.c,$(wildcard engine/*/*.c engine/*.c))
-ENGINE_ISA := $(wildcard engine/*/*.isa.c)
+ENGINE_C := $(filter-out %.isa.c,$(wildcard engine/*/*.c engine/*/*/*.c engine/*.c))
+ENGINE_ISA := $(wildcard engine/*/*.isa.c engine/*/*/*.isa.c)
 ENGINE_O := $(ENGINE_C:%.c=$(BUILD)/obj/%.o) \
             $(foreach i,$(ISAS),$(ENGINE_ISA:%.isa.c=$(BUILD)/obj/%.$(i).o))
 SERVER_O := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard server/*.c))
@@ -200,7 +201,7 @@ docs: all ## generate docs/commands.md from the program's own help
 
 .PHONY: format
 format: ## reformat the C sources
-	clang-format -i $(wildcard engine/*/*.[ch] engine/*.h server/*.[ch] cli/*.[ch] tests/*/*.[ch] bench/*.[ch] tests/*.[ch])
+	clang-format -i $(wildcard engine/*/*.[ch] engine/*/*/*.[ch] engine/*.h server/*.[ch] cli/*.[ch] tests/*/*.[ch] bench/*.[ch] tests/*.[ch])
 
 .PHONY: deps
 deps: ## install the missing Debian packages where allowed, else print the line to type

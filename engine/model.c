@@ -42,7 +42,7 @@ static int bind_one(ax_model *m, ax_value *v, ax_err *err)
     if (!e)
         return ax_fail(err, AX_ECORRUPT, "the tensor '%s' is missing", v->name);
     if (e->type != AX_F32 || !ax_shape_equal(&e->shape, &v->desc.shape))
-        return ax_fail(err, AX_ESHAPE, "the tensor '%s' is %s %s, its layer expects float32 %s",
+        return ax_fail(err, AX_ESHAPE, "the tensor '%s' is %s %s, its layer expects F32 %s",
                        v->name, e->dtype, ax_shape_str(&e->shape, have, sizeof have),
                        ax_shape_str(&v->desc.shape, want, sizeof want));
     v->data = (void *)(uintptr_t)e->data;
@@ -161,15 +161,17 @@ static int check_file(const ax_model *m, const char **test, ax_err *err)
                          "axond.version out");
         return ax_err_in(err, AX_ST_HASH);
     }
-    if (ax_safetensors_meta(m->file, "axond.version") && !(hashed && *test))
-        return ax_fail(err, AX_ECORRUPT,
-                       "the file is damaged: axond wrote it, but %s is not in its metadata",
-                       hashed ? "axond.selftest" : AX_ST_HASH);
-    if (!ax_safetensors_meta(m->file, "axond.spec"))
-        return ax_fail(
-            err, AX_ECORRUPT,
+    if (ax_safetensors_meta(m->file, "axond.version") && !(hashed && *test)) {
+        const char *missing = hashed ? "axond.selftest" : AX_ST_HASH;
+        ax_fail(err, AX_ECORRUPT,
+                "the file is damaged: axond wrote it, but %s is not in its metadata", missing);
+        return ax_err_in(err, "%s", missing);
+    }
+    if (ax_safetensors_meta(m->file, "axond.spec"))
+        return 0;
+    ax_fail(err, AX_ECORRUPT,
             "there is no axond.spec in the file's metadata: it holds tensors, but no model");
-    return 0;
+    return ax_err_in(err, "axond.spec");
 }
 
 /* What only a file can say. */

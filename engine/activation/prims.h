@@ -119,7 +119,7 @@ INLINE vd sech2_of(vd x)
 }
 
 /* The upper tail of the normal distribution, scaled: for 0 <= t <= 15
- *     P(Z > t) = e^(-t^2/2) a/b;   2^-44.1
+ *     P(Z > t) = e^(-t^2/2) a/b;   2^-44.1, and 2^-36 to t = 20
  * a/b is Mills' ratio / sqrt(2 pi). All coefficients are positive: nothing cancels. */
 INLINE ratio normal_tail(vd t)
 {
@@ -155,13 +155,18 @@ typedef struct root {
     double hi, lo, c[7];
 } root;
 
-INLINE vd near_root(const root *k, vd x, vd plain)
+/* d: the distance from the root, right to 2^-50 of itself */
+INLINE vd at_root(const root *k, vd d, vd plain)
 {
-    vd d = (x - k->hi) - k->lo;
     vd s = d * k->c[6] + k->c[5];
     for (int i = 4; i >= 0; i--)
         s = s * d + k->c[i];
     return pick((vl)(magnitude(d) < 0x1p-6), d * s, plain);
+}
+
+INLINE vd near_root(const root *k, vd x, vd plain)
+{
+    return at_root(k, (x - k->hi) - k->lo, plain);
 }
 
 #endif

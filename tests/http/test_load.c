@@ -2,10 +2,21 @@
  * what SIGTERM does meanwhile. */
 #include "transport.h"
 
+static const char *const flat_flags[] = {COMMON, "--header-timeout-s", "60", NULL};
 static const char *const narrow_flags[] = {COMMON, "--max-queue", "3", NULL};
 static const char *const late_flags[] = {COMMON,        "--max-delay-us", "50000",
                                          "--inline-us", "1000000",        NULL};
 static const char *const short_flags[] = {COMMON, "--drain-timeout-s", "0", NULL};
+
+/* AddressSanitizer keeps what is freed, 256 MB of it; for this server less. */
+static int flat(void **state)
+{
+    (void)state;
+    setenv("ASAN_OPTIONS", "quarantine_size_mb=1:thread_local_quarantine_size_kb=64", 1);
+    int r = run_with(flat_flags);
+    unsetenv("ASAN_OPTIONS");
+    return r;
+}
 
 static int narrow(void **state)
 {
@@ -242,7 +253,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(stays_responsive, patient),
         cmocka_unit_test_setup(keeps_deadlines, patient),
-        cmocka_unit_test_setup(memory_stays_flat, patient),
+        cmocka_unit_test_setup(memory_stays_flat, flat),
         cmocka_unit_test_setup(drains, patient),
         cmocka_unit_test_setup(refuses_when_the_queue_is_full, narrow),
         cmocka_unit_test_setup(waits_for_company, late),
