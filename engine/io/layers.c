@@ -125,11 +125,6 @@ static int padding(ax_builder *b, const cJSON *spec, const int64_t *hw, const in
     return 0;
 }
 
-static double gain_after(const ax_builder *b)
-{
-    return b->act.row ? ax_act_gain(&b->act) : 1;
-}
-
 static int kernel_and_bias(ax_builder *b, const cJSON *spec, const ax_shape *w, int64_t fan_in,
                            int64_t fan_out, ax_val in[3])
 {
@@ -138,7 +133,7 @@ static int kernel_and_bias(ax_builder *b, const cJSON *spec, const ax_shape *w, 
     if (ax_json_bool(spec, "use_bias", 1, &use_bias, b->err) ||
         ax_json_str(spec, "kernel_initializer", "auto", &init, b->err))
         return -1;
-    ax_init how = {.initializer = init, .gain = gain_after(b), .fan_in = fan_in, .fan_out = fan_out};
+    ax_init how = {.initializer = init, .gain = b->gain, .fan_in = fan_in, .fan_out = fan_out};
     in[1] = ax_build_param(b, "kernel", w, 1, how);
     in[2] = AX_NONE;
     if (in[1] < 0 || ax_build_kernel_penalty(b, spec, "kernel_regularizer", in[1]))

@@ -356,6 +356,7 @@ static int build_layer(ax_builder *b, cJSON *spec, int64_t batch, ax_val *last)
     b->axis = 0;
     if (act && ax_act_from_json(act, &b->g->arena, &b->act, b->err))
         return ax_err_in(b->err, "activation");
+    b->gain = b->act.row ? ax_act_gain(&b->act) : 1;
     if (!act && row->build && !strcmp(row->type, "activation")) {
         ax_fail(b->err, AX_EINVAL, "'%s' needs \"activation\"", b->layer);
         return ax_err_in(b->err, "activation");
@@ -367,7 +368,8 @@ static int build_layer(ax_builder *b, cJSON *spec, int64_t batch, ax_val *last)
     if (ax_build_activity_penalty(b, spec, "activity_regularizer", out))
         return -1;
     ax_layer *l = &b->net->layers[b->net->n_layers];
-    *l = (ax_layer){.name = b->layer, .type = row->type, .activation = act_text(b), .out = out};
+    *l = (ax_layer){.name = b->layer, .type = row->type, .activation = act_text(b),
+                    .act = b->act, .gain = b->gain, .out = out};
     count_layer(b, l, first_val, first_node, batch);
     b->net->n_layers++;
     *last = out;

@@ -14,6 +14,7 @@ typedef struct ax_builder {
     const char *layer; /* the name of the one being built */
     int made[64];      /* the last number in a made-up name, per layer row */
     ax_act act;        /* its activation; row NULL: none  */
+    double gain;       /* of that; 1 for none             */
     int axis;          /* along which it works; 0: the usual one */
     ax_err *err;
 } ax_builder;
