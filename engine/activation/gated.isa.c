@@ -41,7 +41,7 @@ INLINE vd silu_d(vd x, const double *p)
 INLINE vd silu_dd(vd x, const double *p)
 {
     (void)p;
-    vd t = at_least(-magnitude(x), -120.0);
+    vd t = at_least(minus_magnitude(x), -120.0);
     return near_root(&ROOT_SILU_DD, magnitude(x), gate_curve(all(2.0), t, exp_ratio(t)));
 }
 
@@ -70,7 +70,7 @@ INLINE vd gelu_tanh_d(vd x, const double *p)
 INLINE vd gelu_tanh_dd(vd x, const double *p)
 {
     (void)p;
-    vd t = at_least(-magnitude(x), -12.0), t2 = t * t;
+    vd t = at_least(minus_magnitude(x), -12.0), t2 = t * t;
     ratio e = exp_ratio(t * (t2 * GELU_TANH_3 + GELU_TANH_1));
     vd slope = t2 * (3.0 * GELU_TANH_3) + GELU_TANH_1;
     vd curve = gate_curve(2.0 * slope + t2 * (6.0 * GELU_TANH_3), t * slope * slope, e);
