@@ -141,7 +141,7 @@ typedef vf formula_f(vf x, const double *p);
  * about two hundred in view; so several vectors are evaluated abreast. */
 #if defined(AX_ROLLED)
 #define ABREAST 1
-#elif AX_VL == 16
+#elif AX_VL >= 8
 #define ABREAST 8
 #else
 #define ABREAST 4
