@@ -121,7 +121,7 @@ INLINE vd gelu_tanh_d(vd x, const double *p)
 INLINE vd gelu_tanh_dd(vd x, const double *p)
 {
     (void)p;
-    vd t = at_least(-magnitude(x), -12.0), t2 = t * t;
+    vd t = at_least(minus_magnitude(x), -12.0), t2 = t * t;
     ratio e = exp_ratio(t * (t2 * GELU_TANH_3 + GELU_TANH_1));
     vd slope = t2 * (3.0 * GELU_TANH_3) + GELU_TANH_1;
     vd curve = gate_curve(2.0 * slope + t2 * (6.0 * GELU_TANH_3), t * slope * slope, e);
