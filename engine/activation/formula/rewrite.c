@@ -76,6 +76,7 @@ static const rule rules[] = {
     {"cosh(a)^2 - 1", "sinh(a)^2", 0},
     {"cosh(a) - 1", "2*sinh(0.5*a)^2", 0},
     {"1 - cosh(a)", "-2*sinh(0.5*a)^2", 0},
+    {"sech(softplus(a))", "2*sigmoid(-a)/(1 + sigmoid(-a)^2)", 0},
     {"a - tanh(a)", "tanh_shrink(a)", 0},
     {"tanh(a) - a", "-tanh_shrink(a)", 0},
     {"tanh(softplus(a))", "_gate(a)", "n/(n + 2), n = exp(a)*(exp(a) + 2)"},

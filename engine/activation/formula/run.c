@@ -62,21 +62,21 @@ static const double *block(const program *p, const formula_vm *vm, const double 
 static double limit(const program *p, const double *s, double x)
 {
     static const double far[] = {1, 1.22, 1.48, 1.17, 1.57, 1.36, 1.89, 1};
-    double first = 0, last = 0;
-    int same = 1, fading = 1;
+    double first = 0;
+    int same = 1, fading = 1, one_side = 1;
     for (int i = 0; i < 8; i++) {
         double y = formula_wide(p, s, copysign(far[i], x), 400 + 80 * i);
         float v = (float)y, w = (float)first;
         if (i == 0) {
-            first = last = y;
+            first = y;
             fading = fabs(y) < 0x1p-60;
             continue;
         }
         same &= v == w && !signbit(v) == !signbit(w);
-        fading &= fabs(y) <= fabs(last) && !signbit(y) == !signbit(last);
-        last = y;
+        fading &= fabs(y) < 0x1p-60;
+        one_side &= !signbit(y) == !signbit(first);
     }
-    return same ? (double)(float)first : fading ? copysign(0, last) : NAN;
+    return same ? (double)(float)first : fading ? copysign(0, one_side ? first : 1) : NAN;
 }
 
 static double mend(const program *p, const double *s, double x)

@@ -61,6 +61,8 @@ static int number_text(double v, char s[40])
     for (size_t i = 0; i < sizeof named / sizeof *named; i++)
         if (v == named[i].v)
             return strcpy(s, named[i].name), 0;
+    if (v == floor(v) && v < 1e15)
+        return snprintf(s, 40, "%.0f", v), 0;
     for (int digits = 1; digits <= 17; digits++) {
         snprintf(s, 40, "%.*g", digits, v);
         for (char *c = s; *c; c++) /* whatever the locale thinks */
