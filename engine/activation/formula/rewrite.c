@@ -32,6 +32,8 @@ static const rule rules[] = {
     {"sigmoid(a) - 1", "-sigmoid(-a)", 0},
     {"sigmoid(a) + sigmoid(-a)", "1", 0},
     {"sigmoid(a) - sigmoid(-a)", "tanh(0.5*a)", 0},
+    {"sigmoid(-a) + tanh(0.5*a)", "sigmoid(a)", 0},
+    {"sigmoid(a) - tanh(0.5*a)", "sigmoid(-a)", 0},
     {"2*sigmoid(a) - 1", "tanh(0.5*a)", 0},
     {"1 - 2*sigmoid(a)", "-tanh(0.5*a)", 0},
     {"sigmoid(a) - 0.5", "0.5*tanh(0.5*a)", 0},
@@ -53,6 +55,7 @@ static const rule rules[] = {
     {"softplus(a) - a", "softplus(-a)", 0},
     {"a - softplus(a)", "-softplus(-a)", 0},
     {"a + softplus(-a)", "softplus(a)", 0},
+    {"a*sigmoid(a) - softplus(a)", "-(abs(a)*sigmoid(-abs(a)) + softplus(-abs(a)))", 0},
     {"max(a, 0) + softplus(-abs(a))", "softplus(a)", 0},
     /* hyperbolic */
     {"exp(a) - exp(-a)", "2*sinh(a)", 0},

@@ -256,7 +256,7 @@ double formula_wide(const program *p, const double *scalar, double x, int expone
             v[k] = in->arg[k] >= SCALAR ? of(scalar[in->arg[k] - SCALAR]) : reg[in->arg[k]];
         if (in->op == OP_SELECT)
             reg[in->dst] = isnan(v[0].m) ? v[0] : v[0].m != 0 ? v[1] : v[2];
-        else if (endless(in->op, v[0]) && !isnan(v[0].m))
+        else if (exponent && endless(in->op, v[0]) && !isnan(v[0].m))
             reg[in->dst] = of(anything((unsigned)(exponent * 4099 + i)));
         else if (formula_op[in->op].args == 1)
             reg[in->dst] = unary(in->op, v[0], in->n);
