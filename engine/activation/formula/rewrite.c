@@ -268,7 +268,8 @@ static void fill_in(const fgraph *g, const ax_act_param *param, const char *text
         formula_write_short(g, param, node, with, SHOWN);
         int alone = n == 0 || strchr("( ", out[n - 1]), closed = alone && s[1] && strchr("),", s[1]);
         int level = formula_binding(g, node);
-        int bare = level == 2 || closed || (level == 1 && alone && (!s[1] || s[1] == ' '));
+        int bare = level == 3 || closed || (level == 2 && s[1] != '^') ||
+                   (level == 1 && alone && (!s[1] || s[1] == ' '));
         n += (size_t)snprintf(out + n, size - n, bare ? "%s" : "(%s)", with);
     }
 }

@@ -233,7 +233,7 @@ int formula_binding(const fgraph *g, int node)
 {
     const fnode *n = node_of(g, node);
     int level = n->op == OP_CONST && n->v < 0 ? UNARY : level_of(g, n);
-    return level == ATOM ? 2 : level >= PRODUCT;
+    return level == ATOM ? 3 : level == POWER ? 2 : level >= PRODUCT;
 }
 
 static void write_own(writer *w, const fnode *n)
