@@ -117,19 +117,26 @@ int ax_act_set(ax_act *a, const char *param, double value, ax_err *err)
     if (!(value >= p->min && value <= p->max)) /* NaN fails, too */
         return ax_fail(err, AX_ERANGE, "%s: %s is %g, expected %g to %g", a->row->name, p->name,
                        value, p->min, p->max);
+    if ((a->row->whole >> i & 1) && value != floor(value))
+        return ax_fail(err, AX_ERANGE, "%s: %s is %g, expected a whole number", a->row->name,
+                       p->name, value);
     a->param[i] = value;
     return 0;
 }
 
+/* true and false are 1 and 0 for a parameter that takes no other whole number */
 static int set_from_json(ax_act *a, const cJSON *field, ax_err *err)
 {
-    if (param_index(a->row, field->string) < 0)
+    int i = param_index(a->row, field->string);
+    if (i < 0)
         return unknown_param(a->row, field->string, err);
-    if (!cJSON_IsNumber(field)) {
+    int yes_no = cJSON_IsBool(field) && (a->row->whole >> i & 1) && a->row->params[i].max == 1;
+    if (!cJSON_IsNumber(field) && !yes_no) {
         ax_fail(err, AX_ETYPE, "%s: %s must be a number", a->row->name, field->string);
         return ax_err_in(err, "%s", field->string);
     }
-    if (ax_act_set(a, field->string, field->valuedouble, err) < 0)
+    double value = yes_no ? cJSON_IsTrue(field) : field->valuedouble;
+    if (ax_act_set(a, field->string, value, err) < 0)
         return ax_err_in(err, "%s", field->string);
     return 0;
 }

@@ -131,7 +131,7 @@ INLINE vd logcosh_of(vd x)
 }
 
 /* The upper tail of the normal distribution, scaled: for 0 <= t <= 15
- *     P(Z > t) = e^(-t^2/2) a/b;   2^-44.1
+ *     P(Z > t) = e^(-t^2/2) a/b;   2^-44.1, and 2^-36 to t = 20
  * a/b is Mills' ratio / sqrt(2 pi). All coefficients are positive: nothing cancels. */
 INLINE ratio normal_tail(vd t)
 {

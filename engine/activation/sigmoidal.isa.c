@@ -2,6 +2,7 @@
  *
  * With e^x = a/b every quotient has one division; the derivative is written with both factors
  * (sigma * (1 - sigma) would lose all digits where 1 - sigma does). */
+#include "activation/halves.h"
 #include "activation/pairs_log.h"
 
 /* Past these the float32 result does not change any more: e^-200 is nothing beside 2^-150, whatever
@@ -101,6 +102,9 @@ INLINE vd tanh_dd(vd x, const double *p)
 }
 
 KERNEL(tanh)
+
+GATED(glu, itself, sigmoid, 1, 0)
+GATED(gtu, tanh, sigmoid, 1, 0)
 
 /* p: alpha, beta; alpha tanh(beta x) */
 INLINE vd scaled_tanh_f(vd x, const double *p)

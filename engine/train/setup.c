@@ -46,12 +46,17 @@ static int check_input(ax_trainer *t, ax_err *err)
     return ax_err_in(err, "model.inputs[0].shape");
 }
 
+/* "sigmoid", "softmax" (of whatever scale), or another that gives shares of a whole; NULL: none of
+ * these. */
 static const char *final_activation(const ax_net *n)
 {
-    if (n->logits[0] == n->outputs[0])
+    const ax_value *out = &n->graph.val[n->outputs[0]];
+    if (out->kind != AX_VAL_NODE || n->graph.node[out->node].op != &ax_op_activation)
         return NULL;
-    const ax_node *node = &n->graph.node[n->graph.val[n->outputs[0]].node];
-    return ((const ax_activation_attr *)node->attr)->act.row->name;
+    const ax_act_row *row = ((const ax_activation_attr *)n->graph.node[out->node].attr)->act.row;
+    if (n->logits[0] != n->outputs[0])
+        return row->kind == AX_ACT_VECTOR ? "softmax" : row->name;
+    return !strcmp(row->family, "normalising") && strcmp(row->name, "log_softmax") ? row->name : NULL;
 }
 
 static int choose_loss(ax_trainer *t, ax_err *err)
