@@ -223,7 +223,7 @@ int cmd_inspect(int argc, char **argv)
     const option rows[] = {
         {"json",    OPTION_SWITCH,  &w.json, .help = "everything as JSON, with the model spec"},
         {"plan",    OPTION_SWITCH,  &w.plan, .help = "the steps, kernels and memory of a run of one sample"},
-        {"data",    OPTION_TEXT,    &w.data, "FILE|fashion-mnist|noise", .help = "look at the activations, too: over the samples of a file as predict takes it, of the data set, or noise that suits the model"},
+        {"data",    OPTION_TEXT,    &w.data, "FILE|fashion-mnist|noise", .help = "look at the activations, too, over samples: a file that predict takes, the data set, noise"},
         {"samples", OPTION_INTEGER, &w.samples, "N", .lo = 1, .hi = 65536, .help = "how many of them, at most (256)"},
         {"seed",    OPTION_INTEGER, &w.seed, "N", .hi = 0x1p53, .help = "of the noise (1)"},
         {"threads", OPTION_INTEGER, &w.threads, "N", .hi = 1024, .env = 1, .help = "threads to use with --data; 0: one per core"},
