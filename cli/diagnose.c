@@ -15,7 +15,8 @@ static int is_data_set(const char *data)
     return !strcmp(data, "fashion-mnist");
 }
 
-static int read_data(const ax_model_info *m, const char *data, int64_t most, samples *s, ax_err *err)
+static int read_data(const ax_model_info *m, const char *data, int64_t most, samples *s,
+                     ax_err *err)
 {
     float *x;
     if (!is_data_set(data))
@@ -55,8 +56,8 @@ int diagnose(ax_model *m, const char *data, int64_t most, uint64_t seed, int thr
 
 enum { BARS = 24 };
 
-/* Where the numbers lie between the 1 % and the 99 % quantile, as bars whose height is the root of the
- * count, so that tails show; a bin is shared out evenly. */
+/* Where the numbers lie between the 1 % and the 99 % quantile, as bars whose height is the root of
+ * the count, so that tails show; a bin is shared out evenly. */
 static const char *bars(const ax_spread *s, char out[4 * BARS + 1])
 {
     static const char *const bar[] = {" ", "▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"};
@@ -84,7 +85,11 @@ static const char *bars(const ax_spread *s, char out[4 * BARS + 1])
 
 static const char *percent(double share, char out[16])
 {
-    snprintf(out, 16, isnan(share) ? "-" : share > 0 && share < 0.0005 ? "<0.1 %%" : "%.1f %%", 100 * share);
+    snprintf(out, 16,
+             isnan(share)                  ? "-"
+             : share > 0 && share < 0.0005 ? "<0.1 %%"
+                                           : "%.1f %%",
+             100 * share);
     return out;
 }
 
@@ -109,8 +114,9 @@ static void put_layer(table *t, const ax_layer_health *l)
 
 static int print_layers(const ax_health *h)
 {
-    static const char *const heads[] = {"layer", "activation", "units", "in: mean ± std", "in: 1 % to 99 %",
-                                        "out: mean ± std", "dead", "saturated", "zero", "gain (expected)"};
+    static const char *const heads[] = {
+        "layer",           "activation", "units",     "in: mean ± std", "in: 1 % to 99 %",
+        "out: mean ± std", "dead",       "saturated", "zero",           "gain (expected)"};
     table t;
     table_init(&t, "llrrlrrrrr");
     for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)

@@ -1,8 +1,9 @@
 /* diagnose.c - a model looks at samples while its activations are watched.
  *
- * The net is run as it is written, before fusion: there each activation is a node, so what goes into
- * it is a value like any other and can be asked for. Batches are small enough for all these values to
- * fit; diagnose_count.c takes them in sample by sample, a layer being the work of one thread. */
+ * The net is run as it is written, before fusion: there each activation is a node, so what goes
+ * into it is a value like any other and can be asked for. Batches are small enough for all these
+ * values to fit; diagnose_count.c takes them in sample by sample, a layer being the work of one
+ * thread. */
 #include <math.h>
 #include <string.h>
 
@@ -83,7 +84,8 @@ static int find_watches(probe *p, ax_err *err)
     for (int i = 0; i < n->graph.n_node; i++)
         p->n += watches(n->graph.node[i].op);
     if (!p->n)
-        return ax_fail(err, AX_EUNSUPPORTED, "the model '%s' has no activation to look at", n->name);
+        return ax_fail(err, AX_EUNSUPPORTED, "the model '%s' has no activation to look at",
+                       n->name);
     if (!(p->watch = AX_ARRAY(p->mem, ax_watch, p->n)))
         return no_memory(err);
     for (int i = 0, k = 0; i < n->graph.n_node; i++) {
@@ -140,7 +142,8 @@ static int make_plan(probe *p, ax_err *err)
         wanted[2 * i] = p->watch[i].z;
         wanted[2 * i + 1] = p->watch[i].a;
         for (int k = 0; k < 2; k++)
-            floats = ax_count_add(floats, ax_shape_count(&n->graph.val[wanted[2 * i + k]].desc.shape));
+            floats =
+                ax_count_add(floats, ax_shape_count(&n->graph.val[wanted[2 * i + k]].desc.shape));
     }
     p->batch = batch_bytes / (int64_t)sizeof(float) / floats;
     p->batch = p->batch < 1 ? 1 : p->batch > MOST_BATCH ? MOST_BATCH : p->batch;
@@ -149,9 +152,13 @@ static int make_plan(probe *p, ax_err *err)
         in[i] = n->graph.val[n->inputs[i]].desc;
         in[i].shape.dim[0] = p->batch;
     }
-    ax_plan_options o = {.outputs = wanted, .n_outputs = 2 * p->n, .inputs = in, .packs = p->packs,
+    ax_plan_options o = {.outputs = wanted,
+                         .n_outputs = 2 * p->n,
+                         .inputs = in,
+                         .packs = p->packs,
                          .threads = ax_pool_size(p->o->pool)};
-    return (p->plan = ax_plan_new(&n->graph, &o, err)) && (p->exec = ax_exec_new(p->plan, p->o->pool, err))
+    return (p->plan = ax_plan_new(&n->graph, &o, err)) &&
+                   (p->exec = ax_exec_new(p->plan, p->o->pool, err))
                ? 0
                : -1;
 }
@@ -234,13 +241,15 @@ int ax_diagnose(ax_model *m, const ax_diagnose_options *o, ax_health *h, ax_err 
     ax_arena mem;
     probe p = {.model = m, .o = o, .mem = &mem};
     if (o->samples < 1 || o->samples > MOST_SAMPLES)
-        return ax_fail(err, AX_ERANGE, "%lld samples, expected 1 to %d", (long long)o->samples, MOST_SAMPLES);
+        return ax_fail(err, AX_ERANGE, "%lld samples, expected 1 to %d", (long long)o->samples,
+                       MOST_SAMPLES);
     ax_arena_init(&mem, 0);
     *h = (ax_health){0};
     ax_arena_init(&h->mem, 0);
     p.spec = cJSON_Parse(m->net.spec);
-    int bad = !p.spec ? no_memory(err)
-                      : find_watches(&p, err) || make_plan(&p, err) || run(&p, err) || report(&p, h, err);
+    int bad =
+        !p.spec ? no_memory(err)
+                : find_watches(&p, err) || make_plan(&p, err) || run(&p, err) || report(&p, h, err);
     ax_exec_free(p.exec);
     ax_plan_free(p.plan);
     ax_packs_free(p.packs);

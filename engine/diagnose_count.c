@@ -16,7 +16,8 @@ static const double dead_slope = 1e-3;  /* of a unit none of whose slopes is lar
 static const double flat_share = 0.01;  /* a slope below this share of the peak is saturated   */
 static const double unity_slope = 0.01; /* a slope nearer to 1 is that of the identity         */
 static const double unity_share = 0.99; /* a unit with more of these is always on              */
-static const double active_share = 0.01; /* a unit with fewer slopes above dead_slope is nearly dead */
+static const double active_share =
+    0.01; /* a unit with fewer slopes above dead_slope is nearly dead */
 static const float near_zero = 1e-6f;
 
 const double ax_health_quantile[AX_HEALTH_QUANTILES] = {0.01, 0.25, 0.5, 0.75, 0.99};
@@ -43,8 +44,8 @@ double ax_health_edge(int i)
     return i <= MIDDLE ? -edge : edge;
 }
 
-/* Numbers lie evenly within their bin and none outside of [min, max]; what is near 0 counts as 0, which
- * after a rectifier most of it is. */
+/* Numbers lie evenly within their bin and none outside of [min, max]; what is near 0 counts as 0,
+ * which after a rectifier most of it is. */
 static double quantile(const ax_tally *t, double q, int64_t n, double min, double max)
 {
     double want = q * (double)n, below = 0;
@@ -109,8 +110,11 @@ static double unit_squares(const ax_unit_sums *u)
 static void spread_of(const ax_tally *t, ax_spread *s)
 {
     double n = 0, mean = 0, squares = 0;
-    *s = (ax_spread){.count = t->count, .non_finite = t->non_finite, .subnormal = t->subnormal,
-                     .min = NAN, .max = NAN};
+    *s = (ax_spread){.count = t->count,
+                     .non_finite = t->non_finite,
+                     .subnormal = t->subnormal,
+                     .min = NAN,
+                     .max = NAN};
     memcpy(s->bin, t->bin, sizeof s->bin);
     for (int64_t c = 0; c < t->units; c++) {
         const ax_unit_sums *u = &t->unit[c];
@@ -128,7 +132,8 @@ static void spread_of(const ax_tally *t, ax_spread *s)
     s->std = n > 0 ? sqrt(squares / n) : NAN;
     s->rms = n > 0 ? sqrt(squares / n + mean * mean) : NAN;
     for (int i = 0; i < AX_HEALTH_QUANTILES; i++)
-        s->quantile[i] = n > 0 ? quantile(t, ax_health_quantile[i], (int64_t)n, s->min, s->max) : NAN;
+        s->quantile[i] =
+            n > 0 ? quantile(t, ax_health_quantile[i], (int64_t)n, s->min, s->max) : NAN;
 }
 
 /* ---- slopes ---------------------------------------------------------------------------------- */
@@ -240,8 +245,8 @@ int ax_watch_init(ax_watch *w, ax_arena *mem)
     return 0;
 }
 
-/* (sqrt n - |a|_1 / |a|_2) / (sqrt n - 1): 0 for numbers all alike, 1 for a single one that is not 0
- * (Hoyer, JMLR 2004). */
+/* (sqrt n - |a|_1 / |a|_2) / (sqrt n - 1): 0 for numbers all alike, 1 for a single one that is not
+ * 0 (Hoyer, JMLR 2004). */
 static void sparsity_add(ax_watch *w, const float *a)
 {
     const ax_tally *t = &w->out;

@@ -57,10 +57,10 @@ static int put_histogram(cJSON *o, const ax_spread *s)
 static int put_spread(cJSON *o, const char *key, const ax_spread *s)
 {
     cJSON *e = put_new(o, key, cJSON_CreateObject());
-    int bad = put_count(e, "count", s->count) ||
-              put_count(e, "non_finite", s->non_finite) || put_number(e, "mean", s->mean) ||
-              put_number(e, "std", s->std) || put_number(e, "rms", s->rms) ||
-              put_number(e, "min", s->min) || put_number(e, "max", s->max);
+    int bad = put_count(e, "count", s->count) || put_count(e, "non_finite", s->non_finite) ||
+              put_number(e, "mean", s->mean) || put_number(e, "std", s->std) ||
+              put_number(e, "rms", s->rms) || put_number(e, "min", s->min) ||
+              put_number(e, "max", s->max);
     cJSON *q = put_new(e, "quantiles", cJSON_CreateObject());
     for (int i = 0; i < AX_HEALTH_QUANTILES && !bad; i++) {
         char name[16];
@@ -85,8 +85,7 @@ static int put_units(cJSON *o, const ax_layer_health *l)
     if (bad || !l->has_slope)
         return bad;
     bad = put_over_units(e, "active", &l->unit_active) || put_count(e, "dead", l->dead) ||
-          put_count(e, "nearly_dead", l->nearly_dead) ||
-          put_count(e, "always_on", l->always_on);
+          put_count(e, "nearly_dead", l->nearly_dead) || put_count(e, "always_on", l->always_on);
     cJSON *list = put_new(e, "dead_list", cJSON_CreateArray());
     for (int i = 0; i < l->dead && i < AX_HEALTH_DEAD_LIST && !bad; i++)
         bad = ax_json_put(list, NULL, cJSON_CreateNumber((double)l->dead_list[i]));
@@ -100,8 +99,9 @@ static int put_layer(cJSON *list, const ax_layer_health *l)
     cJSON *shape = put_new(e, "shape", cJSON_CreateArray());
     for (int i = 0; i < l->shape.rank && !bad; i++)
         bad = ax_json_put(shape, NULL, cJSON_CreateNumber((double)l->shape.dim[i]));
-    bad = bad || put_spread(e, "input", &l->in) || put_spread(e, "output", &l->out) || put_units(e, l) ||
-          put_number(e, "sparsity", l->sparsity) || put_number(e, "hoyer", l->hoyer) ||
+    bad = bad || put_spread(e, "input", &l->in) || put_spread(e, "output", &l->out) ||
+          put_units(e, l) || put_number(e, "sparsity", l->sparsity) ||
+          put_number(e, "hoyer", l->hoyer) ||
           put_number(e, "subnormal", (double)l->out.subnormal / (double)l->out.count);
     if (bad || !l->has_slope)
         return bad;

@@ -10,7 +10,7 @@ enum { FEW = 32 }; /* numbers of a unit from which nothing is concluded about it
 
 typedef struct rule {
     const char *code;
-    double above[3]; /* warn, serious, critical; INFINITY: never */
+    double above[3];                             /* warn, serious, critical; INFINITY: never */
     double (*measure)(const ax_layer_health *l); /* NaN: does not apply */
     const char *(*evidence)(const ax_layer_health *l, ax_arena *mem);
     const char *suggestion;
@@ -56,8 +56,9 @@ static double nearly_dead(const ax_layer_health *l)
 
 static const char *say_nearly_dead(const ax_layer_health *l, ax_arena *mem)
 {
-    return ax_arena_printf(mem, "%lld of %lld units (%.1f %%) have |f'(z)| >= 0.001 for less than 1 %% of z",
-                           (long long)l->nearly_dead, (long long)l->units, 100 * nearly_dead(l));
+    return ax_arena_printf(
+        mem, "%lld of %lld units (%.1f %%) have |f'(z)| >= 0.001 for less than 1 %% of z",
+        (long long)l->nearly_dead, (long long)l->units, 100 * nearly_dead(l));
 }
 
 /* A rectifier is meant to be off for half of its inputs, and the last layer to be sure. */
@@ -68,8 +69,9 @@ static double saturated(const ax_layer_health *l)
 
 static const char *say_saturated(const ax_layer_health *l, ax_arena *mem)
 {
-    return ax_arena_printf(mem, "for %.1f %% of z |f'(z)| is below 1 %% of its largest (%.1f %% left, %.1f %% right)",
-                           100 * saturated(l), 100 * l->saturated_left, 100 * l->saturated_right);
+    return ax_arena_printf(
+        mem, "for %.1f %% of z |f'(z)| is below 1 %% of its largest (%.1f %% left, %.1f %% right)",
+        100 * saturated(l), 100 * l->saturated_left, 100 * l->saturated_right);
 }
 
 static double linear(const ax_layer_health *l)
@@ -79,8 +81,9 @@ static double linear(const ax_layer_health *l)
 
 static const char *say_linear(const ax_layer_health *l, ax_arena *mem)
 {
-    return ax_arena_printf(mem, "%lld of %lld units (%.1f %%) have f'(z) within 0.01 of 1 for more than 99 %% of z",
-                           (long long)l->always_on, (long long)l->units, 100 * linear(l));
+    return ax_arena_printf(
+        mem, "%lld of %lld units (%.1f %%) have f'(z) within 0.01 of 1 for more than 99 %% of z",
+        (long long)l->always_on, (long long)l->units, 100 * linear(l));
 }
 
 static double large(const ax_layer_health *l)
@@ -106,7 +109,8 @@ static double subnormal(const ax_layer_health *l)
 
 static const char *say_subnormal(const ax_layer_health *l, ax_arena *mem)
 {
-    return ax_arena_printf(mem, "%.2f %% of the outputs are below 1.2e-38 and not 0", 100 * subnormal(l));
+    return ax_arena_printf(mem, "%.2f %% of the outputs are below 1.2e-38 and not 0",
+                           100 * subnormal(l));
 }
 
 // clang-format off
@@ -168,7 +172,8 @@ static int few_samples(ax_health *h)
         return 0;
     ax_verdict *v = &h->verdicts[h->n_verdicts++];
     *v = (ax_verdict){"", "few_samples", AX_INFO,
-                      ax_arena_printf(&h->mem, "with %lld sample%s some units get less than %d numbers",
+                      ax_arena_printf(&h->mem,
+                                      "with %lld sample%s some units get less than %d numbers",
                                       (long long)h->samples, h->samples > 1 ? "s" : "", FEW),
                       "give more samples to learn which units are dead"};
     return v->evidence ? 0 : -1;
@@ -185,8 +190,8 @@ int ax_health_judge(ax_health *h, ax_err *err)
         if (level < 0)
             continue;
         ax_verdict *v = &h->verdicts[h->n_verdicts++];
-        *v = (ax_verdict){l->layer, r->code, (ax_severity)(AX_WARN + level), r->evidence(l, &h->mem),
-                          r->suggestion};
+        *v = (ax_verdict){l->layer, r->code, (ax_severity)(AX_WARN + level),
+                          r->evidence(l, &h->mem), r->suggestion};
         bad = !v->evidence;
     }
     if (bad)

@@ -1,5 +1,6 @@
 /* diagnostics.c - GET /models/{name}/diagnostics: how the activations of a model fare on noise that
- * suits it. The run is a worker's, on one core, and there is one at a time: predictions go first. */
+ * suits it. The run is a worker's, on one core, and there is one at a time: predictions go first.
+ */
 #include <stdio.h>
 #include <string.h>
 
@@ -51,7 +52,8 @@ static int failed(request *r, const ax_err *err)
         return problem_from(&r->why, err);
     if (now_ns() <= q->deadline)
         return problem_set(&r->why, 503, "abandoned", "the client hung up");
-    problem_set(&r->why, 504, "deadline_exceeded", "%lld samples took too long: %s", (long long)q->n, err->msg);
+    problem_set(&r->why, 504, "deadline_exceeded", "%lld samples took too long: %s",
+                (long long)q->n, err->msg);
     return ax_err_hint(&r->why.err, "ask for fewer with n=");
 }
 

@@ -2,8 +2,8 @@
  * activities, kl and hoyer of activities.
  *
  * kl compares a mean activity with a probability, so it is for activations whose values lie in
- * [0,1], or fill [-1,1], which is then mapped to it. Where they lie is what the row of the activation
- * says in `range`; of a formula nobody has said it. */
+ * [0,1], or fill [-1,1], which is then mapped to it. Where they lie is what the row of the
+ * activation says in `range`; of a formula nobody has said it. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,7 +21,8 @@ static int add(ax_builder *b, const ax_op *op, const void *attr, ax_val v)
 static int build_l1l2(ax_builder *b, const cJSON *o, ax_val v, int per_sample)
 {
     ax_penalty_attr a = {.batch = per_sample};
-    if (ax_json_num(o, "l1", 0, 0, 1e6, &a.l1, b->err) || ax_json_num(o, "l2", 0, 0, 1e6, &a.l2, b->err))
+    if (ax_json_num(o, "l1", 0, 0, 1e6, &a.l1, b->err) ||
+        ax_json_num(o, "l2", 0, 0, 1e6, &a.l2, b->err))
         return -1;
     return b->training && (a.l1 > 0 || a.l2 > 0) ? add(b, &ax_op_penalty, &a, v) : 0;
 }
@@ -69,15 +70,22 @@ static const ax_act *act_of(const ax_builder *b, ax_val v)
 static int refuse_kl(ax_builder *b, const ax_act *a)
 {
     if (!a)
-        ax_fail(b->err, AX_EINVAL, "'%s': kl needs an activation with values in (0,1) or (-1,1), but "
-                "what the layer gives is not that of an activation", b->layer);
+        ax_fail(b->err, AX_EINVAL,
+                "'%s': kl needs an activation with values in (0,1) or (-1,1), but "
+                "what the layer gives is not that of an activation",
+                b->layer);
     else if (a->row->program)
-        ax_fail(b->err, AX_EUNSUPPORTED, "'%s': kl needs an activation with values in (0,1) or (-1,1), and "
-                "where those of a formula lie is not known", b->layer);
+        ax_fail(b->err, AX_EUNSUPPORTED,
+                "'%s': kl needs an activation with values in (0,1) or (-1,1), and "
+                "where those of a formula lie is not known",
+                b->layer);
     else
-        ax_fail(b->err, AX_EINVAL, "'%s': kl needs an activation with values in (0,1) or (-1,1), but "
-                "those of %s lie in %s", b->layer, a->row->name, a->row->range);
-    return ax_err_hint(b->err, "l1 and hoyer make any activation sparse; sigmoid and tanh go with kl");
+        ax_fail(b->err, AX_EINVAL,
+                "'%s': kl needs an activation with values in (0,1) or (-1,1), but "
+                "those of %s lie in %s",
+                b->layer, a->row->name, a->row->range);
+    return ax_err_hint(b->err,
+                       "l1 and hoyer make any activation sparse; sigmoid and tanh go with kl");
 }
 
 /* ---- kl, hoyer ------------------------------------------------------------------------------- */
@@ -88,8 +96,10 @@ static int build_kl(ax_builder *b, const cJSON *kl, ax_val v)
     ax_kl_attr a = {0};
     double lo, hi;
     if (!cJSON_IsObject(kl))
-        return ax_fail(b->err, AX_ETYPE, "'%s': kl must be an object like {\"rho\":0.05,\"beta\":3}", b->layer);
-    if (ax_json_known(kl, known, 2, b->err) || ax_json_num(kl, "rho", 0.05, 1e-6, 1 - 1e-6, &a.rho, b->err) ||
+        return ax_fail(b->err, AX_ETYPE,
+                       "'%s': kl must be an object like {\"rho\":0.05,\"beta\":3}", b->layer);
+    if (ax_json_known(kl, known, 2, b->err) ||
+        ax_json_num(kl, "rho", 0.05, 1e-6, 1 - 1e-6, &a.rho, b->err) ||
         ax_json_num(kl, "beta", 3, 0, 1e6, &a.beta, b->err))
         return -1;
     const ax_act *act = act_of(b, v);
@@ -117,7 +127,8 @@ static int check_object(ax_builder *b, const cJSON *o, const char *field, int n_
     static const char *const known[] = {"l1", "l2", "kl", "hoyer"};
     if (cJSON_IsObject(o))
         return ax_json_known(o, known, n_known, b->err);
-    return ax_fail(b->err, AX_ETYPE, "'%s': %s must be an object like {\"l2\":1e-4}", b->layer, field);
+    return ax_fail(b->err, AX_ETYPE, "'%s': %s must be an object like {\"l2\":1e-4}", b->layer,
+                   field);
 }
 
 int ax_build_kernel_penalty(ax_builder *b, const cJSON *spec, const char *field, ax_val v)

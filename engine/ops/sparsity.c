@@ -1,10 +1,10 @@
 /* sparsity.c - what a layer pays for activities that are not sparse, beside l1 and l2.
  *
  * kl_sparsity: a unit's mean activity r over the batch shall be rho: beta * sum over the units of
- * KL(rho || r), KL = rho ln(rho / r) + (1 - rho) ln((1 - rho) / (1 - r)) (A. Ng, "Sparse autoencoder",
- * 2011). r is kept within [1e-6, 1 - 1e-6], and the gradient is that of the formula there, so a unit
- * that is silent for a whole batch is still pushed. A unit is a channel of a picture (r is then the
- * mean over its pixels, too) and a number of anything else.
+ * KL(rho || r), KL = rho ln(rho / r) + (1 - rho) ln((1 - rho) / (1 - r)) (A. Ng, "Sparse
+ * autoencoder", 2011). r is kept within [1e-6, 1 - 1e-6], and the gradient is that of the formula
+ * there, so a unit that is silent for a whole batch is still pushed. A unit is a channel of a
+ * picture (r is then the mean over its pixels, too) and a number of anything else.
  *
  * hoyer: weight / N * sum over the samples of (sum |a|)^2 / sum a^2, which is 1 for a single number
  * that is not 0 and grows to their count when all are alike (Yang, Wen, Li, "DeepHoyer", 2020). A
@@ -113,7 +113,9 @@ static int kl_infer(const void *attr, const ax_desc *in, int n_in, ax_desc *out,
 
 static void kl_run(const ax_call *c)
 {
-    kl_job j = {.a = c->attr, .x = c->x[0], .e = extent_of(&c->in[0].shape),
+    kl_job j = {.a = c->attr,
+                .x = c->x[0],
+                .e = extent_of(&c->in[0].shape),
                 .unit = (double *)(void *)c->scratch};
     double sum = 0;
     ax_range(c->pool, j.e.units, unit_grain(&j.e), kl_means, &j);
@@ -130,8 +132,15 @@ static int kl_grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_val *di
 }
 
 const ax_op ax_op_kl_sparsity = {
-    .name = "kl_sparsity", .min_in = 1, .max_in = 1, .n_out = 1, .attr_size = sizeof(ax_kl_attr),
-    .infer = kl_infer, .run = kl_run, .choose = scratch_for_sums, .grad = kl_grad,
+    .name = "kl_sparsity",
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 1,
+    .attr_size = sizeof(ax_kl_attr),
+    .infer = kl_infer,
+    .run = kl_run,
+    .choose = scratch_for_sums,
+    .grad = kl_grad,
 };
 
 /* maps are counted through: i * units + u */
@@ -147,7 +156,10 @@ static void kl_spread(void *ctx, int64_t from, int64_t to)
 
 static void kl_grad_run(const ax_call *c)
 {
-    kl_job j = {.a = c->attr, .x = c->x[0], .dx = c->y[0], .e = extent_of(&c->in[0].shape),
+    kl_job j = {.a = c->attr,
+                .x = c->x[0],
+                .dx = c->y[0],
+                .e = extent_of(&c->in[0].shape),
                 .unit = (double *)(void *)c->scratch};
     j.scale = *(const float *)c->x[1] * j.a->beta / ((double)j.e.n * (double)j.e.pixels) *
               (j.a->symmetric ? 0.5 : 1);
@@ -156,8 +168,13 @@ static void kl_grad_run(const ax_call *c)
 }
 
 const ax_op ax_op_kl_sparsity_grad = {
-    .name = "kl_sparsity_grad", .min_in = 2, .max_in = 2, .n_out = 1,
-    .attr_size = sizeof(ax_kl_attr), .infer = like_input, .run = kl_grad_run,
+    .name = "kl_sparsity_grad",
+    .min_in = 2,
+    .max_in = 2,
+    .n_out = 1,
+    .attr_size = sizeof(ax_kl_attr),
+    .infer = like_input,
+    .run = kl_grad_run,
     .choose = scratch_for_sums,
 };
 
@@ -231,8 +248,15 @@ static int hoyer_grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_val 
 }
 
 const ax_op ax_op_hoyer = {
-    .name = "hoyer", .min_in = 1, .max_in = 1, .n_out = 1, .attr_size = sizeof(ax_hoyer_attr),
-    .infer = hoyer_infer, .run = hoyer_run, .choose = scratch_for_sums, .grad = hoyer_grad,
+    .name = "hoyer",
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 1,
+    .attr_size = sizeof(ax_hoyer_attr),
+    .infer = hoyer_infer,
+    .run = hoyer_run,
+    .choose = scratch_for_sums,
+    .grad = hoyer_grad,
 };
 
 /* d/da (s1^2 / s2) = 2 (s1 / s2) (sign(a) - a s1 / s2) */
@@ -255,6 +279,12 @@ static void hoyer_grad_run(const ax_call *c)
 }
 
 const ax_op ax_op_hoyer_grad = {
-    .name = "hoyer_grad", .min_in = 2, .max_in = 2, .n_out = 1, .attr_size = sizeof(ax_hoyer_attr),
-    .infer = like_input, .run = hoyer_grad_run, .choose = scratch_for_sums,
+    .name = "hoyer_grad",
+    .min_in = 2,
+    .max_in = 2,
+    .n_out = 1,
+    .attr_size = sizeof(ax_hoyer_attr),
+    .infer = like_input,
+    .run = hoyer_grad_run,
+    .choose = scratch_for_sums,
 };

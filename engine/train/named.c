@@ -11,8 +11,9 @@ static int take(const ax_dataset *d, const char *name, const ax_port *port, int6
     int64_t count = ax_shape_count(&port->shape);
     char a[160], b[160];
     if (ax_shape_count(&d->x_shape) != count)
-        return ax_fail(err, AX_ESHAPE, "input '%s' takes samples of shape %s, those of %s are %s", port->name,
-                       ax_shape_str(&port->shape, a, sizeof a), name, ax_shape_str(&d->x_shape, b, sizeof b));
+        return ax_fail(err, AX_ESHAPE, "input '%s' takes samples of shape %s, those of %s are %s",
+                       port->name, ax_shape_str(&port->shape, a, sizeof a), name,
+                       ax_shape_str(&d->x_shape, b, sizeof b));
     *n = s->n < samples ? s->n : samples;
     *out = ax_arena_array(mem, (size_t)*n, (size_t)count * sizeof **out);
     if (!*out)

@@ -6,13 +6,16 @@ static void write_ill(const char *name, const char *act, int dead)
 {
     char path[160], spec[500];
     ax_err err;
-    float *kernel = weights(4 * 40, 1, 1), *out = weights(40 * 3, 2, 1), bias[40] = {0}, none[3] = {0};
+    float *kernel = weights(4 * 40, 1, 1), *out = weights(40 * 3, 2, 1), bias[40] = {0},
+          none[3] = {0};
     for (int i = 0; i < dead; i++)
         bias[i] = -1000;
     snprintf(path, sizeof path, "%s/%s.safetensors", the.models, name);
     snprintf(spec, sizeof spec,
-             "{\"name\":\"%s\",\"inputs\":[{\"name\":\"x\",\"shape\":[4]}],\"layers\":[{\"type\":\"dense\",\"name\":\"h\","
-             "\"units\":40,\"activation\":%s},{\"type\":\"dense\",\"name\":\"out\",\"units\":3,\"activation\":\"softmax\"}]}",
+             "{\"name\":\"%s\",\"inputs\":[{\"name\":\"x\",\"shape\":[4]}],\"layers\":[{\"type\":"
+             "\"dense\",\"name\":\"h\","
+             "\"units\":40,\"activation\":%s},{\"type\":\"dense\",\"name\":\"out\",\"units\":3,"
+             "\"activation\":\"softmax\"}]}",
              name, act);
     ax_st_item items[4] = {{"h/kernel", {AX_F32, AX_SHAPE(40, 4), kernel}},
                            {"h/bias", {AX_F32, AX_SHAPE(40), bias}},
@@ -102,7 +105,8 @@ static void tells_the_dead(void **state)
 static void same_question_same_answer(void **state)
 {
     (void)state;
-    reply a = get("/models/ill/diagnostics"), b = get("/models/ill/versions/1/diagnostics?n=256&seed=1"),
+    reply a = get("/models/ill/diagnostics"),
+          b = get("/models/ill/versions/1/diagnostics?n=256&seed=1"),
           c = get("/models/ill/diagnostics?seed=2");
     assert_int_equal(a.status, 200);
     assert_string_equal(a.body, b.body);
@@ -134,7 +138,9 @@ static void refuses(void **state)
             fail_msg("%s: %ld %s", rows[i].path, r.status, r.body);
         reply_free(&r);
     }
-    assert_int_equal(status_of(&(request){.method = "POST", .path = "/models/ill/diagnostics", .body = "{}"}), 405);
+    assert_int_equal(
+        status_of(&(request){.method = "POST", .path = "/models/ill/diagnostics", .body = "{}"}),
+        405);
 }
 
 /* A look that takes long is nobody else's business: others are answered meanwhile, a second one is
@@ -155,7 +161,10 @@ static void others_are_answered(void **state)
     for (int i = 0; i < 4; i++)
         pthread_create(&t[i], NULL, ask_long, &status[i]);
     for (int i = 0; i < 20; i++)
-        assert_int_equal(status_of(&(request){.method = "POST", .path = "/predict", .body = "{\"inputs\":[[1,2,3,4]]}"}), 200);
+        assert_int_equal(status_of(&(request){.method = "POST",
+                                              .path = "/predict",
+                                              .body = "{\"inputs\":[[1,2,3,4]]}"}),
+                         200);
     for (int i = 0; i < 4; i++) {
         pthread_join(t[i], NULL);
         assert_true(status[i] == 200 || status[i] == 429);
@@ -169,7 +178,8 @@ static void card_shows_activations(void **state)
 {
     (void)state;
     cJSON *j = look("/models/elu");
-    const cJSON *h = cJSON_GetArrayItem(field(j, "layers"), 0), *out = cJSON_GetArrayItem(field(j, "layers"), 1);
+    const cJSON *h = cJSON_GetArrayItem(field(j, "layers"), 0),
+                *out = cJSON_GetArrayItem(field(j, "layers"), 1);
     assert_string_equal(field(h, "activation")->valuestring, "elu");
     assert_float_equal(field(field(h, "activation_params"), "alpha")->valuedouble, 0.3, 0);
     assert_float_equal(field(out, "gain")->valuedouble, 1, 0);

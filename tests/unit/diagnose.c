@@ -5,7 +5,9 @@
 
 #include "axon.h"
 
-#define SPEC(shape, ...) "{\"name\":\"m\",\"inputs\":[{\"name\":\"x\",\"shape\":" shape "}],\"layers\":[" __VA_ARGS__ "]}"
+#define SPEC(shape, ...)                                                                           \
+    "{\"name\":\"m\",\"inputs\":[{\"name\":\"x\",\"shape\":" shape "}],\"layers\":[" __VA_ARGS__   \
+    "]}"
 #define DENSE(name, units, act)                                                                    \
     "{\"type\":\"dense\",\"name\":\"" name "\",\"units\":" units ",\"activation\":" act "}"
 
@@ -82,17 +84,20 @@ static float dead_at(const char *param, int64_t i)
 static void test_dead_units(void **state)
 {
     static const char *const acts[] = {"\"relu\"", "\"sigmoid\"", "\"gelu\"",
-                                       "{\"formula\":\"max(x,0)\"}", "{\"formula\":\"x*sigmoid(x)\"}"};
+                                       "{\"formula\":\"max(x,0)\"}",
+                                       "{\"formula\":\"x*sigmoid(x)\"}"};
     static const struct {
         int dead;
         int severity; /* -1: none */
-    } rows[] = {{0, -1}, {2, -1}, {3, AX_WARN}, {8, AX_WARN}, {9, AX_SERIOUS}, {20, AX_SERIOUS},
-                {21, AX_CRITICAL}, {40, AX_CRITICAL}};
+    } rows[] = {{0, -1},         {2, -1},          {3, AX_WARN},      {8, AX_WARN},
+                {9, AX_SERIOUS}, {20, AX_SERIOUS}, {21, AX_CRITICAL}, {40, AX_CRITICAL}};
     (void)state;
     for (size_t a = 0; a < sizeof acts / sizeof *acts; a++)
         for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
             char spec[400];
-            snprintf(spec, sizeof spec, SPEC("[16]", DENSE("h", "40", "%s") "," DENSE("out", "2", "\"softmax\"")), acts[a]);
+            snprintf(spec, sizeof spec,
+                     SPEC("[16]", DENSE("h", "40", "%s") "," DENSE("out", "2", "\"softmax\"")),
+                     acts[a]);
             ill = rows[i].dead;
             ax_model *m = model_with(spec, dead_at);
             ax_health h = look_with(m, (ax_diagnose_options){.samples = 200, .seed = 1});
@@ -119,7 +124,8 @@ static void test_dead_units(void **state)
         }
 }
 
-/* ---- saturated, linear, large, small ---------------------------------------------------------- */
+/* ---- saturated, linear, large, small ----------------------------------------------------------
+ */
 
 /* z is the input itself, times scale, plus shift */
 static double scale, shift;
@@ -135,7 +141,8 @@ static ax_model *diagonal_of(const char *act, double by, double plus)
 {
     char spec[500];
     scale = by, shift = plus;
-    snprintf(spec, sizeof spec, SPEC("[4]", DENSE("h", "4", "%s") "," DENSE("out", "4", "\"identity\"")), act);
+    snprintf(spec, sizeof spec,
+             SPEC("[4]", DENSE("h", "4", "%s") "," DENSE("out", "4", "\"identity\"")), act);
     return model_with(spec, diagonal);
 }
 
@@ -148,7 +155,7 @@ static void test_saturation(void **state)
         int severity;
     } rows[] = {
         {"\"tanh\"", 1, 0, 0, 0, -1},
-        {"\"tanh\"", 3, 0, 0.25, 0.25, AX_WARN},   /* 1/cosh^2 6 = 2.5e-5, of 1.5: 0.18 */
+        {"\"tanh\"", 3, 0, 0.25, 0.25, AX_WARN}, /* 1/cosh^2 6 = 2.5e-5, of 1.5: 0.18 */
         {"\"tanh\"", 100, 0, 0.5, 0.5, AX_CRITICAL},
         {"\"tanh\"", 1, 100, 0, 1, AX_CRITICAL},
         {"\"tanh\"", 1, -100, 1, 0, AX_CRITICAL},
@@ -164,7 +171,8 @@ static void test_saturation(void **state)
         x[i] = (float[]){-2, -0.5, 0.5, 2}[(i + i / 4) % 4];
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         ax_model *m = diagonal_of(rows[i].act, rows[i].scale, rows[i].shift);
-        ax_health h = look_with(m, (ax_diagnose_options){.inputs = (const float *[]){x}, .samples = 64});
+        ax_health h =
+            look_with(m, (ax_diagnose_options){.inputs = (const float *[]){x}, .samples = 64});
         const ax_layer_health *l = &h.layers[0];
         if (l->saturated_left != rows[i].left || l->saturated_right != rows[i].right)
             fail_msg("row %zu: %g left, %g right", i, l->saturated_left, l->saturated_right);
@@ -203,7 +211,8 @@ static void test_one_illness_each(void **state)
         ax_model *m = diagonal_of(rows[i].act, rows[i].scale, rows[i].shift);
         ax_health h = look_with(m, (ax_diagnose_options){.samples = 2000, .seed = 7});
         for (int k = 0; k < h.n_verdicts; k++)
-            if (!rows[i].code || strcmp(h.verdicts[k].code, rows[i].code) || h.verdicts[k].severity != rows[i].severity)
+            if (!rows[i].code || strcmp(h.verdicts[k].code, rows[i].code) ||
+                h.verdicts[k].severity != rows[i].severity)
                 fail_msg("row %zu: %s, %s", i, h.verdicts[k].code, h.verdicts[k].evidence);
         assert_int_equal(h.n_verdicts, rows[i].code != NULL);
         ax_health_free(&h);
@@ -223,7 +232,8 @@ static void test_figures(void **state)
     const double n = 80000, off = 4 / sqrt(n); /* four standard errors of a mean */
     assert_true(h.noise && h.samples == 20000);
     assert_true(fabs(l->in.mean) < off && fabs(l->in.rms - 1) < off);
-    assert_true(fabs(l->out.mean - 0.398942) < off && fabs(l->out.std - sqrt(0.5 - 0.159155)) < off);
+    assert_true(fabs(l->out.mean - 0.398942) < off &&
+                fabs(l->out.std - sqrt(0.5 - 0.159155)) < off);
     assert_true(fabs(l->gain - sqrt(0.5)) < off && fabs(l->gain_expected - sqrt(0.5)) < 1e-6);
     assert_true(fabs(l->sparsity - 0.5) < off / 2);
     assert_true(fabs(l->unit_active.median - 0.5) < 2 * off);
@@ -273,7 +283,8 @@ static void test_strange_numbers(void **state)
     for (int i = 0; i < 4 * 64; i++)
         x[i] = i % 4 ? 1 : i < 4 ? 3e38f : 1e-39f;
     ax_model *m = diagonal_of("{\"formula\":\"2*x\"}", 1, 0);
-    ax_health h = look_with(m, (ax_diagnose_options){.inputs = (const float *[]){x}, .samples = 64});
+    ax_health h =
+        look_with(m, (ax_diagnose_options){.inputs = (const float *[]){x}, .samples = 64});
     const ax_layer_health *l = &h.layers[0];
     assert_int_equal(l->in.non_finite, 0);
     assert_int_equal(l->out.non_finite, 1);
@@ -300,7 +311,8 @@ static void test_bins(void **state)
         x[0] = (float)(i % 2 ? size : -size);
         x[1] = (float)ax_health_edge(i * 3);
         ax_model *m = diagonal_of("\"relu\"", 1, 0);
-        ax_health h = look_with(m, (ax_diagnose_options){.inputs = (const float *[]){x}, .samples = 1});
+        ax_health h =
+            look_with(m, (ax_diagnose_options){.inputs = (const float *[]){x}, .samples = 1});
         for (int k = 0; k < 2; k++)
             for (int b = 0; b < AX_HEALTH_BINS; b++) /* an edge belongs to the bin farther from 0 */
                 if (x[k] < 0 ? x[k] > ax_health_edge(b) && x[k] <= ax_health_edge(b + 1)
@@ -311,15 +323,18 @@ static void test_bins(void **state)
     }
 }
 
-/* ---- pictures, learned slopes, threads -------------------------------------------------------- */
+/* ---- pictures, learned slopes, threads --------------------------------------------------------
+ */
 
 static const char pictures[] =
-    "{\"inputs\":[{\"name\":\"x\",\"shape\":[3,9,7],\"scale\":0.00392156862745098,\"mean\":[0.2,0.5,0.4],"
+    "{\"inputs\":[{\"name\":\"x\",\"shape\":[3,9,7],\"scale\":0.00392156862745098,\"mean\":[0.2,0."
+    "5,0.4],"
     "\"std\":0.25}],\"layers\":["
     "{\"type\":\"conv2d\",\"name\":\"c\",\"filters\":8,\"kernel_size\":3,\"activation\":\"relu\"},"
     "{\"type\":\"batch_norm\",\"name\":\"n\",\"activation\":\"gelu\"},"
     "{\"type\":\"conv2d\",\"name\":\"p\",\"filters\":5,\"kernel_size\":3,\"activation\":\"prelu\"},"
-    "{\"type\":\"flatten\"},{\"type\":\"dense\",\"name\":\"g\",\"units\":6,\"activation\":\"swiglu\"},"
+    "{\"type\":\"flatten\"},{\"type\":\"dense\",\"name\":\"g\",\"units\":6,\"activation\":"
+    "\"swiglu\"},"
     "{\"type\":\"dense\",\"name\":\"out\",\"units\":3,\"activation\":\"softmax\"}]}";
 
 static float picture_at(const char *param, int64_t i)
@@ -383,8 +398,10 @@ static void test_noise_follows_the_normalisation(void **state)
     scale = 1, shift = 0;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char spec[400];
-        snprintf(spec, sizeof spec, "{\"inputs\":[{\"name\":\"x\",\"shape\":[4]%s}],\"layers\":[{\"type\":\"dense\","
-                 "\"units\":4,\"name\":\"h\",\"activation\":\"relu\"}]}", rows[i].field);
+        snprintf(spec, sizeof spec,
+                 "{\"inputs\":[{\"name\":\"x\",\"shape\":[4]%s}],\"layers\":[{\"type\":\"dense\","
+                 "\"units\":4,\"name\":\"h\",\"activation\":\"relu\"}]}",
+                 rows[i].field);
         ax_model *m = model_with(spec, diagonal);
         ax_health h = look_with(m, (ax_diagnose_options){.samples = 10000, .seed = 4});
         const ax_spread *z = &h.layers[0].in;

@@ -5,7 +5,8 @@
 #include "graph/plan.h"
 
 /* The penalty on x (n, c) and its gradient. */
-static float penalty(const ax_op *op, const void *attr, int64_t n, int64_t c, const float *x, float *dx)
+static float penalty(const ax_op *op, const void *attr, int64_t n, int64_t c, const float *x,
+                     float *dx)
 {
     ax_graph g;
     ax_err err = {0};
@@ -14,8 +15,11 @@ static float penalty(const ax_op *op, const void *attr, int64_t n, int64_t c, co
     ax_val in = ax_graph_input(&g, "x", AX_F32, &AX_SHAPE(n, c), &err);
     part[0] = ax_graph_node(&g, op, "p", attr, &in, 1, &err);
     assert_int_equal(ax_graph_grad(&g, part[0], &in, 1, &part[1], &err), 0);
-    ax_plan *p = ax_plan_new(&g, &(ax_plan_options){.outputs = part, .n_outputs = 2,
-                                                    .inputs = &g.val[in].desc, .threads = 1}, &err);
+    ax_plan *p =
+        ax_plan_new(&g,
+                    &(ax_plan_options){
+                        .outputs = part, .n_outputs = 2, .inputs = &g.val[in].desc, .threads = 1},
+                    &err);
     ax_exec *e = ax_exec_new(p, NULL, &err);
     assert_non_null(e);
     memcpy(ax_exec_input(e, 0), x, (size_t)(n * c) * sizeof *x);
@@ -69,14 +73,19 @@ static void test_kl_sets_the_mean(void **state)
 {
     (void)state;
     char spec[1600], *p = spec;
-    p += sprintf(p, "{\"model\":{\"inputs\":[{\"name\":\"x\",\"shape\":[3]}],\"layers\":[{\"type\":\"dense\","
-                    "\"units\":4,\"name\":\"h\",\"activation\":\"sigmoid\",\"activity_regularizer\":"
-                    "{\"kl\":{\"rho\":0.2,\"beta\":1}}},{\"type\":\"dense\",\"units\":1,\"name\":\"out\"}]},"
-                    "\"batch_size\":16,\"epochs\":400,\"freeze\":[\"out\"],\"loss\":\"mse\","
-                    "\"optimizer\":{\"name\":\"adam\",\"learning_rate\":0.02},\"dataset\":{\"x\":[");
+    p += sprintf(
+        p,
+        "{\"model\":{\"inputs\":[{\"name\":\"x\",\"shape\":[3]}],\"layers\":[{\"type\":\"dense\","
+        "\"units\":4,\"name\":\"h\",\"activation\":\"sigmoid\",\"activity_regularizer\":"
+        "{\"kl\":{\"rho\":0.2,\"beta\":1}}},{\"type\":\"dense\",\"units\":1,\"name\":\"out\"}]},"
+        "\"batch_size\":16,\"epochs\":400,\"freeze\":[\"out\"],\"loss\":\"mse\","
+        "\"optimizer\":{\"name\":\"adam\",\"learning_rate\":0.02},\"dataset\":{\"x\":[");
     for (int i = 0; i < 48; i++)
-        p += sprintf(p, "%s%.3f%s", i % 3 ? "," : i ? ",[" : "[", noise((uint64_t)i) / 2147483648.0 - 1,
-                     i % 3 == 2 ? "]" : "");
+        p += sprintf(p, "%s%.3f%s",
+                     i % 3 ? ","
+                     : i   ? ",["
+                           : "[",
+                     noise((uint64_t)i) / 2147483648.0 - 1, i % 3 == 2 ? "]" : "");
     p += sprintf(p, "],\"y\":[");
     for (int i = 0; i < 16; i++)
         p += sprintf(p, "%s[0]", i ? "," : "");
@@ -86,7 +95,8 @@ static void test_kl_sets_the_mean(void **state)
     must_train(&o);
     ax_model *m = must_open(o.out);
     ax_err err;
-    ax_session *s = ax_session_open(m, &(ax_session_options){.outputs = (const char *[]){"h"}, .n_outputs = 1}, &err);
+    ax_session *s = ax_session_open(
+        m, &(ax_session_options){.outputs = (const char *[]){"h"}, .n_outputs = 1}, &err);
     assert_int_equal(ax_session_resize(s, 16, &err), 0);
     float *x = ax_session_input(s, 0);
     for (int i = 0; i < 48; i++)
