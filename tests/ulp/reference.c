@@ -33,7 +33,7 @@ typedef ulp_fn ref_fn;
     }
 #include "tests/act_reference.h"
 
-_Static_assert(REF_EDGES == ULP_EDGES, "the places of a case are copied as a whole");
+_Static_assert((int)REF_EDGES == (int)ULP_EDGES, "the places of a case are copied as a whole");
 
 const ulp_case *ulp_cases(int *count)
 {
