@@ -15,24 +15,25 @@ STD     := -std=gnu11 -fno-math-errno -ffp-contract=off
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wvla \
            -Wno-psabi $(if $(CI),-Werror)
 OPT     := -O2 -g
+OPT_ISA := -O3 -g
 CPPFLAGS += -Iengine -D_GNU_SOURCE -MMD -MP
 LDLIBS_ENGINE := -lopenblas -lcjson -lpng -ljpeg -lz -lm -lpthread
-LDLIBS_SERVER := -lmicrohttpd -lsqlite3
+LDLIBS_SERVER := -lmicrohttpd
 
 SAN_asan   := -fsanitize=address -fno-omit-frame-pointer
 SAN_ubsan  := -fsanitize=undefined,float-cast-overflow -fno-sanitize-recover=all
 SAN_tsan   := -fsanitize=thread
 SAN        := $(SAN_$(FLAVOUR))
-ifneq ($(SAN),)
-OPT        := -O1 -g
-endif
 ifneq ($(filter clang fuzz,$(FLAVOUR)),)
 CC   := clang
 DEPS := clang
 endif
 ifeq ($(FLAVOUR),fuzz)
 SAN := -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
-OPT := -O1 -g
+endif
+ifneq ($(SAN),)
+OPT     := -O1 -g
+OPT_ISA := -O2 -g -DAX_ROLLED
 endif
 
 # Instruction sets: name, flags. The baseline objects must run everywhere, so only *.isa.c differ.
@@ -54,10 +55,14 @@ endif
 # must be the same on every instruction set.
 CONTRACT_math := -ffp-contract=fast
 CONTRACT_activation := -ffp-contract=off
+CONTRACT_formula := -ffp-contract=off
 CONTRACT_train := -ffp-contract=off
+# The formulas of activations are evaluated for several vectors abreast. gcc interleaves them only when
+# told to schedule before it gives out registers; clang has no such switch.
+SCHEDULE_activation := $(if $(findstring clang,$(CC)),,-fschedule-insns -fsched-pressure)
 
-ENGINE_C := $(filter-out %.isa.c,$(wildcard engine/*/*.c engine/*.c))
-ENGINE_ISA := $(wildcard engine/*/*.isa.c)
+ENGINE_C := $(filter-out %.isa.c,$(wildcard engine/*/*.c engine/*/*/*.c engine/*.c))
+ENGINE_ISA := $(wildcard engine/*/*.isa.c engine/*/*/*.isa.c)
 ENGINE_O := $(ENGINE_C:%.c=$(BUILD)/obj/%.o) \
             $(foreach i,$(ISAS),$(ENGINE_ISA:%.isa.c=$(BUILD)/obj/%.$(i).o))
 SERVER_O := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard server/*.c))
@@ -80,8 +85,9 @@ $(BUILD)/obj/%.o: %.c
 define isa_rule
 $(BUILD)/obj/%.$(1).o: %.isa.c
 	@mkdir -p $$(@D)
-	$$(V)$$(CC) $$(STD) $$(WARN) -O3 -g $$(SAN) $$(CPPFLAGS) $$(CFLAGS) \
-	    $$(CONTRACT_$$(notdir $$(patsubst %/,%,$$(dir $$<)))) $$(ISA_$(1)) -fno-lto \
+	$$(V)$$(CC) $$(STD) $$(WARN) $$(OPT_ISA) $$(SAN) $$(CPPFLAGS) $$(CFLAGS) \
+	    $$(CONTRACT_$$(notdir $$(patsubst %/,%,$$(dir $$<)))) \
+	    $$(SCHEDULE_$$(notdir $$(patsubst %/,%,$$(dir $$<)))) $$(ISA_$(1)) -fno-lto \
 	    -DAX_ISA=$(1) -c $$< -o $$@
 endef
 $(foreach i,$(ISAS),$(eval $(call isa_rule,$(i))))
@@ -97,6 +103,9 @@ $(BUILD)/tests/unit/%: LDLIBS_T := -lcmocka
 $(BUILD)/tests/prop/%: LDLIBS_T := -lcmocka
 $(BUILD)/tests/golden/%: LDLIBS_T := -lcmocka
 $(BUILD)/tests/http/%: LDLIBS_T := -lcmocka -lcurl
+# this one lets the engine's allocations fail
+$(BUILD)/tests/unit/no_memory: LDLIBS_T := -lcmocka $(foreach f,malloc calloc realloc aligned_alloc strdup strndup free,\
+    -Wl,--wrap=$(f))
 # The tests reach engine, server and cli alike; the latter two come as a library so that only what a
 # test uses is linked.
 $(BUILD)/libapp.a: $(SERVER_O) $(filter-out %/main.o,$(CLI_O))
@@ -142,9 +151,11 @@ models: deps ## train the sample models again; stopped, it goes on where it was
 	    rm -r build/checkpoints/$$name || exit 1; \
 	done
 
-# The sweep over float32 judges with MPFR and, in its reference, with glibc's vector functions.
+# The sweep over float32 judges with MPFR and, in its reference, with glibc's vector functions; there
+# the constants of the reference, long doubles elsewhere, are to be doubles.
 $(BUILD)/ulp: $(wildcard tests/ulp/*.c tests/ulp/*.h tests/act_reference*.h) $(LIB)
-	$(V)$(CC) $(STD) $(WARN) -O3 -march=native -fno-trapping-math $(CPPFLAGS) -MF $@.d -I. -Itests \
+	$(V)$(CC) $(STD) $(WARN) -O3 -march=native -fno-trapping-math -mlong-double-64 \
+	    $(CPPFLAGS) -MF $@.d -I. -Itests \
 	    $(filter %.c,$^) $(LIB) -lmvec $(LDLIBS_ENGINE) -lmpfr -lgmp -o $@
 ULP_STRIDE := 997
 .PHONY: ulp ulp-exhaustive
@@ -194,7 +205,7 @@ docs: all ## generate docs/commands.md from the program's own help
 
 .PHONY: format
 format: ## reformat the C sources
-	clang-format -i $(wildcard engine/*/*.[ch] engine/*.h server/*.[ch] cli/*.[ch] tests/*/*.[ch] bench/*.[ch] tests/*.[ch])
+	clang-format -i $(wildcard engine/*/*.[ch] engine/*/*/*.[ch] engine/*.h server/*.[ch] cli/*.[ch] tests/*/*.[ch] bench/*.[ch] tests/*.[ch])
 
 .PHONY: deps
 deps: ## install the missing Debian packages where allowed, else print the line to type

@@ -98,51 +98,6 @@ static int read_npy(samples *s, const uint8_t *bytes, size_t n, const ax_model_i
 
 /* ---- CSV ------------------------------------------------------------------------------------- */
 
-static int is_number(const char *p, const char *end)
-{
-    char *after;
-    double v = strtod(p, &after);
-    while (after < end && (*after == ' ' || *after == '\t' || *after == '\r'))
-        after++;
-    return after == end && end > p && isfinite(v);
-}
-
-/* Non-zero when a field of the first line is a number: then that line is a sample, not names. */
-static int headless(const char *text, size_t n)
-{
-    const char *end = memchr(text, '\n', n), *p = text;
-    end = end ? end : text + n;
-    while (p < end) {
-        const char *comma = memchr(p, ',', (size_t)(end - p));
-        comma = comma ? comma : end;
-        if (is_number(p, comma))
-            return 1;
-        p = comma + 1;
-    }
-    return 0;
-}
-
-/* The text behind a line of made-up column names. malloc'ed. */
-static char *with_header(const char *text, size_t n, int columns, size_t *size)
-{
-    size_t room = n + (size_t)columns * 12 + 1, at = 0;
-    char *out = malloc(room);
-    for (int i = 1; out && i <= columns; i++)
-        at += (size_t)snprintf(out + at, room - at, "%d%c", i, i < columns ? ',' : '\n');
-    if (out)
-        memcpy(out + at, text, n);
-    *size = at + n;
-    return out;
-}
-
-static int count_fields(const char *text, size_t n)
-{
-    int fields = 1;
-    for (size_t i = 0; i < n && text[i] != '\n'; i++)
-        fields += text[i] == ',';
-    return fields;
-}
-
 static int take_table(samples *s, const ax_csv *t, const ax_model_info *m, ax_err *err)
 {
     const ax_port *p = &m->inputs[0];
@@ -155,18 +110,18 @@ static int take_table(samples *s, const ax_csv *t, const ax_model_info *m, ax_er
         return -1;
     for (int c = 0; c < t->n_columns; c++) {
         const ax_csv_column *col = &t->column[c];
+        char column[96];
+        ax_csv_column_str(t, c, column, sizeof column);
         if (!col->number)
-            return ax_fail(err, AX_ETYPE, "column '%s' holds text (line %lld), expected numbers",
-                           col->name, (long long)col->first_text_line);
+            return ax_fail(err, AX_ETYPE, "%s holds text in line %lld, expected numbers", column,
+                           (long long)col->first_text_line);
         if (col->missing)
-            return ax_fail(err, AX_EINVAL,
-                           "column '%s' has %lld missing values, the first in line %lld", col->name,
-                           (long long)col->missing, (long long)col->first_missing_line);
+            return ax_fail(err, AX_EINVAL, "%s has %lld missing values, the first in line %lld",
+                           column, (long long)col->missing, (long long)col->first_missing_line);
         for (int64_t r = 0; r < t->n_rows; r++)
-            if (!isfinite(col->number[r]) ||
-                tensor_store(col->number[r], p->dtype, s->data[0], r * count + c))
-                return ax_fail(err, AX_ERANGE, "column '%s' of sample %lld: %.9g does not fit %s",
-                               col->name, (long long)r, col->number[r], ax_dtype_name(p->dtype));
+            if (tensor_store(col->number[r], p->dtype, s->data[0], r * count + c))
+                return ax_fail(err, AX_ERANGE, "%s of sample %lld: %.9g does not fit %s", column,
+                               (long long)r, col->number[r], ax_dtype_name(p->dtype));
     }
     return 0;
 }
@@ -174,22 +129,9 @@ static int take_table(samples *s, const ax_csv *t, const ax_model_info *m, ax_er
 static int read_csv(samples *s, const char *text, size_t n, const ax_model_info *m, ax_err *err)
 {
     ax_csv t;
-    char *made = NULL;
-    if (one_input(m, "CSV", err))
+    if (one_input(m, "CSV", err) || ax_csv_read(&t, text, n, AX_CSV_EITHER, 0, err))
         return -1;
-    if (begins(text, n, "\xef\xbb\xbf", 3)) /* a byte order mark */
-        text += 3, n -= 3;
-    if (headless(text, n)) {
-        made = with_header(text, n, count_fields(text, n), &n);
-        if (!made)
-            return ax_fail(err, AX_ENOMEM, "no memory for the table");
-        text = made;
-    }
-    int bad = ax_csv_read(&t, text, n, 0, err);
-    free(made);
-    if (bad)
-        return -1;
-    bad = take_table(s, &t, m, err);
+    int bad = take_table(s, &t, m, err);
     ax_csv_free(&t);
     return bad;
 }

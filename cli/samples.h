@@ -21,7 +21,7 @@ typedef struct samples {
  *              with several inputs {"inputs":{"NAME":[...],...}}
  *   npy:       (rows, ...), (rows, flat) or one sample
  *   CSV:       a row per sample, as many columns as the input has numbers; a first line without
- *              any number names the columns
+ *              any number names the columns, one with a number is a sample
  * Numbers must be finite. -1 with file and place in the message; nothing is to be freed then. */
 int samples_read(samples *s, const char *path, const ax_model_info *m, ax_err *err);
 void samples_free(samples *s);

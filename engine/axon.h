@@ -21,6 +21,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/json.h"
+#include "base/name.h"
 #include "base/pool.h"
 #include "base/rng.h"
 #include "base/utf8.h"
@@ -63,13 +64,20 @@ typedef struct ax_model_info {
     int64_t file_bytes;
     const char *hash;          /* of the file's bytes, 16 hex digits           */
     const char *spec;          /* the model spec as JSON text                  */
-    const char *training;      /* training summary as JSON text, or NULL       */
+    const char *training;      /* training summary as JSON text (an object), or NULL */
+    const char *self_test;     /* "passed", or "none": the file, of another tool, has none */
 } ax_model_info;
 
-/* Open a model file (told by its content) and freeze it; the self-test it carries is run.
+/* Open a model file (told by its content) and freeze it. The hash it carries is checked and its
+ * self-test is run; afterwards the file may change or go, the model does not notice.
  * The caller owns one reference; drop it with ax_model_release().
  * NULL on failure, with the file, the layer and the reason in err. Thread-safe. */
 ax_model *ax_model_open(const char *path, ax_err *err);
+
+/* The same for who knows the file by another name, an upload for example: the message tells what is
+ * wrong with the contents and leaves the path out, the place (tensor, spec field, self-test) is in
+ * err->at. Only a file that the system will not give (AX_EIO, AX_ENOTFOUND) is still named. */
+ax_model *ax_model_read(const char *path, ax_err *err);
 ax_model *ax_model_acquire(ax_model *m);
 void ax_model_release(ax_model *m); /* NULL is fine; frees with the last reference */
 const ax_model_info *ax_model_get_info(const ax_model *m); /* lives as long as the model */

@@ -41,12 +41,15 @@ static int find_output(const ax_model *m, const char *name, ax_val *v, ax_port *
     const ax_net *n = &m->net;
     const char *names[128];
     int count = 0;
-    for (int i = 0; i < n->n_outputs; i++)
+    for (int i = 0; i < n->n_outputs; i++) {
         if (!strcmp(m->info.outputs[i].name, name)) {
             *v = n->outputs[i];
             *port = m->info.outputs[i];
             return 0;
         }
+        if (count < 64)
+            names[count++] = m->info.outputs[i].name;
+    }
     for (int i = 0; i < n->n_layers; i++) {
         if (!strcmp(n->layers[i].name, name)) {
             *v = n->layers[i].out;
@@ -56,7 +59,7 @@ static int find_output(const ax_model *m, const char *name, ax_val *v, ax_port *
         if (count < 128)
             names[count++] = n->layers[i].name;
     }
-    ax_fail(err, AX_ENOTFOUND, "the model '%s' has no output or layer called '%.100s'", m->info.name, name);
+    ax_fail(err, AX_ENOTFOUND, "no output or layer is called '%.100s'", name);
     const char *near = ax_nearest(name, names, count);
     if (near)
         ax_err_hint(err, "did you mean '%s'?", near);
@@ -138,8 +141,11 @@ static entry *make(ax_session *s, int64_t batch, ax_err *err)
         ax_fail(err, AX_ENOMEM, "no memory for a session");
         return NULL;
     }
-    ax_plan_options o = {.outputs = s->wanted, .n_outputs = s->n_outputs, .inputs = in,
-                         .packs = m->packs, .threads = ax_pool_size(s->pool)};
+    ax_plan_options o = {.outputs = s->wanted,
+                         .n_outputs = s->n_outputs,
+                         .inputs = in,
+                         .packs = m->packs,
+                         .threads = ax_pool_size(s->pool)};
     e->batch = batch;
     if (!(e->plan = ax_plan_new(&m->fused, &o, err)) ||
         !(e->exec = ax_exec_new(e->plan, s->pool, err))) {
@@ -153,7 +159,8 @@ static entry *make(ax_session *s, int64_t batch, ax_err *err)
 int ax_session_resize(ax_session *s, int64_t batch, ax_err *err)
 {
     if (batch < 1)
-        return ax_fail(err, AX_ERANGE, "a batch has at least one sample, not %lld", (long long)batch);
+        return ax_fail(err, AX_ERANGE, "a batch has at least one sample, not %lld",
+                       (long long)batch);
     for (entry **at = &s->plans; *at; at = &(*at)->next)
         if ((*at)->batch == batch) {
             entry *e = *at;

@@ -26,25 +26,6 @@ struct acceptor {
     pthread_t thread;
 };
 
-/* "1.2.3.4:80", "[::1]:80", "localhost:80", ":80", "80" */
-static int split(const char *listen, char *host, size_t size, const char **port, ax_err *err)
-{
-    const char *colon = strrchr(listen, ':');
-    *port = colon ? colon + 1 : listen;
-    size_t n = colon ? (size_t)(colon - listen) : 0;
-    if (n >= 2 && listen[0] == '[' && listen[n - 1] == ']')
-        listen++, n -= 2;
-    char *end;
-    errno = 0;
-    long p = strtol(*port, &end, 10);
-    if (!**port || *end || p < 0 || p > 65535 || n >= size)
-        return ax_fail(err, AX_EINVAL,
-                       "--listen: '%s' is not ADDR:PORT with a port from 0 to 65535", listen);
-    memcpy(host, listen, n);
-    host[n] = 0;
-    return 0;
-}
-
 static int open_socket(const struct addrinfo *a)
 {
     int yes = 1, fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
@@ -59,12 +40,12 @@ static int open_socket(const struct addrinfo *a)
 
 static int listen_on(app *a, ax_err *err)
 {
-    char host[256], name[64], port_text[8];
-    const char *port;
-    if (split(a->cfg.listen, host, sizeof host, &port, err) < 0)
+    char name[64], port_text[8];
+    listen_at at;
+    if (config_listen(a->cfg.listen, &at, err) < 0)
         return -1;
     struct addrinfo hints = {.ai_flags = AI_PASSIVE, .ai_socktype = SOCK_STREAM}, *list;
-    int r = getaddrinfo(host[0] ? host : NULL, port, &hints, &list);
+    int r = getaddrinfo(at.host[0] ? at.host : NULL, at.port, &hints, &list);
     if (r)
         return ax_fail(err, AX_ENOTFOUND, "--listen: %s: %s", a->cfg.listen, gai_strerror(r));
     int fd = -1, why = 0;

@@ -9,7 +9,8 @@
 
 #include "log.h"
 
-typedef enum kind { TEXT, INTEGER, CHOICE } kind;
+/* From TEXT on the value stays text; LISTEN, NAME and ORIGIN follow rules. */
+typedef enum kind { INTEGER, CHOICE, TEXT, LISTEN, NAME, ORIGIN } kind;
 
 typedef struct setting {
     const char *name; /* "max-batch": flag --max-batch, AXOND_MAX_BATCH, file key max-batch */
@@ -27,9 +28,9 @@ typedef struct setting {
 // clang-format off
 static const setting settings[] = {
     {"config",             TEXT,    AT(file),               NULL,             0, 0, NULL, "FILE",  "settings, one name=value a line; # starts a comment"},
-    {"listen",             TEXT,    AT(listen),             "127.0.0.1:8080", 0, 0, NULL, "ADDR:PORT", "where to listen; port 0 takes a free one and prints it"},
+    {"listen",             LISTEN,  AT(listen),             "127.0.0.1:8080", 0, 0, NULL, "ADDR:PORT", "where to listen; port 0 takes a free one and prints it"},
     {"models",             TEXT,    AT(models),             "models",         0, 0, NULL, "DIR",   "the models: NAME.safetensors or NAME/VERSION/*.safetensors"},
-    {"default-model",      TEXT,    AT(default_model),      NULL,             0, 0, NULL, "NAME",  "the model of requests that name none"},
+    {"default-model",      NAME,    AT(default_model),      NULL,             0, 0, NULL, "NAME",  "the model of requests that name none"},
     {"threads",            INTEGER, AT(threads),            "0",              0, 256, NULL, "N",   "event loops and threads of a computation; 0: one per core"},
     {"max-batch",          INTEGER, AT(max_batch),          "32",             1, 4096, NULL, "N",  "samples computed together"},
     {"max-delay-us",       INTEGER, AT(max_delay_us),       "0",              0, 1000000, NULL, "N", "microseconds a request may wait for others to join its batch"},
@@ -45,7 +46,7 @@ static const setting settings[] = {
     {"body-timeout-s",     INTEGER, AT(body_timeout_s),     "30",             1, 3600, NULL, "N",  "a body, or an answer, may take this long plus 1 s per 64 KiB"},
     {"drain-timeout-s",    INTEGER, AT(drain_timeout_s),    "30",             0, 3600, NULL, "N",  "after SIGTERM running requests have this long to finish"},
     {"inline-us",          INTEGER, AT(inline_us),          "2000",           0, 1000000, NULL, "N", "runs measured shorter than this happen in the event loop, others in a worker"},
-    {"cors-origin",        TEXT,    AT(cors_origin),        NULL,             0, 0, NULL, "ORIGIN", "web pages of this origin may call (* for any); none by default"},
+    {"cors-origin",        ORIGIN,  AT(cors_origin),        NULL,             0, 0, NULL, "ORIGIN", "web pages of this origin may call (* for any); none by default"},
     {"api-key-file",       TEXT,    AT(api_key_file),       NULL,             0, 0, NULL, "FILE",  "one key a line; requests then need Authorization: Bearer KEY"},
     {"log-format",         CHOICE,  AT(log_json),           "text",           0, 0, "text|json", NULL, "how lines look"},
     {"log-level",          CHOICE,  AT(log_level),          "info",           0, 0, "error|warn|info|debug", NULL, "which lines appear"},
@@ -68,7 +69,7 @@ static int unknown(const char *where, const char *name, ax_err *err)
     for (int i = 0; i < N_SETTINGS; i++)
         names[i] = settings[i].name;
     const char *near = ax_nearest(name, names, N_SETTINGS);
-    ax_fail(err, AX_EINVAL, "%s: no setting is called '%s'%s%s%s", where, name,
+    ax_fail(err, AX_EINVAL, "%s%sno setting is called '%s'%s%s%s", where, *where ? ": " : "", name,
             near ? ", did you mean '" : "; see axond serve --help", near ? near : "",
             near ? "'?" : "");
     return -1;
@@ -86,15 +87,73 @@ static int set_choice(const setting *s, const char *from, const char *value, int
     return ax_fail(err, AX_EINVAL, "%s: '%s' is not one of %s", from, value, s->choices);
 }
 
+int config_listen(const char *text, listen_at *out, ax_err *err)
+{
+    const char *colon = strrchr(text, ':'), *port = colon ? colon + 1 : text, *host = text;
+    size_t n = colon ? (size_t)(colon - text) : 0, digits = strspn(port, "0123456789");
+    int bare = memchr(host, ':', n) != NULL; /* an IPv6 address needs its brackets */
+    size_t clean = strcspn(host, " \t/");
+    if (n >= 2 && host[0] == '[' && host[n - 1] == ']')
+        host++, n -= 2, bare = 0;
+    if (!digits || digits > 5 || port[digits] || atoi(port) > 65535 || n >= sizeof out->host ||
+        bare || clean < n || memchr(host, '[', n))
+        return ax_fail(err, AX_EINVAL,
+                       "'%.300s' is not ADDR:PORT with a port from 0 to 65535, as 127.0.0.1:8080 "
+                       "or [::1]:8080",
+                       text);
+    memcpy(out->host, host, n);
+    out->host[n] = 0;
+    memcpy(out->port, port, digits + 1);
+    return 0;
+}
+
+static int check_listen(const char *value, ax_err *err)
+{
+    listen_at where;
+    return config_listen(value, &where, err);
+}
+
+static int check_name(const char *value, ax_err *err)
+{
+    return ax_name_ok(value)
+               ? 0
+               : ax_fail(err, AX_EINVAL,
+                         "'%.100s' cannot be the name of a model, expected " AX_NAME_RULE, value);
+}
+
+/* What a browser sends in the header Origin; "null" would be every page that hides where it is. */
+static int check_origin(const char *value, ax_err *err)
+{
+    size_t scheme = !strncmp(value, "http://", 7) ? 7 : !strncmp(value, "https://", 8) ? 8 : 0;
+    const char *host = value + scheme;
+    if (!strcmp(value, "*") || (scheme && *host && !strpbrk(host, "/?#@, \t*")))
+        return 0;
+    return ax_fail(err, AX_EINVAL,
+                   "'%.100s' is not one origin, as https://page.example or http://localhost:3000 "
+                   "(no path, no slash at the end), and not *",
+                   value);
+}
+
+static int check(kind k, const char *value, ax_err *err)
+{
+    return k == LISTEN   ? check_listen(value, err)
+           : k == NAME   ? check_name(value, err)
+           : k == ORIGIN ? check_origin(value, err)
+                         : 0;
+}
+
 /* Give a setting its value. `from` is how the user wrote it: "--max-batch", "AXOND_MAX_BATCH"... */
 static int set(config *c, const setting *s, const char *from, const char *value, ax_err *err)
 {
     void *field = (char *)c + s->at;
     if (s->kind == CHOICE)
         return set_choice(s, from, value, field, err);
-    if (s->kind == TEXT) {
+    if (s->kind >= TEXT) {
         if (!*value)
             return ax_fail(err, AX_EINVAL, "%s: the value is empty, expected %s", from, s->unit);
+        ax_err why;
+        if (check(s->kind, value, &why) < 0)
+            return ax_fail(err, why.code, "%s: %s", from, why.msg);
         char *copy = ax_arena_strdup(&c->mem, value);
         if (!copy)
             return ax_fail(err, AX_ENOMEM, "%s: out of memory", from);
@@ -176,7 +235,7 @@ static int read_flags(config *c, int argc, char **argv, char given[], ax_err *er
             char name[64];
             snprintf(name, sizeof name, "%.*s", value ? (int)(value - arg - 2) : (int)sizeof name,
                      arg + 2);
-            return unknown("axond serve", name, err);
+            return unknown("", name, err);
         }
         char from[64];
         snprintf(from, sizeof from, "--%s", settings[i].name);

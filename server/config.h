@@ -35,6 +35,13 @@ typedef struct config {
 int config_load(config *c, int argc, char **argv, ax_err *err);
 void config_free(config *c);
 
+/* "1.2.3.4:80", "[::1]:80", "localhost:80", ":80", "80" as host ("" for any) and port. -1 with err
+ * when it is none of these. */
+typedef struct listen_at {
+    char host[256], port[8];
+} listen_at;
+int config_listen(const char *text, listen_at *out, ax_err *err);
+
 /* The text of --help, generated from the table, into mem. */
 const char *config_help(ax_arena *mem);
 

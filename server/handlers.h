@@ -5,6 +5,7 @@
 #include "request.h"
 
 void predict_handle(request *r);
+extern const char *const predict_options[]; /* behind the ? of its URL; NULL at the end */
 
 void models_list(request *r);
 void models_get(request *r);

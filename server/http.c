@@ -14,7 +14,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "router.h"
+#include "head.h"
+#include "url.h"
 
 #if MHD_VERSION < 0x00097500
 #error "libmicrohttpd 0.9.75 or newer is needed"
@@ -31,72 +32,11 @@ struct http {
 
 /* ---- the head -------------------------------------------------------------------------------- */
 
-typedef struct head {
-    request *r;
-    const char *type, *key, *id, *origin, *encoding;
-    int lengths_differ, has_length;
-} head;
-
-static int body_type(const char *s)
-{
-    // clang-format off
-    static const struct { const char *name; int type; } types[] = {
-        {"application/json", BODY_JSON}, {"text/json", BODY_JSON},
-        {"application/x-www-form-urlencoded", BODY_FORM},
-        {"application/octet-stream", BODY_RAW},
-        {"image/png", BODY_PNG}, {"image/jpeg", BODY_JPEG}, {"image/jpg", BODY_JPEG},
-    };
-    // clang-format on
-    if (!s)
-        return BODY_NONE;
-    size_t n = strcspn(s, "; \t");
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++)
-        if (strlen(types[i].name) == n && !strncasecmp(s, types[i].name, n))
-            return types[i].type;
-    return BODY_OTHER;
-}
-
 static enum MHD_Result on_header(void *cls, enum MHD_ValueKind kind, const char *name,
                                  const char *value)
 {
-    head *h = cls;
     (void)kind;
-    if (!value)
-        value = "";
-    switch (name[0] | 32) { /* most headers are not ours */
-    case 'a':
-        if (!strcasecmp(name, "Accept"))
-            h->r->accept_raw = !strncasecmp(value, "application/octet-stream", 24);
-        else if (!strcasecmp(name, "Authorization"))
-            h->key = value;
-        break;
-    case 'c':
-        if (!strcasecmp(name, "Content-Type")) {
-            h->type = value;
-        } else if (!strcasecmp(name, "Content-Length")) {
-            long long n = strtoll(value, NULL, 10);
-            h->lengths_differ |= h->has_length && n != h->r->length;
-            h->r->length = n;
-            h->has_length = 1;
-        }
-        break;
-    case 'h':
-        if (!strcasecmp(name, "Host"))
-            snprintf(h->r->host, sizeof h->r->host, "%s", value);
-        break;
-    case 'o':
-        if (!strcasecmp(name, "Origin"))
-            h->origin = value;
-        break;
-    case 't':
-        if (!strcasecmp(name, "Transfer-Encoding"))
-            h->encoding = value;
-        break;
-    case 'x':
-        if (!strcasecmp(name, "X-Request-Id"))
-            h->id = value;
-        break;
-    }
+    head_add(cls, name, value ? value : "");
     return MHD_YES;
 }
 
@@ -105,10 +45,13 @@ static enum MHD_Result on_argument(void *cls, enum MHD_ValueKind kind, const cha
 {
     request *r = cls;
     (void)kind;
-    if (r->n_query < REQUEST_QUERY) {
-        r->query[r->n_query][0] = ax_arena_strdup(&r->mem, name);
-        r->query[r->n_query][1] = ax_arena_strdup(&r->mem, value ? value : "");
-        r->n_query += r->query[r->n_query][0] && r->query[r->n_query][1];
+    if (r->n_query == REQUEST_QUERY)
+        return MHD_NO; /* no route knows so many: one of those that are there is refused */
+    const char **to = r->query[r->n_query++];
+    if (!(to[0] = ax_arena_strdup(&r->mem, name)) ||
+        !(to[1] = ax_arena_strdup(&r->mem, value ? value : ""))) {
+        r->n_query--;
+        problem_set(&r->why, 503, "out_of_memory", "out of memory");
     }
     return MHD_YES;
 }
@@ -170,34 +113,51 @@ void http_raw_answer(int fd, const problem *p, const char *id)
 
 /* ---- the access handler ---------------------------------------------------------------------- */
 
+/* A zero byte in the request line ends the URL for libmicrohttpd's C strings. It parses the line in
+ * place, so the version begins right behind the URL unless there was one. */
+static int has_zero(const conn *c, const char *version)
+{
+    uintptr_t gap = (uintptr_t)version - (uintptr_t)c->url_end;
+    return gap != 1 && gap < POOL;
+}
+
+static void check_url(const conn *c, const char *version, request *r)
+{
+    const char *wrong = has_zero(c, version) ? "a zero byte" : c->bad_url;
+    if (!wrong || r->why.status)
+        return;
+    problem_set(&r->why, 400, "bad_url", "the URL has %s (at byte %d)", wrong,
+                wrong == c->bad_url ? c->bad_url_at : c->url_length);
+    snprintf(r->why.err.at, sizeof r->why.err.at, "url");
+}
+
+/* "http://host/path", as clients of a proxy say it: the path. */
+static const char *path_of(const char *url)
+{
+    if (strncasecmp(url, "http://", 7))
+        return url;
+    const char *slash = strchr(url + 7, '/');
+    return slash ? slash : "/";
+}
+
 /* First call of a request: the head is complete. */
 static enum MHD_Result begin(struct MHD_Connection *connection, loop *l, conn *c, const char *url,
-                             const char *method, void **context)
+                             const char *method, const char *version, void **context)
 {
     request *r = request_new(l, c);
     if (!r)
         return MHD_NO;
     *context = c->request = r;
     r->transport = connection;
-    head h = {.r = r};
+    head h;
+    head_init(&h);
+    h.method = method;
+    h.path = path_of(url);
     MHD_get_connection_values(connection, MHD_HEADER_KIND, on_header, &h);
     MHD_get_connection_values(connection, MHD_GET_ARGUMENT_KIND, on_argument, r);
-    r->type = body_type(h.type);
-    request_set_id(r, h.id);
-    int bad_framing =
-        h.lengths_differ || (h.encoding && (h.has_length || strcasecmp(h.encoding, "chunked")));
-    if (h.encoding)
-        r->length = -1;
-    else if (!h.has_length)
-        r->length = 0;
-    int refused;
-    if (bad_framing) {
-        refused = problem_set(&r->why, 400, "bad_framing",
-                              "the length of the body is given in two ways, or in an unknown one");
-        r->close = 1;
-    } else {
-        refused = request_begin(r, method, url, h.key, h.origin);
-    }
+    head_finish(&h, version, r);
+    check_url(c, version, r);
+    int refused = request_begin(r, &h);
     if (refused && !r->close && r->length >= 0 && r->length <= SWALLOW) {
         r->swallow = 1; /* a small body is read first, and the connection lives on */
     } else if (refused) {
@@ -217,13 +177,12 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 {
     http *h = cls;
     request *r = *context;
-    (void)version;
     if (!r) {
         const union MHD_ConnectionInfo *info =
             MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
         if (!info || !info->socket_context)
             return MHD_NO;
-        return begin(connection, h->loop, info->socket_context, url, method, context);
+        return begin(connection, h->loop, info->socket_context, url, method, version, context);
     }
     if (*size) {
         r->conn->moved += (int64_t)*size;
@@ -289,9 +248,13 @@ static void *on_request_line(void *cls, const char *uri, struct MHD_Connection *
     http *h = cls;
     const union MHD_ConnectionInfo *info =
         MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
-    (void)uri;
-    if (info && info->socket_context)
-        loop_conn_phase(h->loop, info->socket_context, CONN_HEAD);
+    conn *c = info ? info->socket_context : NULL;
+    if (c && uri) {
+        loop_conn_phase(h->loop, c, CONN_HEAD);
+        c->bad_url = url_check(uri, &c->bad_url_at);
+        c->url_length = (int)strlen(uri);
+        c->url_end = uri + c->url_length;
+    }
     return NULL;
 }
 
@@ -308,7 +271,7 @@ http *http_new(loop *l, ax_err *err)
     h->daemon = MHD_start_daemon(
         MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL,
         on_request, h, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)POOL,
-        MHD_OPTION_CONNECTION_LIMIT, (unsigned)1 << 24, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)1 << 24, MHD_OPTION_STRICT_FOR_CLIENT, 0,
         MHD_OPTION_NOTIFY_COMPLETED, on_completed, h, MHD_OPTION_NOTIFY_CONNECTION, on_connection,
         h, MHD_OPTION_URI_LOG_CALLBACK, on_request_line, h, MHD_OPTION_END);
     const union MHD_DaemonInfo *info =

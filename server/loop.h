@@ -26,10 +26,13 @@ typedef struct conn {
     struct conn *prev, *next;
     int fd;
     conn_phase phase;
-    int64_t since; /* start of the phase, ns                               */
-    int64_t moved; /* bytes of this phase                                  */
-    int refuse;    /* over the limit: answer 503                           */
-    int linger;    /* the client may still be sending: do not reset it     */
+    int64_t since;       /* start of the phase, ns                               */
+    int64_t moved;       /* bytes of this phase                                  */
+    int refuse;          /* over the limit: answer 503                           */
+    int linger;          /* the client may still be sending: do not reset it     */
+    const char *url_end; /* of the URL that has come, undecoded                  */
+    const char *bad_url; /* what is wrong with it, or NULL                       */
+    int url_length, bad_url_at;
     struct request *request;
 } conn;
 

@@ -13,10 +13,10 @@
 #include "repository.h"
 #include "router.h"
 
-enum { SHARDS = 600, ROUTES = 64, CODES = 24 };
+enum { SHARDS = 600, ROUTES = 64, CODES = 26 };
 
-static const short codes[CODES] = {200, 201, 202, 204, 206, 304, 400, 401, 403, 404, 405, 406,
-                                   408, 409, 413, 415, 422, 429, 431, 500, 501, 503, 504, 0};
+static const short codes[CODES] = {200, 201, 202, 204, 206, 304, 400, 401, 403, 404, 405, 406, 408,
+                                   409, 413, 415, 422, 429, 431, 499, 500, 501, 503, 504, 507, 0};
 
 // clang-format off
 static const int64_t seconds_bounds[HISTOGRAM_BUCKETS] = { /* in ns */

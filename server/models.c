@@ -1,4 +1,5 @@
 /* models.c - /models: list, card, upload, removal, reload. Changes run on the admin thread. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -160,6 +161,7 @@ static void put_card(buf *b, const request *r, const served *s)
     }
     buf_printf(b, ",\"sample_ms\":%.4g,\"load_ms\":%.3g", (double)atomic_load(&s->row_ns) * 1e-6,
                s->load_ms);
+    buf_printf(b, ",\"self_test\":\"%s\"", m->self_test);
     if (m->training)
         buf_printf(b, ",\"training\":%s", m->training);
     put_examples(b, r, s);
@@ -193,12 +195,8 @@ void models_list(request *r)
 /* The {version} of the path: 0 when there is none. */
 static int version_of(request *r, int64_t *out)
 {
-    const char *s = r->param[1];
-    char *end;
-    *out = *s ? strtoll(s, &end, 10) : 0;
-    if (*s && (*s < '1' || *s > '9' || *end || strlen(s) > 18))
-        return problem_set(&r->why, 404, "unknown_version", "'%s' is not a version: 1, 2, ...", s);
-    return 0;
+    *out = repository_version(r->param[1]);
+    return *out || !*r->param[1] ? 0 : repository_no_version(r->param[1], &r->why);
 }
 
 void models_get(request *r)
@@ -216,18 +214,11 @@ void models_get(request *r)
     request_done(r, 200, "application/json");
 }
 
-static int bad_name(request *r)
-{
-    problem_set(&r->why, 400, "bad_name", "'%s' cannot be the name of a model", r->param[0]);
-    problem_expect(&r->why, "\"[A-Za-z0-9_.-]{1,64}, not starting with a dot or a dash\"");
-    return -1;
-}
-
 static void put_model(request *r)
 {
     served *s = NULL;
     int failed = fsync(r->file) < 0
-                     ? problem_set(&r->why, 500, "io_error", "the upload cannot be stored")
+                     ? problem_from_errno(&r->why, errno, "the upload cannot be stored")
                      : repository_put(r->app->models, r->param[0], r->file_path, &s, &r->why);
     if (failed) {
         request_refuse(r);
@@ -245,9 +236,7 @@ static void put_model(request *r)
 void models_put(request *r)
 {
     int bad = 0;
-    if (!repository_name_ok(r->param[0]))
-        bad = bad_name(r);
-    else if (!r->received)
+    if (!r->received)
         bad = problem_set(&r->why, 400, "empty_body", "the body is empty: expected a model file");
     else if (app_get_state(r->app) == APP_LOADING) {
         bad = problem_set(&r->why, 503, "loading", "the models are being loaded");
@@ -276,12 +265,10 @@ static void remove_model(request *r)
 
 void models_delete(request *r)
 {
-    if (repository_name_ok(r->param[0])) {
+    if (repository_check_name(r->param[0], &r->why) < 0)
+        request_refuse(r);
+    else
         request_offload(r, r->app->admin, remove_model);
-        return;
-    }
-    bad_name(r);
-    request_refuse(r);
 }
 
 static void reload(request *r)
@@ -305,5 +292,8 @@ static void reload(request *r)
 
 void models_reload(request *r)
 {
-    request_offload(r, r->app->admin, reload);
+    if (wire_empty(r->body.data ? r->body.data : "", r->body.len, &r->mem, &r->why) < 0)
+        request_refuse(r);
+    else
+        request_offload(r, r->app->admin, reload);
 }

@@ -17,33 +17,20 @@ enum { LARGE = 128 * 1024 }; /* bytes of a body that the loop still reads itself
 /* ---- which model
  * --------------------------------------------------------------------------------- */
 
-static int path_version(const char *s, int64_t *out, problem *why)
-{
-    char *end;
-    *out = 0;
-    if (!*s)
-        return 0;
-    long long v = *s >= '1' && *s <= '9' && strlen(s) < 18 ? strtoll(s, &end, 10) : 0;
-    if (v <= 0 || *end)
-        return problem_set(why, 404, "unknown_version", "'%s' is not a version: 1, 2, ...", s);
-    *out = v;
-    return 0;
-}
-
 /* Make p->model the one that the path, the query or the body (named, may be NULL) asks for. */
 static int choose_model(predict *p, const char *named, problem *why)
 {
     const request *r = p->r;
     const char *outer = r->param[0][0] ? r->param[0] : request_query(r, "model");
-    int64_t version;
+    int64_t version = 0;
     if (named && outer && strcmp(named, outer)) {
         problem_set(why, 400, "conflict", "the body asks for model '%.64s', the URL for '%.64s'",
                     named, outer);
         snprintf(why->err.at, sizeof why->err.at, "model");
         return -1;
     }
-    if (path_version(r->param[1], &version, why) < 0)
-        return -1;
+    if (*r->param[1] && !(version = repository_version(r->param[1])))
+        return repository_no_version(r->param[1], why);
     const char *name = outer ? outer : named;
     if (p->model && (!name || !strcmp(p->model->name, name)))
         return 0;
@@ -53,6 +40,18 @@ static int choose_model(predict *p, const char *named, problem *why)
     served_release(p->model);
     p->model = s;
     return 0;
+}
+
+/* ?model= behind a path that names another one. */
+static int check_model_option(const request *r, problem *why)
+{
+    const char *option = r->param[0][0] ? request_query(r, "model") : NULL;
+    if (!option || !strcmp(option, r->param[0]))
+        return 0;
+    problem_set(why, 400, "conflict", "the path asks for model '%.64s', the option for '%.64s'",
+                r->param[0], option);
+    snprintf(why->err.at, sizeof why->err.at, "model");
+    return -1;
 }
 
 static int find_ports(void *ctx, const char *name, const ax_port **ports, int *n, problem *why)
@@ -65,60 +64,7 @@ static int find_ports(void *ctx, const char *name, const ax_port **ports, int *n
     return 0;
 }
 
-/* ---- options outside of JSON
- * ---------------------------------------------------------------------- */
-
-static int query_int(const request *r, const char *name, int64_t lo, int64_t hi, int64_t *out,
-                     problem *why)
-{
-    const char *s = request_query(r, name);
-    char *end;
-    if (!s)
-        return 0;
-    long long v = strtoll(s, &end, 10);
-    if (!*s || *end || v < lo || v > hi) {
-        problem_set(why, 400, "out_of_range", "%s: '%.40s' is not a whole number from %lld to %lld",
-                    name, s, (long long)lo, (long long)hi);
-        snprintf(why->err.at, sizeof why->err.at, "%s", name);
-        return -1;
-    }
-    *out = v;
-    return 0;
-}
-
-static int query_outputs(request *r, wire_request *a, problem *why)
-{
-    const char *s = request_query(r, "outputs");
-    char *copy = s ? ax_arena_strdup(&r->mem, s) : NULL, *save = NULL;
-    if (s && !copy)
-        return problem_set(why, 503, "out_of_memory", "out of memory");
-    for (char *name = s ? strtok_r(copy, ",", &save) : NULL; name;
-         name = strtok_r(NULL, ",", &save)) {
-        if (a->n_outputs == WIRE_OUTPUTS)
-            return problem_set(why, 400, "limit_exceeded", "more than %d outputs in one request",
-                               WIRE_OUTPUTS);
-        a->outputs[a->n_outputs++] = name;
-    }
-    return 0;
-}
-
-/* The options of a body that is not JSON come in the query. */
-static int read_query(predict *p, problem *why)
-{
-    request *r = p->r;
-    wire_request *a = &p->args;
-    const char *timings = request_query(r, "timings"), *word = request_query(r, "non_finite");
-    a->timings = timings && strcmp(timings, "0") && strcmp(timings, "false");
-    int policy = word ? wire_non_finite_word(word) : NON_FINITE_ERROR;
-    if (policy < 0)
-        return problem_set(why, 400, "invalid",
-                           "non_finite: '%.40s' is not one of error, null, string", word);
-    a->non_finite = (wire_non_finite)policy;
-    if (query_int(r, "top", 1, 1000000, &a->top, why) < 0 ||
-        query_int(r, "deadline_ms", 1, 86400000, &a->deadline_ms, why) < 0)
-        return -1;
-    return query_outputs(r, a, why);
-}
+/* ---- bodies that are not JSON ---------------------------------------------------------------- */
 
 static const ax_port *only_input(predict *p, const char *what, problem *why)
 {
@@ -200,29 +146,39 @@ static int read_picture(predict *p, problem *why)
 /* ---- from the body to a ticket
  * ---------------------------------------------------------------------- */
 
-static int64_t classes_of(const ax_model_info *m)
+/* Is the answer to have a list of the best classes, and can it? */
+static int check_top(predict *p, problem *why)
 {
-    return m->n_outputs == 1 ? ax_shape_count(&m->outputs[0].shape) : 0;
+    const ax_model_info *m = p->model->info;
+    const wire_request *a = &p->args;
+    int64_t n = predict_classes(m);
+    int asked = !a->n_outputs;
+    for (int i = 0; i < a->n_outputs; i++)
+        asked |= !strcmp(a->outputs[i], m->outputs[0].name);
+    if (!n)
+        problem_set(why, 422, "no_classes", "model '%s' has no classes to rank", p->model->name);
+    else if (!asked)
+        problem_set(why, 400, "conflict", "top ranks the output '%.64s', which is not asked for",
+                    m->outputs[0].name);
+    else if (p->r->accept_raw)
+        problem_set(why, 406, "not_acceptable", "a raw answer has no place for the top classes");
+    else if (a->top > n) {
+        problem_set(why, 400, "out_of_range", "top is %lld, model '%s' has %lld classes",
+                    (long long)a->top, p->model->name, (long long)n);
+        problem_expect(why, "\"1 to %lld\"", (long long)n);
+        problem_got(why, "%lld", (long long)a->top);
+    } else
+        return 0;
+    snprintf(why->err.at, sizeof why->err.at, "top");
+    return -1;
 }
 
 static int check_options(predict *p, problem *why)
 {
     const ax_model_info *m = p->model->info;
     const wire_request *a = &p->args;
-    int64_t n = classes_of(m);
-    if (a->top && !m->classifies && !m->labels) {
-        problem_set(why, 422, "no_classes", "model '%s' has no classes to rank", p->model->name);
-        snprintf(why->err.at, sizeof why->err.at, "top");
+    if (a->top && check_top(p, why) < 0)
         return -1;
-    }
-    if (a->top > n) {
-        problem_set(why, 400, "out_of_range", "top is %lld, model '%s' has %lld classes",
-                    (long long)a->top, p->model->name, (long long)n);
-        snprintf(why->err.at, sizeof why->err.at, "top");
-        problem_expect(why, "\"1 to %lld\"", (long long)n);
-        problem_got(why, "%lld", (long long)a->top);
-        return -1;
-    }
     if (p->r->accept_raw && (a->n_outputs ? a->n_outputs : m->n_outputs) != 1) {
         problem_set(why, 406, "not_acceptable", "a raw answer holds one output, this would be %d",
                     a->n_outputs ? a->n_outputs : m->n_outputs);
@@ -252,11 +208,13 @@ static int read_body(predict *p)
 {
     request *r = p->r;
     problem *why = &r->why;
+    memset(&p->args, 0, sizeof p->args);
+    if (check_model_option(r, why) < 0 || (r->n_query && predict_query(p, why) < 0))
+        return -1;
     if (r->type & (BODY_JSON | BODY_FORM | BODY_NONE))
         return wire_parse(r->body.data ? r->body.data : "", r->body.len, r->app->cfg.max_rows,
                           find_ports, p, &r->mem, &p->args, why);
-    memset(&p->args, 0, sizeof p->args);
-    if (choose_model(p, NULL, why) < 0 || read_query(p, why) < 0)
+    if (choose_model(p, NULL, why) < 0)
         return -1;
     return r->type == BODY_RAW ? read_raw(p, why) : read_picture(p, why);
 }

@@ -1,8 +1,10 @@
 /* problem.c - refusals as values; see problem.h. */
 #include "problem.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 int problem_set(problem *p, int status, const char *code, const char *fmt, ...)
 {
@@ -52,6 +54,27 @@ int problem_from(problem *p, const ax_err *err)
     return -1;
 }
 
+int problem_from_file(problem *p, const ax_err *err)
+{
+    problem_from(p, err);
+    if (err->code != AX_ENOMEM && err->code != AX_EIO)
+        p->status = 422;
+    if (err->code == AX_ENOTFOUND || err->code == AX_EEXIST)
+        p->code = "invalid"; /* a name inside the file, not one of ours */
+    return -1;
+}
+
+int problem_from_errno(problem *p, int e, const char *what)
+{
+    char text[128];
+    const char *why = strerror_r(e, text, sizeof text);
+    if (e == EROFS || e == EACCES || e == EPERM)
+        return problem_set(p, 403, "read_only", "%s: %s", what, why);
+    if (e == ENOSPC || e == EDQUOT)
+        return problem_set(p, 507, "disk_full", "%s: %s", what, why);
+    return problem_set(p, 500, "io_error", "%s: %s", what, why);
+}
+
 void problem_expect(problem *p, const char *fmt, ...)
 {
     va_list ap;
@@ -68,9 +91,9 @@ void problem_got(problem *p, const char *fmt, ...)
     va_end(ap);
 }
 
-void problem_write(const problem *p, buf *out)
+void problem_fields(const problem *p, buf *out)
 {
-    buf_str(out, "{\"error\":");
+    buf_str(out, "\"error\":");
     buf_json(out, p->err.msg);
     buf_str(out, ",\"code\":");
     buf_json(out, p->code ? p->code : ax_code_name(p->err.code));
@@ -86,5 +109,11 @@ void problem_write(const problem *p, buf *out)
         buf_str(out, ",\"hint\":");
         buf_json(out, p->err.hint);
     }
+}
+
+void problem_write(const problem *p, buf *out)
+{
+    buf_char(out, '{');
+    problem_fields(p, out);
     buf_str(out, "}\n");
 }

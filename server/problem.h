@@ -25,10 +25,20 @@ int problem_set(problem *p, int status, const char *code, const char *fmt, ...)
  * what the client sent is 4xx. Always returns -1. */
 int problem_from(problem *p, const ax_err *err);
 
+/* An error in a file that the client sent: the request is well formed, the file in it is not, so it
+ * is 422 whatever is wrong; only memory (503) and disk (500) are ours. Always returns -1. */
+int problem_from_file(problem *p, const ax_err *err);
+
+/* What the system said when the models folder was to be changed: 403 when it may not be, 507 when
+ * it is full, else 500. `what` names no path of the server. Always returns -1. */
+int problem_from_errno(problem *p, int e, const char *what);
+
 /* expected and got, as JSON text. */
 void problem_expect(problem *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 void problem_got(problem *p, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* As a JSON object on a line of its own; only the fields, for an object with more in it. */
 void problem_write(const problem *p, buf *out);
+void problem_fields(const problem *p, buf *out);
 
 #endif

@@ -100,15 +100,21 @@ void repository_free(repository *r)
     free(r);
 }
 
-int repository_name_ok(const char *name)
+int repository_no_version(const char *s, problem *why)
 {
-    size_t n = 0;
-    for (; name[n]; n++)
-        if (!((name[n] >= 'a' && name[n] <= 'z') || (name[n] >= 'A' && name[n] <= 'Z') ||
-              (name[n] >= '0' && name[n] <= '9') || (n && strchr("._-", name[n])) ||
-              name[n] == '_'))
-            return 0;
-    return n >= 1 && n <= 64;
+    problem_set(why, 404, "unknown_version", "'%.64s' is not a version: 1, 2, ...", s);
+    snprintf(why->err.at, sizeof why->err.at, "version");
+    return -1;
+}
+
+int repository_check_name(const char *name, problem *why)
+{
+    if (ax_name_ok(name))
+        return 0;
+    problem_set(why, 400, "bad_name", "'%.64s' cannot be the name of a model", name);
+    snprintf(why->err.at, sizeof why->err.at, "name");
+    problem_expect(why, "\"" AX_NAME_RULE "\"");
+    return -1;
 }
 
 static int no_default(const model_set *set, problem *why)
@@ -129,6 +135,7 @@ static int unknown_model(const model_set *set, const char *name, problem *why)
             names[n++] = set->item[i]->name;
     const char *near = ax_nearest(name, names, n);
     problem_set(why, 404, "unknown_model", "no model is called '%.64s'", name);
+    snprintf(why->err.at, sizeof why->err.at, "model");
     if (near)
         return ax_err_hint(&why->err, "did you mean '%s'?", near);
     if (n)
@@ -154,6 +161,7 @@ static served *find(const model_set *set, const char *name, int64_t version, pro
     } else if (!best) {
         problem_set(why, 404, "unknown_version", "model '%s' has no version %lld", name,
                     (long long)version);
+        snprintf(why->err.at, sizeof why->err.at, "version");
         ax_err_hint(&why->err, "GET /models/%s lists them", name);
     }
     return best;

@@ -1,7 +1,7 @@
 /* repository.h - the models folder, as the set of model versions that are served.
  *
- *     name.safetensors, name.onnx     version 1 of "name"
- *     name/<version>/<any file>       that version; the highest one answers when none is named
+ *     name.safetensors                    version 1 of "name"
+ *     name/<version>/<file>.safetensors   that version; the highest one answers when none is named
  *
  * Readers take a reference to one version and keep it as long as they need it, whatever happens to
  * the folder meanwhile. Everything that changes the set (load, put, remove) runs on one thread; it
@@ -57,8 +57,19 @@ void repository_default(repository *r, char *out, size_t size);
 /* All versions, with references, sorted by name and version; release each, then free the array. */
 served **repository_list(repository *r, int *n);
 
-/* A valid model name: [A-Za-z0-9_.-]{1,64}, not starting with a dot. */
-int repository_name_ok(const char *name);
+/* "17" -> 17; 0 when it is not the number of a version: 1 to 18 digits without a leading zero. */
+int64_t repository_version(const char *s);
+
+/* Say so: 404. Always -1. */
+int repository_no_version(const char *s, problem *why);
+
+/* 0 when a model may be called so; -1 with why, 400. */
+int repository_check_name(const char *name, problem *why);
+
+/* Is there a file for --default-model? 0: yes, or none is set; 1: the folder has no models yet, so
+ * it may still come; -1 with err: there are models and none has this name, which is a mistake in
+ * the name. Before the first load. */
+int repository_check_default(const repository *r, ax_err *err);
 
 /* ---- on the admin thread ----------------------------------------------------------------------
  */

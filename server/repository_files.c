@@ -1,9 +1,8 @@
-/* repository_files.c - the models folder on disk: looking, loading, putting, removing.
+/* repository_files.c - models from the folder and back: loading, putting, removing.
  *
  * Runs on the admin thread only, so there is one change at a time. A file is opened, checked by its
  * own self-test and run once before anybody sees it; a file that did not change since it was opened
- * is kept as it is. Names starting with a dot (uploads in progress) are not models. */
-#include <dirent.h>
+ * is kept as it is. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -14,139 +13,17 @@
 #include "log.h"
 #include "repository_set.h"
 
-enum { VERSIONS = 4096, PATH = 4096 };
-
-typedef struct found { /* a file that claims to be a model version */
-    char name[65];
-    int64_t version;
-    char path[PATH];
-    struct stat st;
-} found;
-
-typedef struct scan {
-    found *file;
-    int n, cap;
-} scan;
-
-/* ---- looking -----------------------------------------------------------------------------------
- */
-
-static int is_model_file(const char *name)
-{
-    const char *dot = strrchr(name, '.');
-    return name[0] != '.' && dot && (!strcmp(dot, ".safetensors") || !strcmp(dot, ".onnx"));
-}
-
-static void add(scan *s, const char *name, int64_t version, const char *path)
-{
-    if (s->n == VERSIONS)
-        return;
-    if (s->n == s->cap) {
-        int cap = s->cap ? s->cap * 2 : 16;
-        found *more = realloc(s->file, sizeof *more * (size_t)cap);
-        if (!more)
-            return;
-        s->file = more;
-        s->cap = cap;
-    }
-    found *f = &s->file[s->n];
-    memset(f, 0, sizeof *f);
-    if (stat(path, &f->st) < 0 || !S_ISREG(f->st.st_mode))
-        return;
-    snprintf(f->name, sizeof f->name, "%s", name);
-    snprintf(f->path, sizeof f->path, "%s", path);
-    f->version = version;
-    for (int i = 0; i < s->n; i++)
-        if (!strcmp(s->file[i].name, name) && s->file[i].version == version) {
-            log_line(LOG_WARN, "models", "%s and %s are both version %lld of %s: the first is used",
-                     s->file[i].path, path, (long long)version, name);
-            return;
-        }
-    s->n++;
-}
-
-/* "17" -> 17; 0 when it is not a version. */
-static int64_t version_number(const char *s)
-{
-    char *end;
-    errno = 0;
-    long long v = *s >= '1' && *s <= '9' ? strtoll(s, &end, 10) : 0;
-    return v > 0 && !*end && !errno ? v : 0;
-}
-
-/* Call fn for each entry of a folder, in the order of their names. -1 when it cannot be read. */
-static int each_entry(const char *folder,
-                      void (*fn)(const char *folder, const char *entry, void *ctx), void *ctx)
-{
-    struct dirent **list;
-    int n = scandir(folder, &list, NULL, alphasort);
-    for (int i = 0; i < n; i++) {
-        if (list[i]->d_name[0] != '.')
-            fn(folder, list[i]->d_name, ctx);
-        free(list[i]);
-    }
-    if (n >= 0)
-        free(list);
-    return n < 0 ? -1 : 0;
-}
-
-typedef struct place {
-    scan *s;
-    char name[65];
-    int64_t version;
-} place;
-
-static void look_at_file(const char *folder, const char *entry, void *ctx)
-{
-    place *p = ctx;
-    char path[PATH];
-    if (is_model_file(entry) && snprintf(path, sizeof path, "%s/%s", folder, entry) < PATH)
-        add(p->s, p->name, p->version, path);
-}
-
-static void look_at_version(const char *folder, const char *entry, void *ctx)
-{
-    place *p = ctx;
-    char path[PATH];
-    p->version = version_number(entry);
-    if (p->version && snprintf(path, sizeof path, "%s/%s", folder, entry) < PATH)
-        each_entry(path, look_at_file, p);
-}
-
-static void look_at_model(const char *folder, const char *entry, void *ctx)
-{
-    place *p = ctx;
-    char path[PATH], name[256];
-    struct stat st;
-    if (snprintf(path, sizeof path, "%s/%s", folder, entry) >= PATH || stat(path, &st) < 0)
-        return;
-    snprintf(name, sizeof name, "%s", entry);
-    int file = S_ISREG(st.st_mode) && is_model_file(entry);
-    if (file)
-        *strrchr(name, '.') = 0;
-    if (!file && !S_ISDIR(st.st_mode))
-        return;
-    if (!repository_name_ok(name)) {
-        log_line(LOG_WARN, "models", "%s is left out: a model's name is [A-Za-z0-9_.-]{1,64}",
-                 path);
-        return;
-    }
-    memcpy(p->name, name, strlen(name) + 1);
-    if (file)
-        add(p->s, name, 1, path);
-    else
-        each_entry(path, look_at_version, p);
-}
-
 /* ---- loading ------------------------------------------------------------------------------------
  */
 
+/* The file as a version of a model, tried once. `path` is kept; err does not name it. */
 static served *open_served(const char *name, int64_t version, const char *path, ax_err *err)
 {
     served *s = calloc(1, sizeof *s);
     struct stat st;
     int64_t start = now_ns(), row_ns;
-    if (!s || !(s->path = strdup(path))) {
+    if (!s || !(s->path = strdup(path)) || !(s->stats = metrics_model(name))) {
+        free(s ? s->path : NULL);
         free(s);
         ax_fail(err, AX_ENOMEM, "out of memory");
         return NULL;
@@ -155,13 +32,15 @@ static served *open_served(const char *name, int64_t version, const char *path, 
     snprintf(s->name, sizeof s->name, "%s", name);
     s->version = version;
     runner_init(&s->runner, s);
-    s->stats = metrics_model(name);
-    s->model = stat(path, &st) < 0 || !s->stats ? NULL : ax_model_open(path, err);
+    if (stat(path, &st) < 0)
+        ax_fail(err, AX_EIO, "the file cannot be read: %s", strerror(errno));
+    else
+        s->model = ax_model_read(path, err);
     if (s->model) {
         s->info = ax_model_get_info(s->model);
         if (s->info->n_inputs > WIRE_INPUTS || s->info->n_outputs > WIRE_OUTPUTS)
-            ax_fail(err, AX_EUNSUPPORTED, "%s: %d inputs and %d outputs, at most %d are served",
-                    path, s->info->n_inputs, s->info->n_outputs, WIRE_INPUTS);
+            ax_fail(err, AX_EUNSUPPORTED, "%d inputs and %d outputs, at most %d are served",
+                    s->info->n_inputs, s->info->n_outputs, WIRE_INPUTS);
         else if (!sessions_measure(s->model, &row_ns, err)) {
             s->row_ns = row_ns;
             s->modified = st.st_mtim;
@@ -173,8 +52,6 @@ static served *open_served(const char *name, int64_t version, const char *path, 
                      name, (long long)version, path, s->load_ms, (double)row_ns * 1e-6);
             return s;
         }
-    } else if (!s->stats) {
-        ax_fail(err, AX_ENOMEM, "out of memory");
     }
     metrics_count(METRIC_LOAD_FAILED, 1);
     served_release(s);
@@ -202,18 +79,24 @@ static served *same_version(const model_set *set, const char *name, int64_t vers
     return NULL;
 }
 
-static void report_failure(repository_report *report, const found *f, const ax_err *err)
+/* f->path is below the folder, or the folder itself. */
+static void report_failure(const repository *r, repository_report *report, const found *f,
+                           const ax_err *err)
 {
     buf *b = &report->failures;
+    problem why;
+    problem_from_file(&why, err);
     if (report->failed++)
         buf_char(b, ',');
     buf_str(b, "{\"name\":");
     buf_json(b, f->name);
-    buf_printf(b, ",\"version\":%lld,\"state\":\"failed\",\"error\":", (long long)f->version);
-    buf_json(b, err->msg);
+    buf_printf(b, ",\"version\":%lld,\"state\":\"failed\",\"file\":", (long long)f->version);
+    buf_json(b, f->path + strlen(r->folder) + (f->path[strlen(r->folder)] == '/'));
+    buf_char(b, ',');
+    problem_fields(&why, b);
     buf_char(b, '}');
-    log_line(LOG_ERROR, "model", "%s version %lld: %s%s%s", f->name, (long long)f->version,
-             err->msg, err->hint[0] ? "; " : "", err->hint);
+    log_line(LOG_ERROR, "model", "%s: %s%s%s%s%s%s", f->path, err->msg, err->at[0] ? " (at " : "",
+             err->at, err->at[0] ? ")" : "", err->hint[0] ? "; " : "", err->hint);
 }
 
 static int is_there(served *const *items, int n, const served *s)
@@ -240,7 +123,7 @@ static int load_found(repository *r, const scan *s, repository_report *report)
         } else if ((m = open_served(s->file[i].name, s->file[i].version, s->file[i].path, &err))) {
             report->loaded++;
         } else {
-            report_failure(report, &s->file[i], &err);
+            report_failure(r, report, &s->file[i], &err);
             if ((m = same_version(old, s->file[i].name, s->file[i].version)))
                 served_acquire(m);
         }
@@ -264,21 +147,22 @@ static int load_found(repository *r, const scan *s, repository_report *report)
 int repository_load(repository *r, repository_report *report)
 {
     scan s = {0};
-    place p = {.s = &s};
     memset(report, 0, sizeof *report);
-    if (each_entry(r->folder, look_at_model, &p) < 0) {
+    if (scan_folder(r->folder, &s) < 0) {
         ax_err err;
         found f = {.version = 0};
-        ax_fail(&err, AX_EIO, "the models folder %s cannot be read: %s", r->folder,
-                strerror(errno));
-        report_failure(report, &f, &err);
-        if (!r->set)
+        snprintf(f.path, sizeof f.path, "%s", r->folder);
+        ax_fail(&err, AX_EIO, "the models folder cannot be read: %s", strerror(s.failed));
+        report_failure(r, report, &f, &err);
+        buf_char(&report->failures, 0);
+        report->failures.len--;
+        if (!r->set && !report->failures.failed)
             set_publish(r, NULL, 0, report->failures.data);
     } else if (load_found(r, &s, report) < 0) {
         report->failed++;
         log_line(LOG_ERROR, "models", "out of memory");
     }
-    free(s.file);
+    scan_free(&s);
     return report->failed;
 }
 
@@ -308,39 +192,41 @@ static int change(repository *r, const char *name, int64_t version, served *more
 
 static int64_t next_version(repository *r, const char *name)
 {
-    scan s = {0};
-    place p = {.s = &s};
+    scan s = {.quiet = 1};
     int64_t last = 0;
-    each_entry(r->folder, look_at_model, &p);
+    scan_folder(r->folder, &s);
     for (int i = 0; i < s.n; i++)
         if (!strcmp(s.file[i].name, name) && s.file[i].version > last)
             last = s.file[i].version;
-    free(s.file);
+    scan_free(&s);
     return last + 1;
 }
 
+/* The path is for the log: a client has no business with it. */
 static int io_problem(problem *why, const char *what, const char *path)
 {
-    int status = errno == EROFS || errno == EACCES || errno == EPERM ? 403 : 500;
-    return problem_set(why, status, status == 403 ? "read_only" : "io_error", "%s %s: %s", what,
-                       path, strerror(errno));
+    problem_from_errno(why, errno, what);
+    log_line(LOG_ERROR, "models", "%s: %s", path, why->err.msg);
+    return -1;
 }
 
 /* Move the upload to its place, so that it is there in full or not at all. */
 static int install(const char *temp, const char *folder, const char *name, int64_t version,
                    const char *format, char *path, problem *why)
 {
-    char dir[PATH];
-    if (snprintf(dir, sizeof dir, "%s/%s", folder, name) >= PATH - 64)
-        return problem_set(why, 500, "io_error", "the path of the models folder is too long");
+    static const char what[] = "the model cannot be stored";
+    char dir[REPOSITORY_PATH];
+    errno = ENAMETOOLONG;
+    if (snprintf(dir, sizeof dir, "%s/%s", folder, name) >= REPOSITORY_PATH - 64)
+        return io_problem(why, what, dir);
     if (mkdir(dir, 0777) < 0 && errno != EEXIST)
-        return io_problem(why, "cannot make", dir);
+        return io_problem(why, what, dir);
     snprintf(dir + strlen(dir), 32, "/%lld", (long long)version);
     if (mkdir(dir, 0777) < 0 && errno != EEXIST)
-        return io_problem(why, "cannot make", dir);
-    int n = snprintf(path, PATH, "%s/model.%s", dir, format);
-    if (n >= PATH || chmod(temp, 0644) < 0 || rename(temp, path) < 0) {
-        io_problem(why, "cannot make", path);
+        return io_problem(why, what, dir);
+    int n = snprintf(path, REPOSITORY_PATH, "%s/model.%s", dir, format);
+    if (n >= REPOSITORY_PATH || chmod(temp, 0644) < 0 || rename(temp, path) < 0) {
+        io_problem(why, what, path);
         rmdir(dir);
         return -1;
     }
@@ -355,14 +241,16 @@ static int install(const char *temp, const char *folder, const char *name, int64
 int repository_put(repository *r, const char *name, const char *temp, served **out, problem *why)
 {
     ax_err err;
-    char path[PATH];
+    char path[REPOSITORY_PATH];
     int64_t version = next_version(r, name);
     int dropped = 0;
     served *s = open_served(name, version, temp, &err);
     if (!s) {
-        problem_from(why, &err);
-        if (why->status == 400)
-            why->status = 422; /* the request is well formed, the file in it is not */
+        problem_from_file(why, &err);
+        if (why->status == 500) {
+            log_line(LOG_ERROR, "models", "%s: %s", temp, err.msg);
+            problem_set(why, 500, "io_error", "the upload cannot be read back from the disk");
+        }
         return -1;
     }
     if (install(temp, r->folder, name, version, s->info->format, path, why) < 0) {
@@ -394,9 +282,9 @@ int repository_remove(repository *r, const char *name, int64_t version, int *rem
             continue;
         known++;
         if (unlink(s->path) < 0 && errno != ENOENT)
-            result = io_problem(why, "cannot remove", s->path);
+            result = io_problem(why, "the model's file cannot be removed", s->path);
         char *slash = strrchr(s->path, '/');
-        char dir[PATH];
+        char dir[REPOSITORY_PATH];
         snprintf(dir, sizeof dir, "%.*s", (int)(slash - s->path), s->path);
         if (!result && strcmp(dir, r->folder)) {
             rmdir(dir); /* the version's folder, and the model's when it was the last */

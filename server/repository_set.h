@@ -1,4 +1,4 @@
-/* repository_set.h - what repository.c and repository_files.c share. */
+/* repository_set.h - what repository.c, repository_scan.c and repository_files.c share. */
 #ifndef SERVER_REPOSITORY_SET_H
 #define SERVER_REPOSITORY_SET_H
 
@@ -18,6 +18,26 @@ struct repository {
     pthread_mutex_t lock;      /* guards set */
     model_set *set;            /* NULL until the first load */
 };
+
+enum { REPOSITORY_PATH = 4096 };
+
+typedef struct found { /* a file that claims to be a model version */
+    char name[65];
+    int64_t version;
+    char path[REPOSITORY_PATH];
+    struct stat st;
+} found;
+
+typedef struct scan {
+    found *file;
+    int n, cap;
+    int quiet;  /* what is left out need not be said again */
+    int failed; /* errno: the list is not complete          */
+} scan;
+
+/* Look at the folder. -1 when it cannot be read, with the reason in s->failed. scan_free() it. */
+int scan_folder(const char *folder, scan *s);
+void scan_free(scan *s);
 
 model_set *set_acquire(repository *r); /* NULL before the first load */
 void set_release(model_set *set);

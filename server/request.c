@@ -2,14 +2,12 @@
 #include "request.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "auth.h"
 #include "http.h"
 #include "log.h"
 #include "loop.h"
@@ -96,159 +94,6 @@ void request_set_id(request *r, const char *given)
     r->id[16] = 0;
 }
 
-/* ---- the head -------------------------------------------------------------------------------- */
-
-/* May pages of this origin call? Sets r->origin when the answer must say so. A browser sends Origin
- * with every request that could change something, so a page cannot drive a server on localhost. */
-static int check_origin(request *r, const char *origin)
-{
-    const char *allowed = r->app->cfg.cors_origin;
-    if (!origin)
-        return 0;
-    if (allowed && (!strcmp(allowed, "*") || !strcasecmp(allowed, origin))) {
-        r->origin = allowed;
-        return 0;
-    }
-    const char *host = strstr(origin, "://");
-    if (host && !strcasecmp(host + 3, r->host))
-        return 0;
-    if (r->method == METHOD_GET || r->method == METHOD_HEAD || r->method == METHOD_OPTIONS)
-        return 0; /* the browser keeps the answer from the page */
-    problem_set(&r->why, 403, "forbidden_origin", "pages of %.100s may not call this server",
-                origin);
-    return ax_err_hint(&r->why.err, "start it with --cors-origin %.100s", origin);
-}
-
-static int unknown_path(request *r, const char *path)
-{
-    const char *near = router_nearest(path);
-    problem_set(&r->why, 404, "not_found", "there is nothing at %.100s", path);
-    if (near)
-        return ax_err_hint(&r->why.err, "did you mean %s?", near);
-    return ax_err_hint(&r->why.err, "GET / lists what is here");
-}
-
-static int wrong_method(request *r, const char *path, unsigned allowed)
-{
-    char allow[64];
-    router_allow(allowed, allow, sizeof allow);
-    problem_set(&r->why, 405, "method_not_allowed", "%.100s takes %s", path, allow);
-    request_header(r, "Allow", ax_arena_strdup(&r->mem, allow));
-    return -1;
-}
-
-/* OPTIONS: what the path takes; for a browser's preflight, what the page may do. */
-static int answer_options(request *r, unsigned allowed)
-{
-    char allow[64];
-    router_allow(allowed, allow, sizeof allow);
-    const char *copy = ax_arena_strdup(&r->mem, allow);
-    request_header(r, "Allow", copy);
-    if (r->origin) {
-        request_header(r, "Access-Control-Allow-Methods", copy);
-        request_header(r, "Access-Control-Allow-Headers",
-                       "Authorization, Content-Type, X-Request-Id, Idempotency-Key");
-        request_header(r, "Access-Control-Max-Age", "600");
-    }
-    r->why.status = 204;
-    return -1;
-}
-
-static int check_body(request *r)
-{
-    const route *t = r->route;
-    const config *cfg = &r->app->cfg;
-    r->limit = t->limit == LIMIT_MODEL  ? cfg->max_model
-               : t->limit == LIMIT_BODY ? cfg->max_body
-                                        : 0;
-    if (!t->types) {
-        r->limit = cfg->max_body; /* a body nobody asked for is read and ignored */
-    } else if (!(t->types & r->type)) {
-        problem_set(&r->why, 415, "unsupported_media_type",
-                    "the content type is not one that %s takes", t->path);
-        return ax_err_hint(&r->why.err, "%s",
-                           t->types & BODY_PNG   ? "application/json, application/octet-stream, "
-                                                   "image/png, image/jpeg"
-                           : t->types & BODY_RAW ? "application/octet-stream"
-                                                 : "application/json");
-    }
-    if (r->length > r->limit) {
-        problem_set(&r->why, 413, "body_too_large", "the body is %lld bytes, the limit is %lld",
-                    (long long)r->length, (long long)r->limit);
-        problem_expect(&r->why, "%lld", (long long)r->limit);
-        problem_got(&r->why, "%lld", (long long)r->length);
-        return ax_err_hint(&r->why.err, "raise %s",
-                           t->limit == LIMIT_MODEL ? "--max-model" : "--max-body");
-    }
-    return 0;
-}
-
-/* A file in the models folder that the body is written to; it goes with the request. */
-static int open_file(request *r)
-{
-    char path[4096];
-    if (!repository_name_ok(r->param[0]))
-        return 0; /* the handler says what is wrong */
-    snprintf(path, sizeof path, "%s/.upload-XXXXXX", repository_folder(r->app->models));
-    r->file = mkostemp(path, O_CLOEXEC);
-    if (r->file < 0) {
-        int status = errno == EROFS || errno == EACCES || errno == EPERM ? 403 : 500;
-        return problem_set(&r->why, status, status == 403 ? "read_only" : "io_error",
-                           "the models folder cannot be written: %s", strerror(errno));
-    }
-    r->file_path = ax_arena_strdup(&r->mem, path);
-    return r->file_path ? 0 : problem_set(&r->why, 503, "out_of_memory", "out of memory");
-}
-
-static int find_method(const char *name)
-{
-    for (int i = 0; i < METHODS; i++)
-        if (!strcmp(method_names[i], name))
-            return i;
-    return -1;
-}
-
-int request_begin(request *r, const char *method, const char *path, const char *key,
-                  const char *origin)
-{
-    route_match m;
-    snprintf(r->path, sizeof r->path, "%s", path);
-    int id = find_method(method);
-    r->method = id < 0 ? METHOD_GET : (http_method)id;
-    if (r->conn->refuse) {
-        problem_set(&r->why, 503, "too_many_connections",
-                    "the server has all the connections it takes");
-        r->why.retry_after = 1;
-        r->close = 1;
-        return -1;
-    }
-    if (app_get_state(r->app) == APP_DRAINING)
-        r->close = 1;
-    router_find(r->method, path, &m);
-    if (!m.allowed)
-        return unknown_path(r, path);
-    if (check_origin(r, origin) < 0)
-        return -1;
-    if (id == METHOD_OPTIONS)
-        return answer_options(r, m.allowed);
-    if (id < 0 || !m.route)
-        return wrong_method(r, path, m.allowed);
-    r->route = m.route;
-    memcpy(r->param, m.param, sizeof r->param);
-    if (!(m.route->flags & ROUTE_OPEN) && r->app->keys && !auth_check(r->app->keys, key)) {
-        request_header(r, "WWW-Authenticate", "Bearer");
-        return key ? problem_set(&r->why, 403, "forbidden", "the API key is not known here")
-                   : problem_set(&r->why, 401, "unauthorized",
-                                 "an API key is needed: Authorization: Bearer KEY");
-    }
-    if (m.bad_param)
-        return problem_set(&r->why, 404, "not_found",
-                           "a name in %.100s is longer than %d characters", path, PARAM_MAX);
-    if (check_body(r) < 0)
-        return -1;
-    return m.route->flags & ROUTE_TO_FILE ? open_file(r) : 0;
-}
-
 /* ---- the body -------------------------------------------------------------------------------- */
 
 static int too_large(request *r)
@@ -266,8 +111,8 @@ static int write_file(request *r, const char *data, size_t n)
         if (w < 0 && errno == EINTR)
             continue;
         if (w <= 0)
-            return problem_set(&r->why, errno == ENOSPC ? 507 : 500, "io_error",
-                               "the body cannot be stored: %s", strerror(errno));
+            return problem_from_errno(&r->why, w < 0 ? errno : ENOSPC,
+                                      "the upload cannot be stored");
         data += w;
         n -= (size_t)w;
     }
@@ -318,6 +163,8 @@ void request_dispatch(request *r)
 {
     r->body_done = now_ns();
     r->state = REQUEST_WAITING;
+    if (!r->swallow && !r->route->types && r->received) /* it came without a length */
+        r->swallow = request_unexpected_body(r) < 0;
     if (r->swallow)
         request_refuse(r);
     else

@@ -117,13 +117,17 @@ int request_abandoned(const request *r);
 /* ---- for the transport ------------------------------------------------------------------------
  */
 
+struct head;
+
 request *request_new(struct loop *l, struct conn *c);
 void request_free(request *r);
 
-/* The head is there: route, key, limits. `key` and `origin` are the headers Authorization and
- * Origin or NULL. 0, or -1 with r->why set: refuse before reading the body. */
-int request_begin(request *r, const char *method, const char *path, const char *key,
-                  const char *origin);
+/* The head is there: route, key, limits. 0, or -1 with r->why set: refuse before reading the body.
+ * A refusal that the transport has put into r->why already stands. */
+int request_begin(request *r, const struct head *h);
+
+/* The route takes no body and one has come: fill r->why. Always -1. */
+int request_unexpected_body(request *r);
 
 /* A piece of the body: 0, or -1 with r->why. */
 int request_body(request *r, const char *data, size_t n);

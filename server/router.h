@@ -1,7 +1,7 @@
 /* router.h - which handler answers which path, and what it accepts.
  *
- * One row adds a route: its limits, key rule, content types, metrics label and line of
- * documentation are in the row. */
+ * One row adds a route: its limits, key rule, content types, query options, metrics label and line
+ * of documentation are in the row. */
 #ifndef SERVER_ROUTER_H
 #define SERVER_ROUTER_H
 
@@ -22,7 +22,8 @@ typedef struct route {
     body_limit limit;
     int types; /* BODY_* accepted; 0: no body                         */
     int flags;
-    const char *doc; /* one line                                            */
+    const char *const *query; /* options behind the ?, NULL at the end; NULL: none   */
+    const char *doc;          /* one line                                            */
 } route;
 
 extern const route routes[];

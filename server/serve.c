@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "auth.h"
@@ -136,21 +137,43 @@ static int is_loopback(const char *address)
     return !strncmp(address, "127.", 4) || !strncmp(address, "[::1]", 5);
 }
 
+/* The folder may be missing only when nobody asked for it, and must be one that can be read. */
+static int check_models(const config *cfg, ax_err *err)
+{
+    struct stat st;
+    if (stat(cfg->models, &st) < 0) {
+        if (cfg->models_given || errno != ENOENT)
+            return ax_fail(err, AX_ENOTFOUND, "--models: '%.300s': %s", cfg->models,
+                           strerror(errno));
+        log_line(LOG_WARN, "models",
+                 "there is no folder 'models' here; --models DIR says where they are");
+        return 0;
+    }
+    if (!S_ISDIR(st.st_mode))
+        return ax_fail(err, AX_EINVAL, "--models: '%.300s' is not a folder", cfg->models);
+    if (access(cfg->models, R_OK | X_OK) < 0)
+        return ax_fail(err, AX_EIO, "--models: the folder '%.300s' cannot be read: %s", cfg->models,
+                       strerror(errno));
+    return 0;
+}
+
 /* Everything but the threads that serve. */
 static int build(app *a, acceptor **c, ax_err *err)
 {
     const config *cfg = &a->cfg;
-    if (access(cfg->models, F_OK) < 0) {
-        if (cfg->models_given)
-            return ax_fail(err, AX_ENOTFOUND, "--models: the folder '%s' does not exist",
-                           cfg->models);
-        log_line(LOG_WARN, "models",
-                 "there is no folder 'models' here; --models DIR says where they are");
-    }
+    if (check_models(cfg, err) < 0)
+        return -1;
     if (cfg->api_key_file && !(a->keys = auth_load(cfg->api_key_file, err)))
         return -1;
-    if (!(a->models = repository_new(cfg->models, cfg->default_model, err)) ||
-        !(a->pool = ax_pool_new((int)cfg->threads, err)) ||
+    if (!(a->models = repository_new(cfg->models, cfg->default_model, err)))
+        return -1;
+    int missing = repository_check_default(a->models, err);
+    if (missing < 0)
+        return -1;
+    if (missing) /* an empty folder is filled later, by PUT for example; a wrong name is not */
+        log_line(LOG_WARN, "models", "there is no model '%s' yet, the one of --default-model",
+                 cfg->default_model);
+    if (!(a->pool = ax_pool_new((int)cfg->threads, err)) ||
         !(a->work = workers_new((int)cfg->threads, "worker", err)) ||
         !(a->admin = workers_new(1, "admin", err)) || !(*c = acceptor_new(a, err)))
         return -1;

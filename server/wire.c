@@ -31,9 +31,13 @@ static int read_int(cursor *c, int64_t lo, int64_t hi, int64_t *out)
     const char *q = c->p < c->end ? number_read_i64(c->p, c->end, &v) : NULL;
     if (!q && !(c->p < c->end && strchr("-0123456789", *c->p)))
         return wire_expected(c, "a whole number");
-    if (!q || v < lo || v > hi)
-        return wire_fail(c, "out_of_range", "expected a whole number from %lld to %lld",
-                         (long long)lo, (long long)hi);
+    if (!q || v < lo || v > hi) {
+        char text[WIRE_TOKEN];
+        wire_fail(c, "out_of_range", "%s is not a whole number from %lld to %lld",
+                  wire_token(c, text), (long long)lo, (long long)hi);
+        problem_expect(c->why, "\"%lld to %lld\"", (long long)lo, (long long)hi);
+        return -1;
+    }
     *out = v;
     c->p = q;
     return 0;
@@ -46,12 +50,12 @@ static int field_model(parse *s)
 
 static int field_top(parse *s)
 {
-    return read_int(&s->c, 1, 1000000, &s->out->top);
+    return read_int(&s->c, 1, WIRE_TOP_MAX, &s->out->top);
 }
 
 static int field_deadline(parse *s)
 {
-    return read_int(&s->c, 1, 86400000, &s->out->deadline_ms);
+    return read_int(&s->c, 1, WIRE_DEADLINE_MAX, &s->out->deadline_ms);
 }
 
 static int field_timings(parse *s)
@@ -65,12 +69,17 @@ static int field_timings(parse *s)
     return 0;
 }
 
-int wire_non_finite_word(const char *word)
+int wire_non_finite_word(const char *word, problem *why)
 {
     static const char *const words[] = {"error", "null", "string"};
     for (int i = 0; i < 3; i++)
         if (!strcmp(word, words[i]))
             return i;
+    const char *near = ax_nearest(word, words, 3);
+    problem_set(why, 400, "invalid", "non_finite: '%.40s' is not one of error, null, string", word);
+    snprintf(why->err.at, sizeof why->err.at, "non_finite");
+    if (near)
+        ax_err_hint(&why->err, "did you mean '%s'?", near);
     return -1;
 }
 
@@ -79,9 +88,9 @@ static int field_non_finite(parse *s)
     const char *word = wire_string(&s->c);
     if (!word)
         return -1;
-    int v = wire_non_finite_word(word);
+    int v = wire_non_finite_word(word, s->c.why);
     if (v < 0)
-        return wire_fail(&s->c, "invalid", "'%s' is not one of error, null, string", word);
+        return -1;
     s->out->non_finite = (wire_non_finite)v;
     return 0;
 }
@@ -120,8 +129,12 @@ static int one_input(parse *s, const ax_port *port, int i, int first)
     cursor *c = &s->c;
     if (wire_tensor(c, port, s->max_rows, &s->out->data[i], &rows, &bare) < 0)
         return -1;
-    if (!first && (rows != s->out->rows || bare != s->out->bare))
-        return wire_fail(c, "shape_mismatch", "%lld samples here, %lld in the other inputs",
+    if (!first && bare != s->out->bare)
+        return wire_fail(c, "shape_mismatch", "%s here, %s in the other inputs",
+                         bare ? "one bare sample" : "an array of samples",
+                         bare ? "arrays of samples" : "bare ones");
+    if (!first && rows != s->out->rows)
+        return wire_fail(c, "shape_mismatch", "samples here: %lld, in the other inputs: %lld",
                          (long long)rows, (long long)s->out->rows);
     s->out->rows = rows;
     s->out->bare = bare;
@@ -148,8 +161,7 @@ static int inputs_by_name(parse *s, int n)
     unsigned have = 0;
     c->p++;
     for (int more = 1; more;) {
-        skip_space(c);
-        const char *name = wire_string(c);
+        const char *name = wire_name(c, "the name of an input in quotes");
         int i = name ? input_named(s, n, name) : -1;
         if (i < 0)
             return -1;
@@ -236,10 +248,16 @@ static int settle_inputs(parse *s)
 static const struct {
     const char *name;
     int (*read)(parse *);
+    unsigned given; /* GIVEN_*: may be in the URL */
 } fields[] = {
-    {"inputs", field_inputs},      {"model", field_model},     {"top", field_top},
-    {"outputs", field_outputs},    {"timings", field_timings}, {"deadline_ms", field_deadline},
-    {"non_finite", field_non_finite}, {"instances", field_inputs},
+    {"inputs",      field_inputs,     0},
+    {"model",       field_model,      0},
+    {"top",         field_top,        GIVEN_TOP},
+    {"outputs",     field_outputs,    GIVEN_OUTPUTS},
+    {"timings",     field_timings,    GIVEN_TIMINGS},
+    {"deadline_ms", field_deadline,   GIVEN_DEADLINE},
+    {"non_finite",  field_non_finite, GIVEN_NON_FINITE},
+    {"instances",   field_inputs,     0},
 };
 // clang-format on
 
@@ -265,8 +283,7 @@ static int read_field(parse *s, unsigned *have)
     cursor *c = &s->c;
     c->field = NULL;
     c->depth = 0;
-    skip_space(c);
-    const char *name = wire_string(c);
+    const char *name = wire_name(c, "the name of a field in quotes");
     if (!name)
         return -1;
     int f = 0;
@@ -278,6 +295,8 @@ static int read_field(parse *s, unsigned *have)
     unsigned bit = 1u << (f == F_INSTANCES ? F_INPUTS : f);
     if (*have & bit)
         return wire_fail(c, "duplicate_field", "the field is given twice");
+    if (s->out->given & fields[f].given)
+        return wire_fail(c, "duplicate_field", "given in the URL and in the body");
     *have |= bit;
     if (wire_take(c, ':', "':' after the name") < 0)
         return -1;
@@ -297,7 +316,6 @@ int wire_parse(const char *text, size_t len, int64_t max_rows, wire_find find, v
     s.ports = NULL;
     s.inputs = NULL;
     s.pending = 0;
-    memset(out, 0, sizeof *out);
     unsigned have = 0;
     if (wire_take(&s.c, '{', "an object") < 0)
         return -1;
@@ -317,6 +335,28 @@ int wire_parse(const char *text, size_t len, int64_t max_rows, wire_find find, v
     if (s.c.p < s.c.end)
         return wire_expected(&s.c, "nothing behind the last brace");
     return settle_inputs(&s);
+}
+
+int wire_empty(const char *text, size_t len, ax_arena *mem, problem *why)
+{
+    cursor c = {.p = text, .start = text, .end = text + len, .mem = mem, .why = why};
+    skip_space(&c);
+    if (c.p == c.end)
+        return 0;
+    if (wire_take(&c, '{', "an object without fields, or nothing") < 0)
+        return -1;
+    skip_space(&c);
+    if (!at_char(&c, '}')) {
+        const char *name = wire_name(&c, "'}'");
+        if (!name)
+            return -1;
+        problem_set(why, 400, "unknown_field", "unknown field '%.100s'", name);
+        snprintf(why->err.at, sizeof why->err.at, "%.100s", name);
+        return ax_err_hint(&why->err, "there are no fields to set: send nothing, or {}");
+    }
+    c.p++;
+    skip_space(&c);
+    return c.p < c.end ? wire_expected(&c, "nothing behind the last brace") : 0;
 }
 
 const char *wire_shape(const ax_shape *s, char *out, size_t size)

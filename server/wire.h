@@ -14,7 +14,16 @@
 #include "axon.h"
 #include "problem.h"
 
-enum { WIRE_INPUTS = 16, WIRE_OUTPUTS = 16 };
+enum { WIRE_INPUTS = 16, WIRE_OUTPUTS = 16, WIRE_TOP_MAX = 1000000, WIRE_DEADLINE_MAX = 86400000 };
+
+/* Options may come in the URL or in the body, each once. */
+enum {
+    GIVEN_TOP = 1,
+    GIVEN_OUTPUTS = 2,
+    GIVEN_TIMINGS = 4,
+    GIVEN_DEADLINE = 8,
+    GIVEN_NON_FINITE = 16
+};
 
 typedef enum wire_non_finite {
     NON_FINITE_ERROR,
@@ -23,6 +32,7 @@ typedef enum wire_non_finite {
 } wire_non_finite;
 
 typedef struct wire_request {
+    unsigned given;    /* options that the URL has given: GIVEN_*                      */
     const char *model; /* "model", NULL when left out                                  */
     int64_t top;       /* 0: not asked                                                 */
     int timings;
@@ -39,12 +49,16 @@ typedef struct wire_request {
  * 0 with *ports and *n, or -1 with why. Called again when the name appears behind the inputs. */
 typedef int (*wire_find)(void *ctx, const char *model, const ax_port **ports, int *n, problem *why);
 
-/* Parse text[0..len). Buffers and strings come from mem. Returns 0, or -1 with why. */
+/* Parse text[0..len). *out holds what the URL has given already, else zeros. Buffers and strings
+ * come from mem. Returns 0, or -1 with why. */
 int wire_parse(const char *text, size_t len, int64_t max_rows, wire_find find, void *ctx,
                ax_arena *mem, wire_request *out, problem *why);
 
-/* A word of an option: "error", "null", "string". -1 when it is none of them. */
-int wire_non_finite_word(const char *word);
+/* A word of an option: "error", "null", "string". -1 with why when it is none of them. */
+int wire_non_finite_word(const char *word, problem *why);
+
+/* The body of a request that has no fields: nothing, or {}. Returns 0, or -1 with why. */
+int wire_empty(const char *text, size_t len, ax_arena *mem, problem *why);
 
 /* "[1,28,28]" into out, which is returned: a shape as JSON. */
 const char *wire_shape(const ax_shape *s, char *out, size_t size);

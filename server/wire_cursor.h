@@ -37,10 +37,18 @@ int wire_expected(cursor *c, const char *what);
 /* Skip white space, then take x or fail saying so. */
 int wire_take(cursor *c, char x, const char *what);
 
+/* White space, then a string that is a name, which `what` describes; NULL on failure. */
+const char *wire_name(cursor *c, const char *what);
+
+/* What stands at p up to the next comma, bracket, brace or space, cut to fit; for messages. */
+enum { WIRE_TOKEN = 32 };
+const char *wire_token(const cursor *c, char text[WIRE_TOKEN]);
+
 /* A string at p, unescaped, into the arena; NULL on failure. */
 const char *wire_string(cursor *c);
 
-/* Step over one value without looking inside; -1 (without a message) when it does not end. */
+/* Step over one value without looking inside; -1 (without a message) when there is none or it does
+ * not end. */
 int wire_skip(cursor *c);
 
 /* One tensor of a request: c->p is at its value. */

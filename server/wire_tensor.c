@@ -43,14 +43,11 @@ static int reserve(cursor *c, layout *t, int64_t n)
 }
 
 /* The element at c->p is not what the input takes. */
-static int bad_element(cursor *c, const layout *t, int64_t i, float value)
+static int bad_element(cursor *c, const layout *t, float value)
 {
-    char text[32];
-    int n = 0;
-    c->index[c->depth++] = i;
-    while (c->p + n < c->end && n < 24 && !strchr(",] \t\r\n}", c->p[n]))
-        n++;
-    snprintf(text, sizeof text, "%.*s", n, c->p);
+    char text[WIRE_TOKEN];
+    double d;
+    wire_token(c, text);
     if (isinf(value))
         return wire_fail(c, "out_of_range", "%s is beyond the largest %s", text,
                          ax_dtype_name(t->port->dtype));
@@ -60,10 +57,15 @@ static int bad_element(cursor *c, const layout *t, int64_t i, float value)
     if (at_char(c, '['))
         return wire_fail(c, "shape_mismatch",
                          "expected a number, got an array: nested too deep here");
-    if (t->port->dtype != AX_F32 && t->port->dtype != AX_F64 && n && strchr("-0123456789", text[0]))
+    if (!*text || !strchr("-+.0123456789", *text))
+        return wire_expected(c, "a number");
+    if (number_read_f64(c->p, c->end, &d) || isinf(d))
         return wire_fail(c, "out_of_range", "%s is not a value of the input's type, %s", text,
                          ax_dtype_name(t->port->dtype));
-    return wire_expected(c, "a number");
+    return wire_fail(c, "parse_error",
+                     "%s is not a number as JSON writes it: no leading zero, no plus sign, digits "
+                     "on both sides of a point",
+                     text);
 }
 
 /* One element that is not float32. The byte behind it or NULL; *why as number_read tells. */
@@ -193,7 +195,8 @@ static int read_numbers(cursor *c, layout *t, int64_t want)
         if (!q) {
             if (!i && at_char(c, ']'))
                 break;
-            return bad_element(c, t, i, value);
+            c->index[c->depth++] = i;
+            return bad_element(c, t, value);
         }
         c->p = q;
         t->filled++;
@@ -271,6 +274,39 @@ static int64_t first_row(cursor c)
     return count_rest(&c);
 }
 
+static int is_empty(cursor c)
+{
+    skip_space(&c);
+    c.p += at_char(&c, '[');
+    skip_space(&c);
+    return at_char(&c, ']');
+}
+
+static int no_samples(cursor *c, const layout *t)
+{
+    char shape[128];
+    wire_fail(c, "shape_mismatch", "the array is empty, expected at least one sample");
+    return ax_err_hint(&c->why->err, "a sample of input '%s' has shape %s", t->port->name,
+                       wire_shape(&t->port->shape, shape, sizeof shape));
+}
+
+static int wrong_depth(cursor *c, const layout *t, int depth)
+{
+    const ax_shape *s = &t->port->shape;
+    char shape[128], flat[64] = "";
+    if (!depth)
+        return wire_expected(c, "an array");
+    int many = depth > AX_MAX_RANK + 1;
+    wire_fail(c, "shape_mismatch",
+              "arrays are nested %s%d deep, which fits no reading of the input",
+              many ? "more than " : "", many ? AX_MAX_RANK + 1 : depth);
+    if (s->rank > 1)
+        snprintf(flat, sizeof flat, ", or 2 deep with flat samples of %lld", (long long)t->count);
+    return ax_err_hint(&c->why->err,
+                       "input '%s' takes samples of shape %s: a batch is nested %d deep%s",
+                       t->port->name, wire_shape(s, shape, sizeof shape), s->rank + 1, flat);
+}
+
 /* Decide how the array is to be read: fill levels and want. The batch forms go first. */
 static int choose(cursor *c, layout *t, int *bare)
 {
@@ -281,6 +317,8 @@ static int choose(cursor *c, layout *t, int *bare)
     *bare = 0;
     t->levels = depth;
     t->want[0] = -1;
+    if (depth && is_empty(*c))
+        return no_samples(c, t);
     if (flat) {
         t->want[1] = t->count;
     } else if (depth == s->rank + 1) {
@@ -292,16 +330,7 @@ static int choose(cursor *c, layout *t, int *bare)
         *bare = 1;
         t->want[0] = t->count;
     } else {
-        char shape[128];
-        if (!depth)
-            return wire_expected(c, "an array");
-        wire_fail(c, "shape_mismatch",
-                  "arrays are nested %d deep, which fits no reading of the input", depth);
-        return ax_err_hint(&c->why->err,
-                           "input '%s' takes samples of shape %s: a batch is nested %d deep, or 2 "
-                           "deep with flat samples of %lld",
-                           t->port->name, wire_shape(s, shape, sizeof shape), s->rank + 1,
-                           (long long)t->count);
+        return wrong_depth(c, t, depth);
     }
     return 0;
 }
@@ -320,7 +349,7 @@ int wire_tensor(cursor *c, const ax_port *port, int64_t max_rows, void **data, i
     if (choose(c, &t, bare) < 0)
         return -1;
     if (!t.levels) { /* a model of one number, asked about one number */
-        float value;
+        float value = NAN;
         const char *q = NULL;
         if (reserve(c, &t, 1) < 0)
             return -1;
@@ -331,14 +360,12 @@ int wire_tensor(cursor *c, const ax_port *port, int64_t max_rows, void **data, i
             q = read_other(c->p, c->end, port->dtype, t.data, &value);
         }
         if (!q)
-            return wire_expected(c, "a number");
+            return bad_element(c, &t, value);
         c->p = q;
         t.filled = 1;
     } else if (read_level(c, &t, 0) < 0) {
         return -1;
     }
-    if (!t.filled)
-        return wire_fail(c, "invalid", "there are no samples in the array");
     c->depth = 0;
     *data = t.data;
     *rows = t.filled / t.count;

@@ -73,6 +73,25 @@ int wire_take(cursor *c, char x, const char *what)
     return 0;
 }
 
+const char *wire_name(cursor *c, const char *what)
+{
+    skip_space(c);
+    if (at_char(c, '"'))
+        return wire_string(c);
+    wire_expected(c, what);
+    return NULL;
+}
+
+const char *wire_token(const cursor *c, char text[WIRE_TOKEN])
+{
+    int n = 0;
+    while (c->p + n < c->end && n < WIRE_TOKEN - 4 && c->p[n] > ' ' && !strchr(",[]{}", c->p[n]))
+        n++;
+    int cut = n == WIRE_TOKEN - 4;
+    snprintf(text, WIRE_TOKEN, "%.*s%s", n, c->p, cut ? "..." : "");
+    return text;
+}
+
 /* Four hex digits at p, or -1. */
 static int hex4(const char *p, const char *end)
 {
@@ -129,6 +148,14 @@ static int unescape(cursor *c, char *to)
     return put_utf8(to, (unsigned)v);
 }
 
+/* What is wrong with a string, and at which byte of the body. NULL. */
+static const char *bad_string(cursor *c, const char *from, const char *what)
+{
+    c->p = from;
+    wire_fail(c, "parse_error", "%s at byte %lld", what, (long long)(c->p - c->start));
+    return NULL;
+}
+
 const char *wire_string(cursor *c)
 {
     if (!at_char(c, '"')) {
@@ -138,38 +165,30 @@ const char *wire_string(cursor *c)
     const char *close = ++c->p;
     while (close < c->end && *close != '"')
         close += 1 + (*close == '\\');
-    if (close >= c->end || close - c->p > 4096) {
-        wire_fail(c, "parse_error",
-                  close >= c->end ? "a string does not end" : "a string is too long");
-        return NULL;
-    }
+    if (close >= c->end)
+        return bad_string(c, c->p, "a string that does not end");
+    if (close - c->p > 4096)
+        return bad_string(c, c->p, "a string of more than 4096 bytes");
     char *text = ax_arena_raw(c->mem, (size_t)(close - c->p) + 4), *to = text;
     if (!text) {
         problem_set(c->why, 503, "out_of_memory", "out of memory");
         return NULL;
     }
     while (c->p < close) {
-        unsigned char x = (unsigned char)*c->p;
-        if (x < 0x20) {
-            wire_fail(c, "parse_error", "a control character 0x%02x inside a string", x);
-            return NULL;
-        }
-        if (x != '\\') {
-            const char *from = c->p;
-            if (ax_utf8_next(&c->p, close) < 0) {
-                wire_fail(c, "parse_error", "a string is not UTF-8");
-                return NULL;
-            }
+        const char *from = c->p;
+        if ((unsigned char)*from < 0x20)
+            return bad_string(c, from, "a control character inside a string");
+        if (*from != '\\') {
+            if (ax_utf8_next(&c->p, close) < 0)
+                return bad_string(c, from, "a string that is not UTF-8");
             memcpy(to, from, (size_t)(c->p - from));
             to += c->p - from;
             continue;
         }
         c->p++;
         int n = unescape(c, to);
-        if (n < 0) {
-            wire_fail(c, "parse_error", "a bad escape inside a string");
-            return NULL;
-        }
+        if (n < 0)
+            return bad_string(c, from, "a bad escape inside a string");
         to += n;
     }
     *to = 0;
@@ -181,6 +200,8 @@ int wire_skip(cursor *c)
 {
     int depth = 0;
     skip_space(c);
+    if (c->p >= c->end)
+        return -1;
     for (; c->p < c->end; c->p++) {
         char x = *c->p;
         if (x == '"') {

@@ -9,18 +9,18 @@
 #define TESTS_ACT_REFERENCE_H
 
 #include <float.h>
-#include <tgmath.h>
 #include <stdint.h>
 #include <string.h>
 
-#include "act_reference_wide.h"
-
+#ifdef AX_REAL
+#include <math.h>
+#else
+#include <tgmath.h>
 _Static_assert(LDBL_MANT_DIG >= 64, "the reference needs a long double wider than double");
-
-#ifndef AX_REAL
 #define AX_REAL long double
 #endif
 typedef AX_REAL real;
+#include "act_reference_wide.h"
 #ifndef REF_DEFINE /* tests/ulp has one for blocks */
 typedef real ref_fn(const double *p, real x);
 #define REF_DEFINE(fn, expr)                                                                       \

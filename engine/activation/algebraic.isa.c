@@ -1,27 +1,45 @@
-/* algebraic.isa.c - smooth relatives of relu made with a square root.
+/* algebraic.isa.c - smooth functions made with a square root: s-shapes and relatives of relu.
  *
  * Squares of float32 do not overflow in double; the clamps at 1e60 are for infinities, and beyond
  * anything that float32 could tell from them. */
 #include "activation/prims.h"
 
+/* p: alpha; s = 1 + alpha x^2 */
+INLINE vd isru_f(vd x, const double *p)
+{
+    vd t = at_most(magnitude(x), 1e60);
+    return with_sign(t / square_root(t * t * p[0] + 1.0), x);
+}
+
+INLINE vd isru_d(vd x, const double *p)
+{
+    vd s = x * x * p[0] + 1.0;
+    return 1.0 / (s * square_root(s));
+}
+
+/* -3 alpha x s^(-5/2); beyond 1e45 it is 0 */
+INLINE vd isru_dd(vd x, const double *p)
+{
+    vd t = at_most(magnitude(x), 1e45), s = t * t * p[0] + 1.0;
+    return with_sign(t * (3.0 * p[0]) / (s * s * square_root(s)), -x);
+}
+
+KERNEL(isru)
+
 /* p: alpha */
 INLINE vd isrlu_f(vd x, const double *p)
 {
-    vd low = at_least(x, -1e60);
-    return pick((vl)(x > 0.0), x, low / square_root(low * low * p[0] + 1.0));
+    return pick((vl)(x > 0.0), x, isru_f(x, p));
 }
 
 INLINE vd isrlu_d(vd x, const double *p)
 {
-    vd low = at_least(at_most(x, 0.0), -1e60), s = low * low * p[0] + 1.0;
-    return 1.0 / (s * square_root(s));
+    return isru_d(at_most(x, 0.0), p);
 }
 
-/* -3 alpha x (1 + alpha x^2)^(-5/2); beyond 1e45 it is 0 */
 INLINE vd isrlu_dd(vd x, const double *p)
 {
-    vd low = at_least(at_most(x, 0.0), -1e45), s = low * low * p[0] + 1.0;
-    return zero_where((vl)(x >= 0.0), low * (-3.0 * p[0]) / (s * s * square_root(s)));
+    return zero_where((vl)(x >= 0.0), isru_dd(x, p));
 }
 
 KERNEL(isrlu)

@@ -2,7 +2,7 @@
  *
  * Where a line crosses 0 its terms cancel, at a place that parameters decide: pairs. The derivative
  * at a kink is that of the flat side. */
-#include "activation/prims_pair.h"
+#include "activation/pairs_log.h"
 
 /* p: alpha, beta */
 INLINE vd affine_f(vd x, const double *p)

@@ -2,7 +2,9 @@
  *
  * Each f' has one irrational root, at the minimum of f, and f'' one on either side; there the
  * formulas cancel and near_root() takes over. Left of the clamps the product with e^x is below half
- * the smallest float32. */
+ * the smallest float32; those of silu and gelu, which gate linear units, lie so far out that it is
+ * after a product with the largest float32. */
+#include "activation/halves.h"
 #include "activation/refine.h"
 #include "activation/roots.h"
 
@@ -28,14 +30,14 @@ INLINE vd gate_curve(vd straight, vd bend, ratio e)
 INLINE vd silu_f(vd x, const double *p)
 {
     (void)p;
-    vd low = at_least(x, -120.0);
+    vd low = at_least(x, -200.0);
     return gate(low, exp_ratio(at_most(low, 40.0)));
 }
 
 INLINE vd silu_d(vd x, const double *p)
 {
     (void)p;
-    vd t = at_least(at_most(x, 60.0), -120.0);
+    vd t = at_least(at_most(x, 60.0), -200.0);
     return near_root(&ROOT_SILU_D, x, gate_slope(t, exp_ratio(t)));
 }
 
@@ -54,6 +56,8 @@ INLINE vd silu_dd(vd x, const double *p)
 }
 
 KERNEL(silu)
+
+GATED(swiglu, itself, silu, 1, 0)
 
 /* p: beta */
 INLINE vd e_swish_f(vd x, const double *p)
@@ -94,6 +98,29 @@ INLINE vd swish_dd(vd x, const double *p)
 
 KERNEL(swish)
 
+/* p: alpha, limit. The value is 1 + a, a cut off at +-limit; the gate swish of min(b, limit) */
+INLINE vd oai_value_f(vd x, const double *p)
+{
+    return at_least(at_most(x, p[1]), -p[1]) + 1.0;
+}
+
+INLINE vd oai_value_d(vd x, const double *p)
+{
+    return zero_where((vl)(magnitude(x) >= p[1]), pick((vl)(x == x), all(1.0), x));
+}
+
+INLINE vd oai_gate_f(vd x, const double *p)
+{
+    return swish_f(at_most(x, p[1]), p);
+}
+
+INLINE vd oai_gate_d(vd x, const double *p)
+{
+    return zero_where((vl)(x >= p[1]), swish_d(x, p));
+}
+
+GATED(swiglu_oai, oai_value, oai_gate, 0, 2)
+
 /* z = 2 sqrt(2/pi) (x + 0.044715 x^3) */
 #define GELU_TANH_1 1.5957691216057307118
 #define GELU_TANH_3 0.071354816272600248776
@@ -117,7 +144,7 @@ INLINE vd gelu_tanh_d(vd x, const double *p)
 INLINE vd gelu_tanh_dd(vd x, const double *p)
 {
     (void)p;
-    vd t = at_least(-magnitude(x), -12.0), t2 = t * t;
+    vd t = at_least(minus_magnitude(x), -12.0), t2 = t * t;
     ratio e = exp_ratio(t * (t2 * GELU_TANH_3 + GELU_TANH_1));
     vd slope = t2 * (3.0 * GELU_TANH_3) + GELU_TANH_1;
     vd curve = gate_curve(2.0 * slope + t2 * (6.0 * GELU_TANH_3), t * slope * slope, e);
@@ -130,7 +157,7 @@ KERNEL(gelu_tanh)
 INLINE vd gelu_f(vd x, const double *p)
 {
     (void)p;
-    vd low = at_least(x, -15.0), t = at_most(magnitude(x), 15.0);
+    vd low = at_least(x, -20.0), t = at_most(magnitude(x), 20.0);
     ratio e = exp_ratio(-0.5 * (t * t)), m = normal_tail(t);
     vd tail = e.a * m.a / (e.b * m.b);
     return low * pick((vl)(x > 0.0), 1.0 - tail, tail);
@@ -140,7 +167,7 @@ INLINE vd gelu_f(vd x, const double *p)
 INLINE vd gelu_d(vd x, const double *p)
 {
     (void)p;
-    vd t = at_most(magnitude(x), 15.0);
+    vd t = at_most(magnitude(x), 20.0);
     ratio e = exp_ratio(-0.5 * (t * t)), m = normal_tail(t);
     vd h = e.a * (m.a - t * 0x1.9884533d43651p-2 * m.b) / (e.b * m.b);
     return near_root(&ROOT_GELU_D, x, pick((vl)(x > 0.0), 1.0 - h, h));
@@ -156,6 +183,8 @@ INLINE vd gelu_dd(vd x, const double *p)
 }
 
 KERNEL(gelu)
+
+GATED(geglu, itself, gelu, 1, 0)
 
 /* x tanh(softplus(x)) = x n/(n+2) with n = E(E+2), E = e^x = a/b; times b^2 above and below */
 INLINE vd mish_f(vd x, const double *p)

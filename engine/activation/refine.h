@@ -6,7 +6,7 @@
 #ifndef AX_ACTIVATION_REFINE_H
 #define AX_ACTIVATION_REFINE_H
 
-#include "activation/prims_pair.h"
+#include "activation/pairs_log.h"
 #include "activation/prims_trig.h"
 
 /* Where parameters scale x: infinities as numbers that times a parameter are infinities of float32,

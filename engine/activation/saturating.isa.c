@@ -49,27 +49,6 @@ INLINE vd arctan_dd(vd x, const double *p)
 
 KERNEL(arctan)
 
-/* p: alpha; s = 1 + alpha x^2 */
-INLINE vd isru_f(vd x, const double *p)
-{
-    vd t = at_most(magnitude(x), 1e60);
-    return with_sign(t / square_root(t * t * p[0] + 1.0), x);
-}
-
-INLINE vd isru_d(vd x, const double *p)
-{
-    vd s = x * x * p[0] + 1.0;
-    return 1.0 / (s * square_root(s));
-}
-
-INLINE vd isru_dd(vd x, const double *p)
-{
-    vd t = at_most(magnitude(x), 1e45), s = t * t * p[0] + 1.0;
-    return with_sign(3.0 * p[0] * t / (s * s * square_root(s)), -x);
-}
-
-KERNEL(isru)
-
 /* t (1 - t/4) up to t = |x| = 2, where slope and curve end */
 INLINE vd sqnl_f(vd x, const double *p)
 {

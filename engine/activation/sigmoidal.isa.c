@@ -2,7 +2,8 @@
  *
  * With e^x = a/b every quotient has one division; the derivative is written with both factors
  * (sigma * (1 - sigma) would lose all digits where 1 - sigma does). */
-#include "activation/prims_pair.h"
+#include "activation/halves.h"
+#include "activation/pairs_log.h"
 
 /* Past these the float32 result does not change any more: e^-200 is nothing beside 2^-150, whatever
  * parameters multiply it with, and 1 + e^-40 = 1. */
@@ -19,7 +20,7 @@ INLINE vd sigmoid_f(vd x, const double *p)
 INLINE vd sigmoid_d(vd x, const double *p)
 {
     (void)p;
-    ratio e = exp_ratio(at_least(-magnitude(x), LOW));
+    ratio e = exp_ratio(at_least(minus_magnitude(x), LOW));
     vd s = e.a + e.b;
     return e.a * e.b / (s * s);
 }
@@ -28,23 +29,16 @@ INLINE vd sigmoid_d(vd x, const double *p)
 INLINE vd sigmoid_dd(vd x, const double *p)
 {
     (void)p;
-    expm1_parts e = expm1_ratio(at_least(-magnitude(x), LOW));
+    expm1_parts e = expm1_ratio(at_least(minus_magnitude(x), LOW));
     return with_sign(-e.a * e.minus * e.b / (e.plus * e.plus * e.plus), -x);
 }
 
 KERNEL(sigmoid)
 
-/* ln(1 + e^-|x|) */
-INLINE vd log_sigmoid_bend(vd x)
-{
-    ratio e = exp_ratio(at_least(-magnitude(x), LOW));
-    return log1p_ratio(e.a, e.b);
-}
-
 INLINE vd log_sigmoid_f(vd x, const double *p)
 {
     (void)p;
-    return at_most(x, 0.0) - log_sigmoid_bend(x);
+    return at_most(x, 0.0) - log1p_exp(x);
 }
 
 INLINE vd log_sigmoid_d(vd x, const double *p)
@@ -109,6 +103,9 @@ INLINE vd tanh_dd(vd x, const double *p)
 
 KERNEL(tanh)
 
+GATED(glu, itself, sigmoid, 1, 0)
+GATED(gtu, tanh, sigmoid, 1, 0)
+
 /* p: alpha, beta; alpha tanh(beta x) */
 INLINE vd scaled_tanh_f(vd x, const double *p)
 {
@@ -149,7 +146,7 @@ KERNEL(softcap)
 INLINE vd aria2_f(vd x, const double *p)
 {
     vd z = x * p[1];
-    vd power = p[0] * (at_least(-z, 0.0) + log_sigmoid_bend(z));
+    vd power = p[0] * (at_least(-z, 0.0) + log1p_exp(z));
     return exp_poly(-at_most(power, -LOW));
 }
 
@@ -160,7 +157,7 @@ INLINE vd aria2_d(vd x, const double *p)
 }
 
 /* alpha beta^2 f c (alpha c - 1 + c) = -(alpha beta c)^2 f (e^w - 1), w = z - ln alpha, where c and
- * e^w - 1 have one denominator: with e^w = a/b it is 1 + e^z = (b + alpha a)/b. The root is at w = 0,
+ * e^w - 1 have one denominator: with e^w = a/b, 1 + e^z = (b + alpha a)/b. The root is at w = 0,
  * anywhere between two float32, hence the pairs. */
 INLINE vd aria2_dd(vd x, const double *p)
 {

@@ -50,7 +50,8 @@ static int open_retry(const char *path, int flags, mode_t mode)
     return fd;
 }
 
-static int map_fd(ax_map *m, int fd, const char *path, ax_err *err)
+/* Map fd's bytes, or as much memory without them. */
+static int map_fd(ax_map *m, int fd, int copy, const char *path, ax_err *err)
 {
     struct stat st;
     if (fstat(fd, &st))
@@ -59,22 +60,53 @@ static int map_fd(ax_map *m, int fd, const char *path, ax_err *err)
         return fail_kind(err, path, st.st_mode);
     if (st.st_size == 0)
         return 0;
-    void *data = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    void *data = mmap(NULL, (size_t)st.st_size, copy ? PROT_READ | PROT_WRITE : PROT_READ,
+                      copy ? MAP_PRIVATE | MAP_ANONYMOUS : MAP_PRIVATE, copy ? -1 : fd, 0);
     if (data == MAP_FAILED)
         return fail_errno(err, errno, "map", path);
     *m = (ax_map){data, (size_t)st.st_size};
     return 0;
 }
 
-int ax_map_open(ax_map *m, const char *path, ax_err *err)
+/* Fill the memory with the file's bytes. */
+static int fill_copy(ax_map *m, int fd, const char *path, ax_err *err)
+{
+    for (size_t at = 0; at < m->size;) {
+        ssize_t n = read(fd, (char *)m->data + at, m->size - at);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return fail_errno(err, errno, "read", path);
+        if (n == 0)
+            return ax_fail(err, AX_EIO, "'%.300s' became shorter while it was read", path);
+        at += (size_t)n;
+    }
+    if (m->size && mprotect((void *)m->data, m->size, PROT_READ))
+        return fail_errno(err, errno, "protect a copy of", path);
+    return 0;
+}
+
+static int map_path(ax_map *m, int copy, const char *path, ax_err *err)
 {
     *m = (ax_map){0};
     int fd = open_retry(path, O_RDONLY | O_NONBLOCK, 0);
     if (fd < 0)
         return fail_errno(err, errno, "open", path);
-    int status = map_fd(m, fd, path, err);
+    int status = map_fd(m, fd, copy, path, err);
+    if (!status && copy && (status = fill_copy(m, fd, path, err)))
+        ax_map_close(m);
     close(fd); /* the map stays */
     return status;
+}
+
+int ax_map_open(ax_map *m, const char *path, ax_err *err)
+{
+    return map_path(m, 0, path, err);
+}
+
+int ax_map_copy(ax_map *m, const char *path, ax_err *err)
+{
+    return map_path(m, 1, path, err);
 }
 
 void ax_map_close(ax_map *m)
@@ -211,6 +243,30 @@ static int check_target(const char *path, mode_t *mode, ax_err *err)
         return fail_kind(err, path, st.st_mode);
     *mode = st.st_mode & 0777; /* what was private stays private */
     return 0;
+}
+
+/* mkdir, where a folder that is there already is fine. */
+static int make_one(const char *path)
+{
+    struct stat st;
+    if (!mkdir(path, 0777))
+        return 0;
+    int e = errno;
+    return e == EEXIST && !stat(path, &st) ? (S_ISDIR(st.st_mode) ? 0 : ENOTDIR) : e;
+}
+
+int ax_make_folder(const char *path, ax_err *err)
+{
+    char *copy = strdup(path);
+    int e = copy ? 0 : ENOMEM;
+    for (char *p = copy; p && !e && (p = strchr(p + 1, '/')); *p = '/') {
+        *p = 0;
+        e = make_one(copy);
+    }
+    if (!e)
+        e = make_one(path);
+    free(copy);
+    return e ? fail_errno(err, e, "make the folder", path) : 0;
 }
 
 int ax_outfile_open(ax_outfile *f, const char *path, ax_err *err)

@@ -1,9 +1,8 @@
-/* file.h - bytes on disk: mapped for reading, replaced atomically for writing.
+/* file.h - bytes on disk: mapped or copied for reading, replaced atomically for writing.
  *
- * A reader sees a file that cannot change size under its checks (a private read-only map); a writer
- * writes a temporary file beside the target, fsyncs it, renames it over the target and fsyncs the
- * directory, so a crash leaves either the old file or the new one. A crash may also leave the
- * temporary file, ".axon-<16 hex digits>.tmp". Thread-safe; an open file belongs to one thread. */
+ * A writer writes a temporary file beside the target, fsyncs it, renames it over the target and
+ * fsyncs the directory, so a crash leaves either the old file or the new one. A crash may also leave
+ * the temporary file, ".axon-<16 hex digits>.tmp". Thread-safe; an open file belongs to one thread. */
 #ifndef AX_BASE_FILE_H
 #define AX_BASE_FILE_H
 
@@ -17,13 +16,19 @@ typedef struct ax_map {
     size_t size;
 } ax_map;
 
-/* Map a regular file read-only. Directories, devices and pipes are refused by name. */
+/* Map a regular file read-only. Directories, devices and pipes are refused by name. Whoever cuts
+ * the file short while it is mapped kills this process: only for what is read at once. */
 int ax_map_open(ax_map *m, const char *path, ax_err *err);
+/* The same as a copy in memory, which nothing that happens to the file later can reach. */
+int ax_map_copy(ax_map *m, const char *path, ax_err *err);
 void ax_map_close(ax_map *m);
 
 /* Read a whole file of at most `limit` bytes into malloc'ed memory with a 0 behind it;
  * the caller frees. path "-" reads standard input. NULL on failure. */
 char *ax_file_read(const char *path, size_t limit, size_t *size, ax_err *err);
+
+/* Make a folder and those above it where they are missing. */
+int ax_make_folder(const char *path, ax_err *err);
 
 typedef struct ax_outfile {
     int fd;

@@ -8,4 +8,8 @@
 
 uint64_t ax_hash64(const void *data, size_t n);
 
+/* The same for several pieces: `before` is the hash of those in front (0: none). Moving a border
+ * between pieces changes the value, since each one's length counts. */
+uint64_t ax_hash64_more(uint64_t before, const void *data, size_t n);
+
 #endif

@@ -114,20 +114,28 @@ static int check_names(ax_csv_scan *s)
     return ax_err_hint(s->err, "the first line must name the columns");
 }
 
+/* How many fields the first line has, and whether one of them is a number. */
+static int look_at_first_line(ax_csv_scan s)
+{
+    ax_csv *t = s.t;
+    double v;
+    int stop;
+    do {
+        if ((stop = ax_csv_next(&s)) < 0)
+            return -1;
+        if (t->odd_name < 0 && s.len && ax_csv_number(&s, &v))
+            t->odd_name = s.column;
+        if (++s.column > AX_CSV_COLUMNS_MAX)
+            return ax_fail(s.err, AX_ELIMIT, "more than %d columns", AX_CSV_COLUMNS_MAX);
+    } while (stop == AX_CSV_COMMA);
+    t->n_columns = s.column;
+    return (t->column = AX_ARRAY(&t->arena, ax_csv_column, t->n_columns)) ? 0 : no_room(&s);
+}
+
 static int read_names(ax_csv_scan *s)
 {
     ax_csv *t = s->t;
-    ax_csv_scan first = *s;
-    int stop;
-    do {
-        if ((stop = ax_csv_next(&first)) < 0)
-            return -1;
-        if (++first.column > AX_CSV_COLUMNS_MAX)
-            return ax_fail(s->err, AX_ELIMIT, "more than %d columns", AX_CSV_COLUMNS_MAX);
-    } while (stop == AX_CSV_COMMA);
-    if (!(t->column = AX_ARRAY(&t->arena, ax_csv_column, first.column)))
-        return no_room(s);
-    t->n_columns = first.column;
+    t->named = 1;
     for (s->column = 0; s->column < t->n_columns; s->column++) {
         ax_csv_next(s);
         if (!s->len) {
@@ -139,6 +147,15 @@ static int read_names(ax_csv_scan *s)
             return no_room(s);
     }
     return check_names(s);
+}
+
+static int number_columns(ax_csv_scan *s)
+{
+    ax_csv *t = s->t;
+    for (int i = 0; i < t->n_columns; i++)
+        if (!(t->column[i].name = ax_arena_printf(&t->arena, "%d", i + 1)))
+            return no_room(s);
+    return 0;
 }
 
 static void note_field(ax_csv_scan *s)
@@ -166,10 +183,12 @@ static int survey(ax_csv_scan s)
             note_field(&s);
         }
         if (stop == AX_CSV_COMMA || s.column < t->n_columns)
-            return ax_fail(s.err, AX_EPARSE, "line %lld has %s fields than the %d of the header",
+            return ax_fail(s.err, AX_EPARSE, "line %lld has %s fields than the %d of the first line",
                            (long long)line, stop == AX_CSV_COMMA ? "more" : "fewer", t->n_columns);
     }
-    return t->n_rows ? 0 : ax_fail(s.err, AX_EINVAL, "the table has no rows below its header");
+    return t->n_rows ? 0
+                     : ax_fail(s.err, AX_EINVAL,
+                               "the table has no rows below the line that names its columns");
 }
 
 static int take_memory(ax_csv_scan *s)
@@ -235,21 +254,25 @@ static int read_rows(ax_csv_scan *s)
     return rc;
 }
 
-static int read_table(ax_csv_scan *s)
+static int read_table(ax_csv_scan *s, ax_csv_first first)
 {
     if (!ax_csv_more_rows(s))
         return ax_fail(s->err, AX_EINVAL, "the table is empty");
-    return read_names(s) < 0 ? -1 : read_rows(s);
+    if (look_at_first_line(*s) < 0)
+        return -1;
+    int row = first == AX_CSV_ROW || (first == AX_CSV_EITHER && s->t->odd_name >= 0);
+    return (row ? number_columns(s) : read_names(s)) < 0 ? -1 : read_rows(s);
 }
 
-int ax_csv_read(ax_csv *t, const char *text, size_t n, size_t limit, ax_err *err)
+int ax_csv_read(ax_csv *t, const char *text, size_t n, ax_csv_first first, size_t limit,
+                ax_err *err)
 {
     ax_csv_scan s;
-    *t = (ax_csv){0};
+    *t = (ax_csv){.odd_name = -1};
     ax_arena_init(&t->arena, limit ? limit : (size_t)2 << 30);
     int rc = ax_csv_scan_init(&s, t, text, n, err);
     if (rc == 0)
-        rc = read_table(&s);
+        rc = read_table(&s, first);
     ax_csv_scan_fini(&s);
     if (rc < 0)
         ax_csv_free(t);

@@ -2,6 +2,7 @@
 #include "io/csv_scan.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -12,15 +13,22 @@ _Static_assert(AX_CSV_FIELD_MAX == 65536, "messages below name it");
 
 /* ---- fields ---------------------------------------------------------------------------------- */
 
+const char *ax_csv_column_str(const ax_csv *t, int i, char *buf, size_t size)
+{
+    const char *name = t->named && t->column && i < t->n_columns ? t->column[i].name : NULL;
+    if (name)
+        snprintf(buf, size, "column %d ('%s')", i + 1,
+                 ax_printable((char[64]){0}, 64, name, strlen(name)));
+    else
+        snprintf(buf, size, "column %d", i + 1);
+    return buf;
+}
+
 int ax_csv_fail(const ax_csv_scan *s, ax_code code, const char *what)
 {
-    const char *name =
-        s->t->column && s->column < s->t->n_columns ? s->t->column[s->column].name : NULL;
-    if (!name)
-        return ax_fail(s->err, code, "line %lld, column %d: %s", (long long)s->start, s->column + 1,
-                       what);
-    return ax_fail(s->err, code, "line %lld, column %d ('%s'): %s", (long long)s->start,
-                   s->column + 1, ax_printable((char[64]){0}, 64, name, strlen(name)), what);
+    char column[96];
+    return ax_fail(s->err, code, "line %lld, %s: %s", (long long)s->start,
+                   ax_csv_column_str(s->t, s->column, column, sizeof column), what);
 }
 
 static void skip_blanks(ax_csv_scan *s)

@@ -6,6 +6,7 @@
  * The writer is in safetensors_write.c. */
 #include "io/safetensors.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "io/bytes.h"
+#include "io/safetensors_hash.h"
 #include "io/walk.h"
 
 /* The format's own bounds: integers stay below 2^48 */
@@ -21,6 +23,8 @@
 
 struct ax_safetensors {
     ax_map map; /* empty when parsed from the caller's bytes */
+    const uint8_t *bytes;
+    size_t size;
     ax_arena arena;
     ax_st_entry *entry;
     const ax_st_entry **by_name;
@@ -240,7 +244,7 @@ static int read_tensor(reader *r, const char *name)
         return ax_fail(r->err, AX_ENOMEM, "no memory for %d tensors", s->n);
     s->entry = bigger;
     s->entry[s->n] = (ax_st_entry){.name = name};
-    return read_entry(r, &s->entry[s->n++]);
+    return read_entry(r, &s->entry[s->n++]) < 0 ? ax_err_in(r->err, "%s", SHOWN(name)) : 0;
 }
 
 static int read_header(reader *r)
@@ -332,12 +336,15 @@ static int64_t header_length(const uint8_t *bytes, size_t n, ax_err *err)
 ax_safetensors *ax_safetensors_parse(const uint8_t *bytes, size_t n, ax_err *err)
 {
     int64_t len = header_length(bytes, n, err);
-    if (len < 0)
+    if (len < 0) {
+        ax_err_in(err, "header");
         return NULL;
+    }
     const char *text = (const char *)bytes + 8;
     ax_err why;
     if (ax_json_check(text, (size_t)len, &why) < 0) {
         ax_fail(err, why.code, "safetensors header: %s", why.msg);
+        ax_err_in(err, "header");
         return NULL;
     }
     ax_safetensors *s = calloc(1, sizeof *s);
@@ -345,6 +352,8 @@ ax_safetensors *ax_safetensors_parse(const uint8_t *bytes, size_t n, ax_err *err
         ax_fail(err, AX_ENOMEM, "no memory for a safetensors file");
         return NULL;
     }
+    s->bytes = bytes;
+    s->size = n;
     reader r = {{text, text + len}, s, bytes + 8 + len, n - 8 - (uint64_t)len, err};
     if (read_header(&r) < 0 || check_tiling(&r) < 0 || index_names(&r) < 0) {
         ax_safetensors_close(s);
@@ -353,17 +362,27 @@ ax_safetensors *ax_safetensors_parse(const uint8_t *bytes, size_t n, ax_err *err
     return s;
 }
 
-ax_safetensors *ax_safetensors_open(const char *path, ax_err *err)
+/* The map belongs to the result, or is closed. */
+static ax_safetensors *parse_map(ax_map map, ax_err *err)
 {
-    ax_map map;
-    if (ax_map_open(&map, path, err) < 0)
-        return NULL;
     ax_safetensors *s = ax_safetensors_parse(map.data, map.size, err);
     if (s)
         s->map = map;
     else
         ax_map_close(&map);
     return s;
+}
+
+ax_safetensors *ax_safetensors_open(const char *path, ax_err *err)
+{
+    ax_map map;
+    return ax_map_open(&map, path, err) < 0 ? NULL : parse_map(map, err);
+}
+
+ax_safetensors *ax_safetensors_load(const char *path, ax_err *err)
+{
+    ax_map map;
+    return ax_map_copy(&map, path, err) < 0 ? NULL : parse_map(map, err);
 }
 
 void ax_safetensors_close(ax_safetensors *s)
@@ -454,6 +473,32 @@ const char *ax_safetensors_meta(const ax_safetensors *s, const char *key)
         if (!strcmp(s->meta[i].key, key))
             return s->meta[i].value;
     return NULL;
+}
+
+int ax_safetensors_verify(const ax_safetensors *s, ax_err *err)
+{
+    const char *want = ax_safetensors_meta(s, AX_ST_HASH);
+    char have[24];
+    uint64_t sum = 0;
+    if (!want)
+        return 0;
+    for (int i = 0; i < s->n_meta; i++)
+        sum += ax_st_hash_meta(&s->meta[i]);
+    for (int i = 0; i < s->n; i++)
+        sum += ax_st_hash_tensor(s->entry[i].name, s->entry[i].dtype, &s->entry[i].shape,
+                                 s->entry[i].data, s->entry[i].bytes);
+    snprintf(have, sizeof have, "%016llx", (unsigned long long)sum);
+    if (!strcmp(have, want))
+        return 1;
+    return ax_fail(err, AX_ECORRUPT,
+                   "the file is damaged: the hash of its content is %s, when it was written it was '%s'",
+                   have, SHOWN(want));
+}
+
+const uint8_t *ax_safetensors_bytes(const ax_safetensors *s, size_t *n)
+{
+    *n = s->size;
+    return s->bytes;
 }
 
 int ax_safetensors_meta_count(const ax_safetensors *s)

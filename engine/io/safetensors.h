@@ -1,6 +1,6 @@
 /* safetensors.h - named tensors in one file: a JSON header, then the bytes, nothing else.
  *
- * Reading is zero-copy: an entry points into the mapped file. All rules of the format are enforced
+ * Reading is zero-copy: an entry points into the file's bytes. All rules of the format are enforced
  * before the first entry can be seen (no hole, no overlap, no trailing byte, no duplicate, sizes
  * that match), so whoever holds an ax_safetensors may read every entry's bytes without a check.
  * THE DATA MAY BE UNALIGNED (files of other writers): use memcpy, unaligned vector loads or
@@ -18,6 +18,8 @@
 #define AX_ST_HEADER_MAX (16u << 20) /* our bound; the format's is 100,000,000 */
 #define AX_ST_NAME_MAX   1024        /* bytes of a tensor's name               */
 
+#define AX_ST_HASH "axond.hash" /* metadata: the content's hash, 16 hex digits */
+
 typedef struct ax_safetensors ax_safetensors;
 
 typedef struct ax_st_entry {
@@ -33,10 +35,12 @@ typedef struct ax_st_meta {
     const char *key, *value; /* UTF-8, without NUL inside */
 } ax_st_meta;
 
-/* Map and check a file. The caller closes it; all borrows below live until then.
+/* Map and check a file, which must not change as long as it is open; or, _load, a copy of it in
+ * memory. The caller closes it; all borrows below live until then.
  * NULL on failure: AX_EPARSE, AX_ECORRUPT, AX_ELIMIT, or what the system said; the message names
  * the tensor at fault (not the path: the caller knows it). */
 ax_safetensors *ax_safetensors_open(const char *path, ax_err *err);
+ax_safetensors *ax_safetensors_load(const char *path, ax_err *err);
 /* The same over bytes[0..n), which must outlive it. */
 ax_safetensors *ax_safetensors_parse(const uint8_t *bytes, size_t n, ax_err *err);
 void ax_safetensors_close(ax_safetensors *s); /* NULL is fine */
@@ -62,6 +66,14 @@ const char *ax_safetensors_meta(const ax_safetensors *s, const char *key);
 int ax_safetensors_meta_count(const ax_safetensors *s);
 const ax_st_meta *ax_safetensors_meta_at(const ax_safetensors *s, int i);
 
+/* The file as a whole. */
+const uint8_t *ax_safetensors_bytes(const ax_safetensors *s, size_t *n);
+
+/* Does the file still hold what was written? 1: yes; 0: it carries no AX_ST_HASH; -1: AX_ECORRUPT.
+ * The hash is of every tensor's name, type, shape and bytes and of the metadata under "axond.", both
+ * in the order of their names: it survives another tool that reads all and writes it again. */
+int ax_safetensors_verify(const ax_safetensors *s, ax_err *err);
+
 typedef struct ax_st_item {
     const char *name;
     ax_tensor tensor; /* native numbers, borrowed */
@@ -70,7 +82,8 @@ typedef struct ax_st_item {
 /* Write a file, atomically. The bytes depend on the content alone, not on the order given.
  * The data section starts at a multiple of 64; tensors are ordered by the power of two (up to 64)
  * that divides their size, so each is aligned to its elements, and each whose size is a multiple of
- * 64 bytes to 64. AX_EINVAL names a bad name (empty, duplicate, "__metadata__", not UTF-8, too
+ * 64 bytes to 64. The value NULL of the key AX_ST_HASH stands for the hash, worked out here.
+ * AX_EINVAL names a bad name (empty, duplicate, "__metadata__", not UTF-8, too
  * long), AX_ELIMIT a header that a reader would refuse, AX_EIO what the disk said. */
 int ax_safetensors_write(const char *path, const ax_st_item *items, int n_items,
                          const ax_st_meta *meta, int n_meta, ax_err *err);

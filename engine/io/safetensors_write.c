@@ -10,7 +10,7 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "io/bytes.h"
-#include "io/safetensors.h"
+#include "io/safetensors_hash.h"
 
 #define SHOWN(name) ax_printable((char[96]){0}, 96, name, strlen(name))
 
@@ -32,6 +32,7 @@ typedef struct layout {
     char *header; /* the length in its first 8 bytes, then JSON padded with spaces */
     size_t len, room;
     uint64_t data_bytes;
+    char hash[24]; /* of the content, where it is asked for */
 } layout;
 
 /* ---- the header's text ----------------------------------------------------------------------- */
@@ -198,11 +199,12 @@ static int check_unique(const ax_st_item *items, int n, ax_err *err)
 static int plan_metadata(layout *l, const ax_st_meta *meta, ax_err *err)
 {
     for (int i = 0; i < l->n_meta; i++) {
-        if (check_text("the metadata key", meta[i].key, err) < 0)
-            return -1;
-        if (check_text("the metadata value", meta[i].value, err) < 0)
-            return -1;
         l->meta[i] = meta[i];
+        if (!meta[i].value && !strcmp(meta[i].key, AX_ST_HASH))
+            l->meta[i].value = l->hash;
+        if (check_text("the metadata key", l->meta[i].key, err) < 0 ||
+            check_text("the metadata value", l->meta[i].value, err) < 0)
+            return -1;
     }
     qsort(l->meta, (size_t)l->n_meta, sizeof *l->meta, by_key);
     for (int i = 1; i < l->n_meta; i++)
@@ -210,6 +212,19 @@ static int plan_metadata(layout *l, const ax_st_meta *meta, ax_err *err)
             return ax_fail(err, AX_EINVAL, "the metadata key '%s' is given twice",
                            SHOWN(l->meta[i].key));
     return 0;
+}
+
+static void hash_content(layout *l)
+{
+    uint64_t sum = 0;
+    for (int i = 0; i < l->n_meta; i++)
+        sum += ax_st_hash_meta(&l->meta[i]);
+    for (int i = 0; i < l->n; i++) {
+        const ax_tensor *t = &l->piece[i].item->tensor;
+        sum += ax_st_hash_tensor(l->piece[i].item->name, dtype_names[t->dtype], &t->shape, t->data,
+                                 (size_t)l->piece[i].bytes);
+    }
+    snprintf(l->hash, sizeof l->hash, "%016llx", (unsigned long long)sum);
 }
 
 static void layout_fini(layout *l)
@@ -236,6 +251,9 @@ static int layout_init(layout *l, const ax_st_item *items, int n_items, const ax
     if (check_unique(items, n_items, err) < 0 || plan_metadata(l, meta, err) < 0)
         goto fail;
     qsort(l->piece, (size_t)n_items, sizeof *l->piece, by_divisor);
+    for (int i = 0; i < n_meta; i++)
+        if (l->meta[i].value == l->hash)
+            hash_content(l);
     if (build_header(l, err) < 0)
         goto fail;
     return 0;

@@ -9,9 +9,7 @@
 #include "math/conv_kernel.h"
 #include "math/simd.h"
 
-#ifdef AX_FEW_TILES /* sanitizers: instrumented tiles take minutes to compile */
-enum { ROWS1 = 3, NV1 = 16 / AX_VL, ROWS2 = 3, NV2 = 16 / AX_VL };
-#elif AX_VL == 16
+#if AX_VL == 16
 enum { ROWS1 = 14, NV1 = 1, ROWS2 = 14, NV2 = 2 };
 #elif AX_VL == 8
 enum { ROWS1 = 6, NV1 = 2, ROWS2 = 3, NV2 = 4 };
@@ -23,7 +21,7 @@ enum { ROWS1 = 6, NV1 = 2, ROWS2 = 6, NV2 = 2 };
 
 /* Pixels [at, at + rows) and nv vectors from channel col of a panel of width channels. step is
  * s->in_step, as a constant where the caller knows it. */
-AX_INLINE void tile(const ax_conv_stretch *s, int64_t at, int64_t step, int plain, int width,
+AX_TILE void tile(const ax_conv_stretch *s, int64_t at, int64_t step, int plain, int width,
                     int col, int rows, int nv)
 {
     vf acc[14][4];
@@ -93,13 +91,6 @@ AX_INLINE void sweep(const ax_conv_stretch *s, int64_t step, int plain, int widt
 }
 
 /* Tiles whose rows are a known distance apart need one address register instead of one per row. */
-#ifdef AX_FEW_TILES
-#define SWEEPS(name, plain, unit, width, max, nv)                                                  \
-    static void name(const ax_conv_stretch *s)                                                     \
-    {                                                                                              \
-        sweep(s, s->in_step, plain, width, max, nv);                                               \
-    }
-#else
 #define SWEEPS(name, plain, unit, width, max, nv)                                                  \
     static void name##_1(const ax_conv_stretch *s)                                                 \
     {                                                                                              \
@@ -122,7 +113,6 @@ AX_INLINE void sweep(const ax_conv_stretch *s, int64_t step, int plain, int widt
         else                                                                                       \
             name##_any(s);                                                                         \
     }
-#endif
 
 SWEEPS(blocked_16, 0, 16, 16, ROWS1, NV1)
 SWEEPS(blocked_32, 0, 16, 32, ROWS2, NV2)

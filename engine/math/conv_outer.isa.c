@@ -23,7 +23,7 @@ enum { NV16 = 2, NV32 = 2, PLAIN_ROWS = 6 };
 #endif
 
 /* Rows [first, first + rows) of acc, of which those below o->n exist; nv vectors from lane col. */
-AX_INLINE void tile(const ax_conv_outer *o, int plain, int width, int col, int first, int rows, int nv)
+AX_TILE void tile(const ax_conv_outer *o, int plain, int width, int col, int first, int rows, int nv)
 {
     vf acc[16][4];
     int64_t off[4], in_at[10];

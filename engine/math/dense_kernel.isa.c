@@ -6,8 +6,8 @@
 #include "math/dense_kernel.h"
 #include "math/simd.h"
 
-AX_INLINE void tile(const ax_dense_panel *p, int transposed, int64_t at, int width, int col, int rows,
-                    int nv)
+AX_TILE void tile(const ax_dense_panel *p, int transposed, int64_t at, int width, int col, int rows,
+                  int nv)
 {
     vf acc[12][16];
     int64_t y_row = p->y_row, y_at = at * y_row + col;
@@ -72,12 +72,7 @@ AX_INLINE void sweep(const ax_dense_panel *p, int transposed, int width, int max
         sweep(p, 1, width, max, nv, nv_single);                                                    \
     }
 
-#ifdef AX_FEW_TILES /* sanitizers: instrumented tiles take minutes to compile */
-PANEL(16, 3, 16 / AX_VL, 16 / AX_VL)
-PANEL(32, 3, 16 / AX_VL, 16 / AX_VL)
-PANEL(48, 3, 16 / AX_VL, 16 / AX_VL)
-PANEL(64, 3, 16 / AX_VL, 16 / AX_VL)
-#elif AX_VL == 16
+#if AX_VL == 16
 PANEL(16, 12, 1, 1)
 PANEL(32, 12, 2, 2)
 PANEL(48, 8, 3, 3)

@@ -21,13 +21,20 @@ typedef double vdu __attribute__((vector_size(AX_VL * 4), aligned(8), may_alias)
 /* AX_TABLE(ax_conv_kernels) is ax_conv_kernels_v3 when compiled for v3 */
 #define AX_TABLE(name) AX_CAT(name, AX_ISA)
 
-/* Unroll a loop whose count is known once the function around it is inlined. */
-#ifdef __clang__
+#define AX_INLINE static inline __attribute__((always_inline))
+/* AX_TILE: a function that holds its numbers in registers. AX_UNROLL: unroll a loop whose count is known
+ * once the function around it is inlined. Sanitizer builds (AX_ROLLED) leave loops and calls as they
+ * are written: the same tiles, which unrolled and instrumented would take minutes to compile. */
+#ifdef AX_ROLLED
+#define AX_TILE static __attribute__((noinline))
+#define AX_UNROLL
+#elif defined(__clang__)
+#define AX_TILE AX_INLINE
 #define AX_UNROLL _Pragma("clang loop unroll(full)")
 #else
+#define AX_TILE AX_INLINE
 #define AX_UNROLL _Pragma("GCC unroll 64")
 #endif
-#define AX_INLINE static inline __attribute__((always_inline))
 
 AX_INLINE vf vf_load(const float *p)
 {

@@ -1,5 +1,5 @@
 /* dataset.c - where samples come from; see dataset.h. */
-#include "train/dataset.h"
+#include "train/dataset_impl.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -9,15 +9,13 @@
 
 #include "base/file.h"
 #include "base/json.h"
-#include "io/csv.h"
 #include "io/idx.h"
 #include "io/npy.h"
 #include "io/safetensors.h"
 
 static const size_t file_limit = (size_t)8 << 30;
-enum { MAX_CLASSES = 100000 };
 
-static void *own(ax_dataset *d, void *p)
+void *ax_dataset_own(ax_dataset *d, void *p)
 {
     return d->owned[d->n_owned++] = p;
 }
@@ -29,7 +27,7 @@ static int to_float(ax_dataset *d, ax_tensor *t, const char *what, ax_err *err)
     int64_t n = ax_shape_count(&t->shape);
     if (t->dtype == AX_F32)
         return 0;
-    float *f = own(d, malloc((size_t)n * sizeof *f + 1));
+    float *f = ax_dataset_own(d, malloc((size_t)n * sizeof *f + 1));
     if (!f)
         return ax_fail(err, AX_ENOMEM, "no memory for %s", what);
     for (int64_t i = 0; i < n; i++)
@@ -61,16 +59,16 @@ static int all_finite(const ax_tensor *t, const char *what, ax_err *err)
 static int as_classes(ax_dataset *d, const ax_tensor *y, ax_samples *s, ax_err *err)
 {
     int64_t n = y->shape.dim[0];
-    int32_t *c = own(d, malloc((size_t)n * sizeof *c + 1));
+    int32_t *c = ax_dataset_own(d, malloc((size_t)n * sizeof *c + 1));
     if (!c)
         return ax_fail(err, AX_ENOMEM, "no memory for the labels");
     for (int64_t i = 0; i < n; i++) {
         int64_t v = y->dtype == AX_U8 || y->dtype == AX_BOOL ? ((const uint8_t *)y->data)[i]
                     : y->dtype == AX_I32                      ? ((const int32_t *)y->data)[i]
                                                               : ((const int64_t *)y->data)[i];
-        if (v < 0 || v >= MAX_CLASSES) {
+        if (v < 0 || v >= AX_MAX_CLASSES) {
             ax_fail(err, AX_ERANGE, "the label of sample %lld is %lld, expected a class number from 0 to %d",
-                    (long long)i, (long long)v, MAX_CLASSES - 1);
+                    (long long)i, (long long)v, AX_MAX_CLASSES - 1);
             return ax_err_in(err, "y[%lld]", (long long)i);
         }
         c[i] = (int32_t)v;
@@ -81,8 +79,7 @@ static int as_classes(ax_dataset *d, const ax_tensor *y, ax_samples *s, ax_err *
     return 0;
 }
 
-/* Take x and y (borrowed or owned by d already) as one part of the data set. */
-static int take(ax_dataset *d, ax_samples *s, ax_tensor *x, ax_tensor *y, ax_err *err)
+int ax_dataset_take(ax_dataset *d, ax_samples *s, ax_tensor *x, ax_tensor *y, ax_err *err)
 {
     char a[160], b[160];
     if (x->shape.rank < 2 || y->shape.rank < 1 || x->shape.dim[0] != y->shape.dim[0] || x->shape.dim[0] < 1)
@@ -154,7 +151,7 @@ static int nested(ax_dataset *d, const cJSON *j, const char *key, ax_tensor *t, 
     t->dtype = AX_F32;
     if (nested_shape(j, &t->shape, err) || ax_shape_count_checked(&t->shape, sizeof(float), err) < 0)
         return ax_err_in(err, "%s", key);
-    float *f = own(d, malloc((size_t)ax_shape_count(&t->shape) * sizeof *f + 1));
+    float *f = ax_dataset_own(d, malloc((size_t)ax_shape_count(&t->shape) * sizeof *f + 1));
     t->data = f;
     if (!f)
         return ax_fail(err, AX_ENOMEM, "no memory for %s", key);
@@ -171,7 +168,7 @@ static int string_labels(ax_dataset *d, const cJSON *y, ax_tensor *t, ax_err *er
 {
     int n = cJSON_GetArraySize(y), i = 0, m = 0;
     const char **sorted = AX_ARRAY(&d->arena, const char *, n);
-    int32_t *c = own(d, malloc((size_t)n * sizeof *c + 1));
+    int32_t *c = ax_dataset_own(d, malloc((size_t)n * sizeof *c + 1));
     if (!sorted || !c)
         return ax_fail(err, AX_ENOMEM, "no memory for the labels");
     for (const cJSON *e = y->child; e; e = e->next, i++) {
@@ -192,6 +189,7 @@ static int string_labels(ax_dataset *d, const cJSON *y, ax_tensor *t, ax_err *er
         c[i] = (int32_t)(at - sorted);
     }
     d->labels = sorted;
+    d->strings = 1;
     *t = (ax_tensor){AX_I32, AX_SHAPE(n), c};
     return 0;
 }
@@ -210,7 +208,7 @@ static int from_inline(ax_dataset *d, const cJSON *o, ax_err *err)
         return -1;
     if (cJSON_IsArray(yj) && cJSON_IsString(yj->child) ? string_labels(d, yj, &y, err) : nested(d, yj, "y", &y, err))
         return -1;
-    return take(d, &d->train, &x, &y, err);
+    return ax_dataset_take(d, &d->train, &x, &y, err);
 }
 
 /* ---- files ----------------------------------------------------------------------------------- */
@@ -220,14 +218,14 @@ static int load_idx_pair(ax_dataset *d, ax_samples *s, const char *images, const
     ax_tensor x, y;
     if (ax_idx_load(images, file_limit, &x, err))
         return -1;
-    own(d, x.data);
+    ax_dataset_own(d, x.data);
     if (ax_idx_load(labels, file_limit, &y, err))
         return -1;
-    own(d, y.data);
+    ax_dataset_own(d, y.data);
     if (x.shape.rank == 3) { /* grey pictures: one channel */
         x.shape = AX_SHAPE(x.shape.dim[0], 1, x.shape.dim[1], x.shape.dim[2]);
     }
-    return take(d, s, &x, &y, err);
+    return ax_dataset_take(d, s, &x, &y, err);
 }
 
 static int path_pair(const cJSON *list, const char *key, const char *out[2], ax_err *err)
@@ -270,9 +268,9 @@ static int from_npz(ax_dataset *d, const char *path, ax_err *err)
         for (int i = 0; there && !bad && i < 2; i++) {
             bad = ax_npz_get(z, names[part][i], file_limit, &t[i], err);
             if (!bad)
-                own(d, t[i].data);
+                ax_dataset_own(d, t[i].data);
         }
-        bad = bad || (there && take(d, part ? &d->test : &d->train, &t[0], &t[1], err));
+        bad = bad || (there && ax_dataset_take(d, part ? &d->test : &d->train, &t[0], &t[1], err));
     }
     ax_npz_close(z);
     ax_map_close(&m);
@@ -291,88 +289,15 @@ static int from_safetensors(ax_dataset *d, const char *path, ax_err *err)
         for (int i = 0; !bad && i < 2; i++) {
             bad = ax_safetensors_get(f, names[part][i], &t[i], err);
             size_t bytes = bad ? 0 : (size_t)ax_shape_count(&t[i].shape) * ax_dtype_size(t[i].dtype);
-            void *copy = bad ? NULL : own(d, malloc(bytes + 1));
+            void *copy = bad ? NULL : ax_dataset_own(d, malloc(bytes + 1));
             if (copy)
                 t[i].data = memcpy(copy, t[i].data, bytes);
             else if (!bad)
                 bad = ax_fail(err, AX_ENOMEM, "no memory for the data set");
         }
-        bad = bad || take(d, part ? &d->test : &d->train, &t[0], &t[1], err);
+        bad = bad || ax_dataset_take(d, part ? &d->test : &d->train, &t[0], &t[1], err);
     }
     ax_safetensors_close(f);
-    return bad ? -1 : 0;
-}
-
-/* All columns but the label are features; text columns and missing values are refused here. */
-static int csv_features(ax_dataset *d, const ax_csv *t, int label, ax_tensor *x, ax_err *err)
-{
-    int64_t n = t->n_rows, f = t->n_columns - 1, at = 0;
-    float *v = f > 0 ? own(d, malloc((size_t)(n * f) * sizeof *v)) : NULL;
-    if (!v)
-        return f > 0 ? ax_fail(err, AX_ENOMEM, "no memory for the table") : ax_fail(err, AX_EINVAL, "the table has no column besides the label");
-    for (int c = 0; c < t->n_columns; c++) {
-        const ax_csv_column *col = &t->column[c];
-        if (c == label)
-            continue;
-        if (!col->number)
-            return ax_fail(err, AX_ETYPE, "column '%s' holds text (line %lld); features must be numbers", col->name,
-                           (long long)col->first_text_line);
-        if (col->missing)
-            return ax_fail(err, AX_EINVAL, "column '%s' has %lld missing values, the first in line %lld", col->name,
-                           (long long)col->missing, (long long)col->first_missing_line);
-        for (int64_t i = 0; i < n; i++)
-            v[i * f + at] = (float)col->number[i];
-        at++;
-    }
-    *x = (ax_tensor){AX_F32, AX_SHAPE(n, f), v};
-    return 0;
-}
-
-static int csv_labels(ax_dataset *d, const ax_csv *t, const ax_csv_column *col, ax_tensor *y, ax_err *err)
-{
-    int64_t n = t->n_rows;
-    int whole = 1;
-    if (col->missing)
-        return ax_fail(err, AX_EINVAL, "the label column '%s' has missing values, the first in line %lld", col->name,
-                       (long long)col->first_missing_line);
-    int32_t *c = own(d, malloc((size_t)n * sizeof *c));
-    float *f = own(d, malloc((size_t)n * sizeof *f));
-    if (!c || !f)
-        return ax_fail(err, AX_ENOMEM, "no memory for the labels");
-    for (int64_t i = 0; i < n; i++) {
-        double v = col->number ? col->number[i] : col->code[i];
-        f[i] = (float)v;
-        whole &= v == floor(v) && v >= 0 && v < MAX_CLASSES;
-        c[i] = whole ? (int32_t)v : 0;
-    }
-    *y = whole ? (ax_tensor){AX_I32, AX_SHAPE(n), c} : (ax_tensor){AX_F32, AX_SHAPE(n), f};
-    if (col->number)
-        return 0;
-    d->labels = AX_ARRAY(&d->arena, const char *, col->n_values);
-    for (int i = 0; d->labels && i < col->n_values; i++)
-        if (!(d->labels[i] = ax_arena_strdup(&d->arena, col->values[i])))
-            return ax_fail(err, AX_ENOMEM, "no memory for the labels");
-    return d->labels ? 0 : ax_fail(err, AX_ENOMEM, "no memory for the labels");
-}
-
-static int from_csv(ax_dataset *d, const cJSON *o, const char *path, ax_err *err)
-{
-    static const char *const known[] = {"csv", "label"};
-    const char *label;
-    ax_csv t;
-    ax_map m;
-    ax_tensor x, y;
-    if (ax_json_known(o, known, 2, err) || ax_json_str(o, "label", NULL, &label, err) || ax_map_open(&m, path, err))
-        return -1;
-    int bad = ax_csv_read(&t, (const char *)m.data, m.size, 0, err);
-    ax_map_close(&m);
-    if (bad)
-        return -1;
-    int at = label ? ax_csv_find(&t, label, err) : t.n_columns - 1;
-    bad = at < 0 ? ax_err_in(err, "label")
-                 : csv_features(d, &t, at, &x, err) || csv_labels(d, &t, &t.column[at], &y, err) ||
-                       take(d, &d->train, &x, &y, err);
-    ax_csv_free(&t);
     return bad ? -1 : 0;
 }
 
@@ -436,7 +361,7 @@ int ax_dataset_load(ax_dataset *d, const cJSON *source, const char *data_dir, in
     else if (!allow_paths)
         bad = ax_fail(err, AX_EINVAL, "a data set is a name or {\"x\":[...],\"y\":[...]}");
     else if ((o = cJSON_GetObjectItemCaseSensitive(source, "csv")) && cJSON_IsString(o))
-        bad = from_csv(d, source, o->valuestring, err);
+        bad = ax_dataset_csv(d, source, o->valuestring, err);
     else if ((o = cJSON_GetObjectItemCaseSensitive(source, "npz")) && cJSON_IsString(o))
         bad = from_npz(d, o->valuestring, err);
     else if ((o = cJSON_GetObjectItemCaseSensitive(source, "safetensors")) && cJSON_IsString(o))

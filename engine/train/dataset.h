@@ -22,6 +22,7 @@ typedef struct ax_dataset {
     ax_shape x_shape, y_shape; /* of one sample */
     int n_classes;             /* 0 when targets are floats */
     const char **labels;       /* class names where the source has them, else NULL */
+    int strings;               /* targets came as labels: a class number is a place in `labels` */
     ax_samples train, test;    /* test.n is 0 when the source has none */
     ax_arena arena;
     void *owned[8]; /* malloc'ed arrays behind the samples */
@@ -29,8 +30,8 @@ typedef struct ax_dataset {
 } ax_dataset;
 
 /* source: "fashion-mnist" | {"x":[[...]],"y":[...]} | {"csv":PATH,"label":COLUMN} | {"npz":PATH} |
- * {"safetensors":PATH} | {"idx":[IMAGES,LABELS]} (with "test_idx" too). Paths are taken only when
- * `allow_paths`. data_dir: where named sets are looked for first; may be NULL.
+ * {"safetensors":PATH} | {"idx":[IMAGES,LABELS]} (with "test_idx" too); {"csv":...} with "header",
+ * see docs/model-format.md. Paths are taken only when `allow_paths`. data_dir: where named sets are looked for first; may be NULL.
  * -1 with the place in the source in err->at. The caller frees with ax_dataset_free(). */
 int ax_dataset_load(ax_dataset *d, const cJSON *source, const char *data_dir, int allow_paths, ax_err *err);
 void ax_dataset_free(ax_dataset *d);

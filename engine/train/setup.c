@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "base/rng.h"
 #include "train/init.h"
 #include "train/trainer.h"
@@ -45,12 +46,17 @@ static int check_input(ax_trainer *t, ax_err *err)
     return ax_err_in(err, "model.inputs[0].shape");
 }
 
+/* "sigmoid", "softmax" (of whatever scale), or another that gives shares of a whole; NULL: none of
+ * these. */
 static const char *final_activation(const ax_net *n)
 {
-    if (n->logits[0] == n->outputs[0])
+    const ax_value *out = &n->graph.val[n->outputs[0]];
+    if (out->kind != AX_VAL_NODE || n->graph.node[out->node].op != &ax_op_activation)
         return NULL;
-    const ax_node *node = &n->graph.node[n->graph.val[n->outputs[0]].node];
-    return ((const ax_activation_attr *)node->attr)->act.row->name;
+    const ax_act_row *row = ((const ax_activation_attr *)n->graph.node[out->node].attr)->act.row;
+    if (n->logits[0] != n->outputs[0])
+        return row->kind == AX_ACT_VECTOR ? "softmax" : row->name;
+    return !strcmp(row->family, "normalising") && strcmp(row->name, "log_softmax") ? row->name : NULL;
 }
 
 static int choose_loss(ax_trainer *t, ax_err *err)
@@ -77,80 +83,6 @@ static int choose_loss(ax_trainer *t, ax_err *err)
               : !strcmp(t->loss->name, "binary_cross_entropy") || !strcmp(t->loss->name, "hinge") ? AX_TASK_BINARY
                                                                                                  : AX_TASK_NUMBERS;
     return 0;
-}
-
-static int bad_label(ax_trainer *t, int64_t i, double v, ax_err *err)
-{
-    ax_fail(err, AX_ERANGE, "the label of sample %lld is %g, but the model has %lld outputs: classes 0 to %lld", (long long)i,
-            v, (long long)t->width, (long long)t->width - 1);
-    return ax_err_in(err, "dataset");
-}
-
-/* Floats that are whole numbers, one per sample, where classes are wanted. */
-static int floats_to_classes(ax_trainer *t, ax_samples *s, ax_err *err)
-{
-    int32_t *c = AX_ARRAY(&t->arena, int32_t, s->n);
-    if (!c)
-        return no_memory(err);
-    for (int64_t i = 0; i < s->n; i++) {
-        if (s->y[i] != floorf(s->y[i]) || s->y[i] < 0 || s->y[i] >= (float)t->width)
-            return bad_label(t, i, s->y[i], err);
-        c[i] = (int32_t)s->y[i];
-    }
-    s->classes = c;
-    return 0;
-}
-
-/* Class numbers where rows of floats are wanted: the number itself, or one-hot. */
-static int classes_to_floats(ax_trainer *t, ax_samples *s, ax_err *err)
-{
-    float *y = AX_ARRAY(&t->arena, float, s->n * t->width);
-    if (!y)
-        return no_memory(err);
-    for (int64_t i = 0; i < s->n; i++) {
-        if (t->width == 1)
-            y[i] = (float)s->classes[i];
-        else if (s->classes[i] >= t->width)
-            return bad_label(t, i, s->classes[i], err);
-        else
-            y[i * t->width + s->classes[i]] = 1;
-    }
-    s->y = y;
-    s->classes = NULL;
-    return 0;
-}
-
-static int check_targets(const ax_trainer *t, const ax_samples *s, ax_err *err)
-{
-    const ax_loss_row *l = t->loss;
-    for (int64_t i = 0; i < s->n * t->width; i++)
-        if (!(s->y[i] >= l->target_min && s->y[i] <= l->target_max)) {
-            ax_fail(err, AX_ERANGE, "a target of sample %lld is %g, %s expects numbers from %g to %g", (long long)(i / t->width),
-                    s->y[i], l->name, l->target_min, l->target_max);
-            return ax_err_in(err, "dataset");
-        }
-    return 0;
-}
-
-static int fit_targets(ax_trainer *t, ax_samples *s, ax_err *err)
-{
-    int64_t per_sample = s->classes ? 1 : ax_shape_count(&t->data.y_shape);
-    if (s->n == 0)
-        return 0;
-    if (t->loss->takes_classes && per_sample == 1) {
-        if (!s->classes)
-            return floats_to_classes(t, s, err);
-        for (int64_t i = 0; i < s->n; i++)
-            if (s->classes[i] >= t->width)
-                return bad_label(t, i, s->classes[i], err);
-        return 0;
-    }
-    if (s->classes)
-        return classes_to_floats(t, s, err) || check_targets(t, s, err) ? -1 : 0;
-    if (per_sample == t->width)
-        return check_targets(t, s, err);
-    ax_fail(err, AX_ESHAPE, "a sample has %lld target numbers, the model gives %lld", (long long)per_sample, (long long)t->width);
-    return ax_err_in(err, "dataset.y");
 }
 
 /* ---- graphs ---------------------------------------------------------------------------------- */
@@ -193,6 +125,23 @@ static int add_gradients(ax_trainer *t, ax_err *err)
     for (int i = 0, k = 0; i < n->n_inits; i++)
         t->grads[i] = n->graph.val[n->inits[i].param].trainable ? d[k++] : AX_NONE;
     return 0;
+}
+
+/* Weights, slots and best weights, in bytes, before any of it is taken. */
+static int check_memory(const ax_trainer *t, ax_err *err)
+{
+    int64_t numbers = 0, limit = ax_memory_budget();
+    for (int i = 0; i < t->net.n_inits; i++) {
+        int slots = t->net.graph.val[t->net.inits[i].param].trainable ? t->config.optimizer.slots : 0;
+        int64_t copies = 1 + slots + t->config.restore_best;
+        numbers = ax_count_add(numbers, ax_count_mul(copies, ax_param_count(t, i)));
+    }
+    int64_t bytes = ax_count_mul(numbers, sizeof(float));
+    if (bytes <= limit)
+        return 0;
+    ax_fail(err, AX_ELIMIT, "the weights and what %s keeps of them need %lld MiB of memory, the limit is %lld MiB",
+            ax_optimizer_name(&t->config.optimizer), (long long)(bytes >> 20), (long long)(limit >> 20));
+    return ax_err_in(err, "model");
 }
 
 /* One block for weights, one per optimizer slot; both graphs see the same weights. */
@@ -323,10 +272,7 @@ static int add_labels(const ax_trainer *t, cJSON *spec, int64_t width)
     int yes_or_no = width == 1 && t->data.n_classes == 2;
     if (!t->data.labels || cJSON_GetObjectItemCaseSensitive(spec, "labels") || (width != t->data.n_classes && !yes_or_no))
         return 0;
-    cJSON *list = cJSON_AddArrayToObject(spec, "labels");
-    for (int i = 0; list && i < t->data.n_classes; i++)
-        cJSON_AddItemToArray(list, cJSON_CreateString(t->data.labels[i]));
-    return list ? 0 : -1;
+    return ax_json_put(spec, "labels", cJSON_CreateStringArray(t->data.labels, t->data.n_classes));
 }
 
 static int build(ax_trainer *t, cJSON *spec, ax_err *err)
@@ -341,14 +287,13 @@ static int build(ax_trainer *t, cJSON *spec, ax_err *err)
         return -1;
     const ax_shape *out = &t->net.graph.val[t->net.outputs[0]].desc.shape;
     t->width = ax_shape_count(out) / out->dim[0];
-    if (choose_loss(t, err) || fit_targets(t, &t->data.train, err) || fit_targets(t, &t->data.test, err) ||
-        check_initializers(t, err) || check_config(t, err))
+    if (choose_loss(t, err) || ax_trainer_fit_targets(t, err) || check_initializers(t, err) || check_config(t, err))
         return -1;
     if (add_labels(t, spec, t->width))
         return no_memory(err);
     if (ax_net_build(&t->eval, spec, NULL, 1, err))
         return ax_err_in(err, "model");
-    return add_loss(t, err) || add_gradients(t, err) || bind_memory(t, err) ? -1 : 0;
+    return check_memory(t, err) || add_loss(t, err) || add_gradients(t, err) || bind_memory(t, err) ? -1 : 0;
 }
 
 int ax_trainer_open(ax_trainer *t, const ax_train_options *o, ax_err *err)

@@ -25,8 +25,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     ax_csv t;
     ax_err err;
-    if (ax_csv_read(&t, (const char *)data, size, 16 << 20, &err) < 0)
+    ax_csv_first first = size % 3 == 0   ? AX_CSV_NAMES
+                         : size % 3 == 1 ? AX_CSV_ROW
+                                         : AX_CSV_EITHER;
+    if (ax_csv_read(&t, (const char *)data, size, first, 16 << 20, &err) < 0)
         return 0;
+    assert(t.named == (first == AX_CSV_NAMES || (first == AX_CSV_EITHER && t.odd_name < 0)));
     assert(t.n_rows > 0 && t.n_columns > 0);
     for (int i = 0; i < t.n_columns; i++) {
         check(&t, &t.column[i]);

@@ -26,7 +26,7 @@ static int find(void *ctx, const char *name, const ax_port **ports, int *n, prob
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     problem why = {.status = 0};
-    wire_request r;
+    wire_request r = {0};
     ax_arena mem;
     ax_arena_init(&mem, 0);
     if (wire_parse((const char *)data, size, 1000, find, NULL, &mem, &r, &why) < 0) {

@@ -86,6 +86,7 @@ static void lists_and_describes(void **state)
     assert_int_equal(cJSON_GetObjectItem(j, "params")->valueint, 4 * 5 + 5 + 5 * 3 + 3);
     assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(j, "layers")), 2);
     assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(j, "labels")), 3);
+    assert_string_equal(cJSON_GetObjectItem(j, "self_test")->valuestring, "none"); /* not written by axond */
     const char *curl = cJSON_GetObjectItem(j, "curl")->valuestring;
     FILE *p = popen(curl, "r"); /* the line works as it stands */
     char text[1024] = "";

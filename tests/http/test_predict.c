@@ -13,6 +13,12 @@ static int setup(void **state)
     write_picture(path);
     snprintf(path, sizeof path, "%s/overflow.safetensors", the.models);
     write_overflow(path);
+    snprintf(path, sizeof path, "%s/binary.safetensors", the.models);
+    write_model(
+        path,
+        "{\"inputs\":[{\"name\":\"x\",\"shape\":[2]}],\"layers\":[{\"type\":\"dense\","
+        "\"units\":1,\"activation\":\"sigmoid\",\"name\":\"d\"}],\"labels\":[\"no\",\"yes\"]}",
+        (dense[]){{"d", 2, 1, 0}}, 1, 9, 1);
     start((const char *[]){"--default-model", "tiny", "--max-body", "1000000", "--max-rows", "50",
                            NULL});
     return 0;
@@ -86,6 +92,9 @@ static void says_the_same_in_all_forms(void **state)
         {"/models/tiny/versions/1/predict", "{\"inputs\":[[1,2,3,4]]}", "\"outputs\":[[", "]"},
         {"/predict?model=tiny", "{\"inputs\":[[1,2,3,4]],\"deadline_ms\":5000}", "\"outputs\":[[",
          "]"},
+        {"/predict?top=2&timings=true&outputs=out", "{\"inputs\":[[1,2,3,4]]}", "\"out\":[[", "]"},
+        {"/models/tiny/predict?model=tiny", "{\"inputs\":[[1,2,3,4]],\"model\":\"tiny\"}",
+         "\"outputs\":[[", "]"},
         {"/predict", "{\"inputs\":[[1,2,3,4]],\"outputs\":[\"out\"]}", "\"out\":[[", "]"},
         {"/predict", "{\"inputs\":[[1,2,3,4]],\"outputs\":[\"hidden\",\"out\"]}", "\"out\":[[",
          "]"},
@@ -143,6 +152,33 @@ static void ranks_classes(void **state)
     assert_non_null(strstr(r.headers, "Server-Timing: parse;dur="));
     cJSON_Delete(j);
     reply_free(&r);
+}
+
+/* One sigmoid tells two classes apart; the best comes first and both share the probability. */
+static void ranks_yes_and_no(void **state)
+{
+    (void)state;
+    for (int sign = -1; sign <= 1; sign += 2) {
+        char body[64];
+        sprintf(body, "{\"inputs\":[%d,%d],\"top\":2}", 9 * sign, 9 * sign);
+        reply r = post("/models/binary/predict", body);
+        cJSON *j = cJSON_Parse(r.body), *y = cJSON_GetObjectItem(j, "outputs"),
+              *p = cJSON_GetArrayItem(cJSON_GetObjectItem(j, "predictions"), 0),
+              *top = cJSON_GetObjectItem(p, "top");
+        assert_int_equal(cJSON_GetArraySize(top), 2);
+        double v = cJSON_GetArrayItem(y, 0)->valuedouble, sum = 0;
+        for (int i = 0; i < 2; i++) {
+            cJSON *c = cJSON_GetArrayItem(top, i);
+            int class = v >= 0.5 ? !i : i;
+            assert_int_equal(cJSON_GetObjectItem(c, "class")->valueint, class);
+            assert_string_equal(cJSON_GetObjectItem(c, "label")->valuestring, class ? "yes" : "no");
+            sum += cJSON_GetObjectItem(c, "probability")->valuedouble;
+        }
+        assert_true(fabs(sum - 1) < 1e-6);
+        assert_int_equal(cJSON_GetObjectItem(p, "class")->valueint, v >= 0.5);
+        cJSON_Delete(j);
+        reply_free(&r);
+    }
 }
 
 static void shows_inner_layers(void **state)
@@ -276,9 +312,13 @@ static void refuses(void **state)
          "\"at\":\"inputs[0][3]\""},
         {"POST", "/predict", NULL, "{\"inputs\":[[1,2,3,NaN]]}", 400, "out_of_range", "NaN"},
         {"POST", "/predict", NULL, "{\"inputs\":[[1,2,3,1e400]]}", 400, "out_of_range", "1e400"},
-        {"POST", "/predict", NULL, "{\"inputs\":[[1,2,3,01]]}", 400, "wrong_type", "inputs[0][3]"},
+        {"POST", "/predict", NULL, "{\"inputs\":[[1,2,3,01]]}", 400, "parse_error",
+         "01 is not a number as JSON writes it"},
+        {"POST", "/predict", NULL, "{\"inputs\":[[[[[[[[[[[1]]]]]]]]]]]}", 400, "shape_mismatch",
+         "nested more than 9 deep"},
         {"POST", "/predict", NULL, "{\"inputs\":[[[[1]]]]}", 400, "shape_mismatch", "nested"},
-        {"POST", "/predict", NULL, "{\"inputs\":[]}", 400, "shape_mismatch", "inputs"},
+        {"POST", "/predict", NULL, "{\"inputs\":[]}", 400, "shape_mismatch",
+         "the array is empty, expected at least one sample"},
         {"POST", "/predict", NULL, "{\"inputs\":[[1,2,3,4]]", 400, "parse_error",
          "end of the body"},
         {"POST", "/predict", NULL, "{\"inputs\":[[1,2,3,4]]}}", 400, "parse_error",
@@ -292,7 +332,7 @@ static void refuses(void **state)
         {"POST", "/predict", NULL, "{\"inputs\":[[1,2,3,4]],\"top\":4}", 400, "out_of_range",
          "3 classes"},
         {"POST", "/predict", NULL, "{\"inputs\":[[1,2,3,4]],\"top\":0}", 400, "out_of_range",
-         "top"},
+         "top: 0 is not a whole number from 1 to"},
         {"POST", "/predict", NULL, "{\"inputs\":[[1,2,3,4]],\"outputs\":[\"hiden\"]}", 404,
          "not_found", "hidden"},
         {"POST", "/predict", NULL, "{\"inputs\":[[1,2,3,4]],\"outputs\":[]}", 400, "parse_error",
@@ -325,6 +365,35 @@ static void refuses(void **state)
          400, "out_of_range", "top"},
         {"POST", "/models/tiny/predict", NULL, "{\"model\":\"picture\",\"inputs\":[[1,2,3,4]]}",
          400, "conflict", "picture"},
+        {"POST", "/models/tiny/predict?model=picture", NULL, "{\"inputs\":[[1,2,3,4]]}", 400,
+         "conflict", "the path asks for model 'tiny', the option for 'picture'"},
+        {"POST", "/predict?model=tiny", NULL, "{\"model\":\"picture\",\"inputs\":[[1,2,3,4]]}", 400,
+         "conflict", "picture"},
+        {"POST", "/predict?topp=1", NULL, "{\"inputs\":[[1,2,3,4]]}", 400, "unknown_option",
+         "\"at\":\"topp\",\"hint\":\"did you mean 'top'?"},
+        {"POST", "/predict?zzz=1", "image/png", "x", 400, "unknown_option", "it takes: model"},
+        {"POST", "/predict?top=1&top=1", NULL, "{\"inputs\":[[1,2,3,4]]}", 400, "duplicate_option",
+         "top"},
+        {"POST", "/predict?top=1", NULL, "{\"inputs\":[[1,2,3,4]],\"top\":1}", 400,
+         "duplicate_field", "given in the URL and in the body"},
+        {"POST", "/predict?top=4", NULL, "{\"inputs\":[[1,2,3,4]]}", 400, "out_of_range",
+         "3 classes"},
+        {"POST", "/models/binary/predict?top=3", NULL, "{\"inputs\":[[1,2]]}", 400, "out_of_range",
+         "2 classes"},
+        {"POST", "/predict?top=1&outputs=hidden", NULL, "{\"inputs\":[[1,2,3,4]]}", 400, "conflict",
+         "top ranks the output 'out', which is not asked for"},
+        {"POST", "/predict?outputs=oyt", NULL, "{\"inputs\":[[1,2,3,4]]}", 404, "not_found",
+         "did you mean 'out'?"},
+        {"POST", "/predict?timings=yes", NULL, "{\"inputs\":[[1,2,3,4]]}", 400, "invalid",
+         "timings: 'yes' is not true or false"},
+        {"POST", "/predict?outputs=", NULL, "{\"inputs\":[[1,2,3,4]]}", 400, "invalid",
+         "name 1 of the list is empty"},
+        {"POST", "/predict?outputs=out,,hidden", NULL, "{\"inputs\":[[1,2,3,4]]}", 400, "invalid",
+         "name 2 of the list is empty"},
+        {"POST", "/predict?non_finite=nul", NULL, "{\"inputs\":[[1,2,3,4]]}", 400, "invalid",
+         "did you mean 'null'?"},
+        {"POST", "/predict?deadline_ms=+5", NULL, "{\"inputs\":[[1,2,3,4]]}", 400, "out_of_range",
+         "deadline_ms"},
         {"POST", "/models/none/predict", NULL, "{\"inputs\":[[1,2,3,4]]}", 404, "unknown_model",
          "none"},
         {"POST", "/models/tiny/versions/2/predict", NULL, "{\"inputs\":[[1,2,3,4]]}", 404,
@@ -338,13 +407,20 @@ static void refuses(void **state)
         {"BREW", "/predict", NULL, "{}", 405, "method_not_allowed", "POST"},
         {"POST", "/predikt", NULL, "{}", 404, "not_found", "did you mean /predict?"},
         {"POST", "/", NULL, "{}", 405, "method_not_allowed", "GET"},
-        {"GET", "/models/..%2f..%2fetc", NULL, NULL, 404, "not_found", ""},
-        {"GET", "/models/%00", NULL, NULL, 404, "", ""},
+        {"GET", "/models/..%2f..%2fetc", NULL, NULL, 400, "bad_url", "an escaped slash"},
+        {"GET", "/models/%00", NULL, NULL, 400, "bad_url", "zero byte"},
+        {"DELETE", "/models/tiny%00zzz", NULL, NULL, 400, "bad_url", "zero byte"},
+        {"DELETE", "/models/tiny", NULL, "{\"version\":1}", 400, "unexpected_body", "no body"},
+        {"POST", "/models/reload", NULL, "{\"force\":true}", 400, "unknown_field", "'force'"},
+        {"POST", "/models/reload", NULL, "[]", 400, "wrong_type", "without fields"},
+        {"POST", "/models/reload?force", NULL, "", 400, "unknown_option", "force"},
         {"GET", "/models/tiny/versions", NULL, NULL, 404, "not_found", ""},
         {"DELETE", "/models/nope", NULL, NULL, 404, "unknown_model", "nope"},
         {"DELETE", "/models/.git", NULL, NULL, 400, "bad_name", ".git"},
         {"PUT", "/models/.hidden", "application/octet-stream", "x", 400, "bad_name", ".hidden"},
         {"PUT", "/models/a%20b", "application/octet-stream", "x", 400, "bad_name", "a b"},
+        {"PUT", "/models/caf%c3%a9", "application/octet-stream", "x", 400, "bad_name",
+         "[A-Za-z0-9_.-]{1,64}"},
         {"PUT", "/models/new", "application/octet-stream", "not a model", 422, "", ""},
         {"PUT", "/models/new", "application/octet-stream", "", 400, "empty_body", ""},
     };
@@ -413,6 +489,7 @@ int main(void)
         cmocka_unit_test(answers_a_batch),
         cmocka_unit_test(says_the_same_in_all_forms),
         cmocka_unit_test(ranks_classes),
+        cmocka_unit_test(ranks_yes_and_no),
         cmocka_unit_test(shows_inner_layers),
         cmocka_unit_test(takes_pictures),
         cmocka_unit_test(reports_what_json_cannot_say),

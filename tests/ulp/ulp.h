@@ -1,8 +1,8 @@
 /* ulp.h - how far the activations are from the mathematics, over all float32 inputs.
  *
- * Three independent judges, from fast to sure:
+ * Two independent judges, from fast to sure:
  *   the reference   stable formulas in double (tests/act_reference*.h), good to about 2^-45
- *   MPFR            the row's formula text at 1200 bits; derivatives are its differences
+ *   MPFR            the row's formula text at 640 bits and more; derivatives are its differences
  * MPFR is asked where the rounding of the reference is close, and for every new maximum, so the
  * reference need not be believed where it matters. */
 #ifndef TESTS_ULP_ULP_H

@@ -23,6 +23,8 @@ static const struct {
     uint64_t hash; /* of f and f', or of y and dx of rows */
 } golden[] = {
     {"identity", 0x15c8d7712d62ddb5},
+    {"affine", 0x15c8d7712d62ddb5},
+    {"step", 0xa0ab3c4be5484825},
     {"relu", 0xc35469a07ec55e53},
     {"relu6", 0xd6aef60703f1afd8},
     {"leaky_relu", 0x8ac5a145f5e1d3f0},
@@ -47,8 +49,25 @@ static const struct {
     {"xielu", 0xc4bbee2a2d09f65b},
     {"sigmoid", 0xd14f7ec2c9b25714},
     {"hard_sigmoid", 0x8d20bc9390b2fe0d},
+    {"sparse_sigmoid", 0x523943339c8d8c03},
+    {"log_sigmoid", 0xf8cde6697dc84c28},
+    {"cloglog", 0x5d8e4d8e9b0b0117},
+    {"probit", 0x973e0c3a1ed8faf9},
+    {"laplace", 0xe894cd48b5e8862a},
     {"tanh", 0x3ad630654febc8a0},
+    {"lecun_tanh", 0x0305af2e50c1c689},
+    {"softcap", 0x49222b197989c43c},
+    {"hard_tanh", 0x7a095ba46bfc446c},
     {"softsign", 0x2075b3ebe1ec177f},
+    {"arctan", 0x9bbbdc54fa451479},
+    {"erf", 0x397f1622532fa57b},
+    {"isru", 0xcde99c6e66d1ed9f},
+    {"sqnl", 0x29ada351fd45ad35},
+    {"gaussian", 0x55cff4c520d76b67},
+    {"aria2", 0x4487f7ca45cd1c66},
+    {"hard_shrink", 0x97c189f7a2ae7dbc},
+    {"soft_shrink", 0xf2eac5c5250352e9},
+    {"tanh_shrink", 0x13b8826b29215b98},
     {"silu", 0x27ea97fcc67ec7b9},
     {"gelu", 0xe3338706219015e0},
     {"gelu_tanh", 0xa6907b7b2b821a06},
@@ -56,6 +75,21 @@ static const struct {
     {"hard_swish", 0x572072fcab10615c},
     {"softmax", 0x36bfb1135a915c62},
     {"log_softmax", 0xc04f8a04fa2757ba},
+    {"softmin", 0x5a3102c9913652b0},
+    {"softmax1", 0xcb34fdc3484d8ead},
+    {"hardmax", 0x865b0b7895179db5},
+    {"gumbel_softmax", 0x36bfb1135a915c62},
+    {"sparsemax", 0x2be6dffe1e4f31ed},
+    {"entmax15", 0x68e0e6220b03089f},
+    {"maxout", 0xbe7b862389f4e70b},
+    {"crelu", 0x966f31a272db1598},
+    {"glu", 0xc02ed1c03762f4db},
+    {"gtu", 0xc2a9b2b4c4a1f0e3},
+    {"bilinear", 0xc6e0827609a5911e},
+    {"reglu", 0x9c5c017687a39aa5},
+    {"geglu", 0xbdc31f78384ffc13},
+    {"swiglu", 0x66485d26e842458e},
+    {"swiglu_oai", 0x566d16d421820b10},
 };
 /* clang-format on */
 
@@ -99,20 +133,23 @@ static uint64_t hash_element(const ax_act *a)
     return h;
 }
 
+/* the row's own numbers, continued, serve as dy */
 static uint64_t hash_vector(const ax_act *a)
 {
-    static float x[BLOCK], y[BLOCK];
+    static float x[2 * BLOCK], y[2 * BLOCK], dx[BLOCK];
     uint64_t h = 0xcbf29ce484222325;
     for (int len = 1; len <= BLOCK; len += 1 + len / 3) {
-        int rows = BLOCK / len;
-        for (int i = 0; i < rows * len; i++)
+        int rows = BLOCK / len, m = (int)ax_act_out_len(a, len);
+        if (m < 0) /* not a length this function takes */
+            continue;
+        for (int i = 0; i < 2 * BLOCK; i++)
             x[i] = (float)((i * 7919 + len) % 1013 - 500) * (len % 2 ? 0.37f : 0.007f);
         ax_act_rows(a, x, y, rows, len, 1);
-        h = mix(h, y, rows * len);
-        ax_act_rows_backward(a, y, x, y, rows, len, 1);
-        h = mix(h, y, rows * len);
+        h = mix(h, y, rows * m);
+        ax_act_rows_backward(a, a->row->from_input ? x : y, x, dx, rows, len, 1);
+        h = mix(h, dx, rows * len);
         ax_act_rows(a, x, y, 1, len, rows);
-        h = mix(h, y, rows * len);
+        h = mix(h, y, rows * m);
     }
     return h;
 }

@@ -79,20 +79,39 @@ static void test_map(void **state)
         const char *text;
         size_t size;
     } cases[] = {{"", 0}, {"x", 1}, {"a\0b", 3}};
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        put(in_dir("f"), cases[i].text, cases[i].size);
+    for (size_t i = 0; i < 2 * sizeof cases / sizeof *cases; i++) {
+        const size_t k = i / 2;
+        put(in_dir("f"), cases[k].text, cases[k].size);
         ax_map m;
         ax_err err;
-        assert_int_equal(ax_map_open(&m, in_dir("f"), &err), 0);
-        assert_int_equal(m.size, cases[i].size);
-        assert_int_equal(m.data != NULL, cases[i].size > 0);
+        assert_int_equal((i % 2 ? ax_map_copy : ax_map_open)(&m, in_dir("f"), &err), 0);
+        assert_int_equal(m.size, cases[k].size);
+        assert_int_equal(m.data != NULL, cases[k].size > 0);
         if (m.size)
-            assert_memory_equal(m.data, cases[i].text, m.size);
+            assert_memory_equal(m.data, cases[k].text, m.size);
         unlink(in_dir("f")); /* the map outlives the name */
         ax_map_close(&m);
         assert_null(m.data);
         ax_map_close(&m);
     }
+}
+
+/* Nothing that happens to the file reaches a copy; touching a map of it would be the end. */
+static void test_copy_stays(void **state)
+{
+    (void)state;
+    enum { SIZE = 1 << 20 };
+    char *text = malloc(SIZE);
+    for (int i = 0; i < SIZE; i++)
+        text[i] = (char)(i * 7 / 3);
+    put(in_dir("f"), text, SIZE);
+    ax_map m;
+    assert_int_equal(ax_map_copy(&m, in_dir("f"), NULL), 0);
+    put(in_dir("f"), "other", 5);
+    assert_int_equal(m.size, SIZE);
+    assert_memory_equal(m.data, text, SIZE);
+    ax_map_close(&m);
+    free(text);
 }
 
 static void test_map_refuses(void **state)
@@ -119,7 +138,33 @@ static void test_map_refuses(void **state)
         assert_non_null(strstr(err.msg, cases[i].word));
         assert_null(m.data);
         assert_int_equal(ax_map_open(&m, cases[i].path, NULL), -1);
+        assert_int_equal(ax_map_copy(&m, cases[i].path, &err), -1);
+        assert_int_equal(err.code, cases[i].code);
     }
+}
+
+static void test_make_folder(void **state)
+{
+    (void)state;
+    struct stat st;
+    ax_err err = {0};
+    char deep[128], text[256];
+    snprintf(deep, sizeof deep, "%s", in_dir("a/b/c"));
+    static const char *const again[] = {"a/b/c", "a/b/c/", "a//b", "a/b/d/"};
+    for (size_t i = 0; i < sizeof again / sizeof *again; i++)
+        assert_int_equal(ax_make_folder(in_dir(again[i]), &err), 0);
+    assert_true(!stat(deep, &st) && S_ISDIR(st.st_mode));
+    assert_true(!stat(in_dir("a/b/d"), &st) && S_ISDIR(st.st_mode));
+    assert_int_equal(ax_make_folder("/tmp", &err), 0);
+    put(in_dir("file"), "x", 1);
+    static const char *const bad[] = {"file", "file/below", ""};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        const char *path = *bad[i] ? in_dir(bad[i]) : "";
+        assert_int_equal(ax_make_folder(path, &err), -1);
+        assert_non_null(strstr(err.msg, path));
+    }
+    snprintf(text, sizeof text, "rm -r %s", in_dir("a"));
+    assert_int_equal(system(text), 0);
 }
 
 static void test_read_sizes(void **state)
@@ -401,7 +446,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_map, clean),
+        cmocka_unit_test_teardown(test_copy_stays, clean),
         cmocka_unit_test_teardown(test_map_refuses, clean),
+        cmocka_unit_test_teardown(test_make_folder, clean),
         cmocka_unit_test_teardown(test_read_sizes, clean),
         cmocka_unit_test_teardown(test_read_pipe_proc_and_refusals, clean),
         cmocka_unit_test_teardown(test_commit_and_abort, clean),

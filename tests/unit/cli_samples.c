@@ -61,6 +61,8 @@ static void good_text(void **state)
          1, 6},
         {&vector_model, "\"a\",\"b\",\"c,d\"\n1e1,-2,.5\n", 1, 8.5},
         {&picture_model, "1x1,1x2,2x1,2x2\n1,2,3,4\n", 1, 10}, /* names may begin with digits */
+        {&vector_model, "\n1,2,3\n", 1, 6},
+        {&vector_model, "\"1\",\"2\",\"3\"\n4,5,6\n", 2, 21},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -106,12 +108,13 @@ static void bad_text(void **state)
         {&two_model, "{\"inputs\":{\"a\":[[1,2]],\"ids\":[[0.5]]}}",
          "inputs.ids[0][0]: 0.5 does not fit int64"},
         {&two_model, "1,2,3", "takes 2 inputs"},
-        {&vector_model, "1,2,3\n4,5\n", "file"},
+        {&vector_model, "1,2,3\n4,5\n", ": line 2 has fewer fields than the 3 of the first line"},
         {&vector_model, "1,2\n", "2 columns"},
-        {&vector_model, "1,2,NaN\n", "missing"},
-        {&vector_model, "1,2,3\n1,2,\n", "missing"},
-        {&vector_model, "1,2,3\n1,2,x\n", "text"},
-        {&vector_model, "1,2,3\n1,2,1e99\n", "does not fit float32"},
+        {&vector_model, "1,2,NaN\n", "column 3 has 1 missing values, the first in line 1"},
+        {&vector_model, "1,2,3\n1,2,\n", "column 3 has 1 missing values, the first in line 2"},
+        {&vector_model, "1,2,3\n1,2,x\n", "column 3 holds text in line 2, expected numbers"},
+        {&vector_model, "a,b,c\n1,2,x\n", "column 3 ('c') holds text in line 2"},
+        {&vector_model, "1,2,3\n1,2,1e99\n", "column 3 of sample 1: 1e+99 does not fit float32"},
         {&vector_model, "a,b,c\n", "file"},
     };
     (void)state;

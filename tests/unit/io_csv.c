@@ -9,7 +9,7 @@
 static int read_text(ax_csv *t, const char *text, size_t n, size_t limit, ax_err *err)
 {
     char *copy = (char *)exact(text, n);
-    int rc = ax_csv_read(t, copy, n, limit, err);
+    int rc = ax_csv_read(t, copy, n, AX_CSV_NAMES, limit, err);
     free(copy);
     return rc;
 }
@@ -133,8 +133,56 @@ static void bad(void **state)
     ax_err err = {0};
     assert_int_equal(read_text(&t, "a\n1\0\n", 5, 0, &err), -1);
     check_error("NUL", &err, AX_EPARSE, "line 2: the byte 0x00");
-    assert_int_equal(ax_csv_read(&t, NULL, 0, 0, &err), -1);
+    assert_int_equal(ax_csv_read(&t, NULL, 0, AX_CSV_NAMES, 0, &err), -1);
     assert_int_equal(err.code, AX_EINVAL);
+}
+
+/* The first line: names, a row, or whichever it looks like. Lines are counted from 1 all the same.
+ */
+static void first_line(void **state)
+{
+    static const struct {
+        const char *text;
+        ax_csv_first first;
+        const char *want; /* the table, or the message */
+        int odd_name;
+    } cases[] = {
+        {"1,2\n3,4\n", AX_CSV_NAMES, "1:3 2:4", 0},
+        {"1,2\n3,4\n", AX_CSV_ROW, "1:1|3 2:2|4", 0},
+        {"1,2\n3,4\n", AX_CSV_EITHER, "1:1|3 2:2|4", 0},
+        {"a,b\n3,4\n", AX_CSV_EITHER, "a:3 b:4", -1},
+        {"a,b\n3,4\n", AX_CSV_ROW, "1=a|3 2=b|4", -1},
+        {"\n\r\n 1 ,x\n3,y\n", AX_CSV_EITHER, "1:1|3 2=x|y", 0},
+        {"x,1\n", AX_CSV_EITHER, "1=x 2:1", 1},
+        {"\"a,1\",\"2\"\n", AX_CSV_EITHER, "1=a,1 2:2", 1},
+        {"1x,2x\n3,4\n", AX_CSV_EITHER, "1x:3 2x:4", -1},
+        {"1,1\n", AX_CSV_ROW, "1:1 2:1", 0},
+        {"1,2\n3\n", AX_CSV_ROW, "line 2 has fewer fields than the 2 of the first line", 0},
+        {"1,2\n3,\"x\n", AX_CSV_EITHER, "line 2, column 2: the quote", 0},
+        {"1,\n2,3\n", AX_CSV_EITHER, "1:1|2 2:-|3", 0},
+        {"a,b\n", AX_CSV_EITHER, "no rows below the line that names", -1},
+        {"\n", AX_CSV_ROW, "empty", -1},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ax_csv t;
+        ax_err err = {0};
+        char buf[1024] = "", name[96];
+        char *copy = (char *)exact(cases[i].text, strlen(cases[i].text));
+        int rc = ax_csv_read(&t, copy, strlen(cases[i].text), cases[i].first, 0, &err);
+        free(copy);
+        if (rc < 0 ? !strstr(err.msg, cases[i].want)
+                   : strcmp(show(&t, buf, sizeof buf), cases[i].want))
+            fail_msg("%s: '%s' %s", cases[i].text, buf, err.msg);
+        if (rc < 0)
+            continue;
+        assert_int_equal(t.odd_name, cases[i].odd_name);
+        assert_int_equal(t.named, cases[i].first == AX_CSV_NAMES ||
+                                      (cases[i].first == AX_CSV_EITHER && t.odd_name < 0));
+        ax_csv_column_str(&t, 0, name, sizeof name);
+        assert_int_equal(strlen(name) > strlen("column 1"), t.named);
+        ax_csv_free(&t);
+    }
 }
 
 static void missing_and_text_are_located(void **state)
@@ -189,7 +237,7 @@ static void many_labels(void **state)
     p += sprintf(p, "l\n");
     for (int i = 0; i < N; i++)
         p += sprintf(p, "k%05d\n", (int)((int64_t)i * 7919 % N));
-    assert_int_equal(ax_csv_read(&t, text, (size_t)(p - text), 0, &err), 0);
+    assert_int_equal(ax_csv_read(&t, text, (size_t)(p - text), AX_CSV_NAMES, 0, &err), 0);
     assert_int_equal(t.column[0].n_values, N);
     for (int i = 0; i < N; i++)
         assert_int_equal(t.column[0].code[i], (int)((int64_t)i * 7919 % N));
@@ -232,7 +280,7 @@ static void numbers_like_strtod(void **state)
     for (size_t l = 0; l < sizeof locales / sizeof *locales; l++) {
         if (!setlocale(LC_ALL, locales[l]))
             continue;
-        assert_int_equal(ax_csv_read(&t, text, (size_t)(p - text), 0, &err), 0);
+        assert_int_equal(ax_csv_read(&t, text, (size_t)(p - text), AX_CSV_NAMES, 0, &err), 0);
         assert_int_equal(t.n_rows, N);
         assert_non_null(t.column[0].number);
         assert_memory_equal(t.column[0].number, want, N * sizeof *want);
@@ -257,7 +305,7 @@ static void bounds(void **state)
         *p++ = '\n';
         for (int i = 0; i < AX_CSV_COLUMNS_MAX + extra; i++)
             p += sprintf(p, "%s%d", i ? "," : "", i);
-        assert_int_equal(ax_csv_read(&t, text, (size_t)(p - text), 0, &err), -extra);
+        assert_int_equal(ax_csv_read(&t, text, (size_t)(p - text), AX_CSV_NAMES, 0, &err), -extra);
         if (!extra)
             ax_csv_free(&t);
         else
@@ -273,7 +321,8 @@ static void bounds(void **state)
             if (quoted)
                 *p++ = '"';
             char *copy = (char *)exact(text, (size_t)(p - text));
-            assert_int_equal(ax_csv_read(&t, copy, (size_t)(p - text), 0, &err), -extra);
+            assert_int_equal(ax_csv_read(&t, copy, (size_t)(p - text), AX_CSV_NAMES, 0, &err),
+                             -extra);
             if (!extra)
                 ax_csv_free(&t);
             else
@@ -283,11 +332,11 @@ static void bounds(void **state)
     p = text + sprintf(text, "a,b\n"); /* memory */
     for (int i = 0; i < 10000; i++)
         p += sprintf(p, "%d,l%d\n", i, i);
-    assert_int_equal(ax_csv_read(&t, text, (size_t)(p - text), 1 << 16, &err), -1);
+    assert_int_equal(ax_csv_read(&t, text, (size_t)(p - text), AX_CSV_NAMES, 1 << 16, &err), -1);
     check_error("memory", &err, AX_ELIMIT, "65536");
-    assert_int_equal(ax_csv_read(&t, text, (size_t)(p - text), 1 << 18, &err), -1);
+    assert_int_equal(ax_csv_read(&t, text, (size_t)(p - text), AX_CSV_NAMES, 1 << 18, &err), -1);
     check_error("memory of labels", &err, AX_ELIMIT, "262144");
-    assert_int_equal(ax_csv_read(&t, text, (size_t)(p - text), 1 << 21, &err), 0);
+    assert_int_equal(ax_csv_read(&t, text, (size_t)(p - text), AX_CSV_NAMES, 1 << 21, &err), 0);
     ax_csv_free(&t);
     free(text);
 }
@@ -322,6 +371,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(good),
         cmocka_unit_test(bad),
+        cmocka_unit_test(first_line),
         cmocka_unit_test(missing_and_text_are_located),
         cmocka_unit_test(labels_are_sorted),
         cmocka_unit_test(many_labels),

@@ -395,6 +395,49 @@ static void bad_items(void **state)
     assert_int_equal(ax_safetensors_write("/nonexistent/dir/x", items, 1, NULL, 0, &err), -1);
 }
 
+/* ---- the content's hash ---------------------------------------------------------------------- */
+
+/* 1, 0 or -1 as ax_safetensors_verify(); -2 when it is no safetensors file any more. */
+static int verdict(const uint8_t *file, size_t n)
+{
+    ax_err err = {0};
+    ax_safetensors *s = ax_safetensors_parse(file, n, &err);
+    int v = s ? ax_safetensors_verify(s, &err) : -2;
+    assert_true(v >= 0 || err.msg[0]);
+    assert_true(v != -1 || err.code == AX_ECORRUPT);
+    ax_safetensors_close(s);
+    return v;
+}
+
+static void content_hash(void **state)
+{
+    static const ax_st_meta kept[] = {
+        {"axond.spec", "{}"}, {AX_ST_HASH, NULL}, {"note", "x"}, {"axond.a", ""}};
+    (void)state;
+    size_t n, m;
+    uint8_t *file = ax_safetensors_encode(items, 5, kept, 4, &n, NULL);
+    assert_int_equal(verdict(file, n), 1);
+    uint8_t *note = memmem(file, n, "\"note\":\"x\"", 10);
+    assert_non_null(note);
+    for (size_t bit = 0; bit < n * 8; bit++) {
+        int ours = file + bit / 8 < note || file + bit / 8 >= note + 10;
+        file[bit / 8] ^= 1 << bit % 8;
+        if (ours && verdict(file, n) == 1) /* 0 where the hash has lost its name */
+            fail_msg("bit %zu flipped makes no difference", bit);
+        file[bit / 8] ^= 1 << bit % 8;
+    }
+    note[8] = 'y'; /* what others keep beside it is theirs */
+    assert_int_equal(verdict(file, n), 1);
+    uint8_t *other = ax_safetensors_encode(items, 4, kept, 4, &m, NULL);
+    memcpy(memmem(other, m, AX_ST_HASH "\":\"", 13), memmem(file, n, AX_ST_HASH "\":\"", 13), 29);
+    assert_int_equal(verdict(other, m), -1); /* a tensor less */
+    free(other);
+    free(file);
+    file = ax_safetensors_encode(items, 5, kept, 1, &n, NULL);
+    assert_int_equal(verdict(file, n), 0);
+    free(file);
+}
+
 /* ---- damage ---------------------------------------------------------------------------------- */
 
 static void touch_all(const ax_safetensors *s)
@@ -456,6 +499,7 @@ int main(void)
         cmocka_unit_test(empty_file),
         cmocka_unit_test(questions),
         cmocka_unit_test(bad_items),
+        cmocka_unit_test(content_hash),
         cmocka_unit_test(every_truncation),
         cmocka_unit_test(every_mutation),
     };

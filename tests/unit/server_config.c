@@ -73,6 +73,42 @@ static void flag_beats_environment_beats_file(void **s)
     unlink(path);
 }
 
+static void reads_addresses(void **s)
+{
+    (void)s;
+    static const struct {
+        const char *text, *host, *port; /* host NULL: refused */
+    } cases[] = {
+        {"127.0.0.1:8080", "127.0.0.1", "8080"},
+        {"[::1]:80", "::1", "80"},
+        {"[fe80::1%eth0]:0", "fe80::1%eth0", "0"},
+        {"localhost:65535", "localhost", "65535"},
+        {":80", "", "80"},
+        {"80", "", "80"},
+        {"", NULL, NULL},
+        {":", NULL, NULL},
+        {"localhost", NULL, NULL},
+        {"localhost:", NULL, NULL},
+        {"localhost:65536", NULL, NULL},
+        {"localhost:123456", NULL, NULL},
+        {"localhost:+80", NULL, NULL},
+        {"localhost: 80", NULL, NULL},
+        {"local host:80", NULL, NULL},
+        {"::1:80", NULL, NULL},
+        {"[::1:80", NULL, NULL},
+        {"http://localhost:80", NULL, NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        listen_at at;
+        ax_err err;
+        int bad = config_listen(cases[i].text, &at, &err);
+        if (bad != (cases[i].host ? 0 : -1) ||
+            (!bad && (strcmp(at.host, cases[i].host) || strcmp(at.port, cases[i].port))))
+            fail_msg("%s: %d, '%s' '%s'", cases[i].text, bad, bad ? "" : at.host,
+                     bad ? "" : at.port);
+    }
+}
+
 static void refuses(void **s)
 {
     (void)s;
@@ -95,6 +131,10 @@ static void refuses(void **s)
         {{"--log-level", "inf"}, "--log-level: 'inf' is not one of error|warn|info|debug"},
         {{"--models", ""}, "--models: the value is empty, expected DIR"},
         {{"--config", "/nonexistent/file"}, "/nonexistent/file"},
+        {{"--listen", "8080x"}, "--listen: '8080x' is not ADDR:PORT"},
+        {{"--default-model", "a/b"}, "--default-model: 'a/b' cannot be the name of a model"},
+        {{"--cors-origin", "ftp://a.example"},
+         "--cors-origin: 'ftp://a.example' is not one origin"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         config c;
@@ -169,7 +209,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(has_defaults), cmocka_unit_test(flag_beats_environment_beats_file),
-        cmocka_unit_test(refuses),      cmocka_unit_test(refuses_lines),
+        cmocka_unit_test(reads_addresses), cmocka_unit_test(refuses), cmocka_unit_test(refuses_lines),
         cmocka_unit_test(helps),        cmocka_unit_test(environment_is_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

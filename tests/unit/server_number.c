@@ -144,15 +144,15 @@ static void reads_long(void **s)
 {
     (void)s;
     char text[4000];
-    for (int digits = 1; digits < 3000; digits += digits < 60 ? 1 : 331) {
+    for (size_t digits = 1; digits < 3000; digits += digits < 60 ? 1 : 331) {
         char *p = text;
         p += sprintf(p, "0.");
-        for (int i = 0; i < digits; i++)
+        for (size_t i = 0; i < digits; i++)
             *p++ = (char)('0' + next() % 10);
         *p = 0;
         check(text);
-        memset(text + 2, '0', (size_t)digits); /* leading zeros, then a digit and an exponent */
-        sprintf(text + 2 + digits, "17e%d", digits);
+        memset(text + 2, '0', digits); /* leading zeros, then a digit and an exponent */
+        sprintf(text + 2 + digits, "17e%zu", digits);
         check(text);
     }
     memset(text, '9', 3000);

@@ -60,6 +60,7 @@ static void parse(parsed *p, const char *text)
     char *exact = realloc(tight, n ? n : 1);
     ax_arena_init(&p->mem, 0);
     memset(&p->why, 0, sizeof p->why);
+    memset(&p->r, 0, sizeof p->r);
     p->result = wire_parse(exact, n, MAX_ROWS, find, NULL, &p->mem, &p->r, &p->why);
     free(exact);
 }
@@ -223,10 +224,10 @@ static void refuses(void **s)
         {"{\"inputs\":[[1,-Infinity,3]]}", "out_of_range", "inputs[0][1]"},
         {"{\"inputs\":[[1,2,1e400]]}", "out_of_range", "inputs[0][2]"},
         {"{\"inputs\":[[1,2,-3.5e38]]}", "out_of_range", "inputs[0][2]"},
-        {"{\"inputs\":[[01,2,3]]}", "wrong_type", "inputs[0][0]"},
+        {"{\"inputs\":[[01,2,3]]}", "parse_error", "inputs[0][0]"},
         {"{\"inputs\":[[+1,2,3]]}", "parse_error", "inputs[0][0]"},
         {"{\"inputs\":[[.5,2,3]]}", "parse_error", "inputs[0][0]"},
-        {"{\"inputs\":[[1.,2,3]]}", "wrong_type", "inputs[0][0]"},
+        {"{\"inputs\":[[1.,2,3]]}", "parse_error", "inputs[0][0]"},
         {"{\"inputs\":[[1 2,3]]}", "wrong_type", "inputs[0][0]"},
         {"{\"inputs\":[[1,2,3,]]}", "parse_error", "inputs[0]"},
         {"{\"inputs\":[[1,,3]]}", "parse_error", "inputs[0][1]"},
@@ -282,7 +283,7 @@ static void refuses(void **s)
         {"{\"model\":\"pic\",\"inputs\":[[[[[1]]]]]}", "shape_mismatch", "inputs"},
         {"{\"model\":\"mat\",\"inputs\":[[1,2],[3,4]]}", "shape_mismatch", "inputs[0]"},
         {"{\"model\":\"one\",\"inputs\":[[1]]}", "shape_mismatch", "inputs"},
-        {"{\"model\":\"one\",\"inputs\":[]}", "invalid", "inputs"},
+        {"{\"model\":\"one\",\"inputs\":[]}", "shape_mismatch", "inputs"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         parsed p;

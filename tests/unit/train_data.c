@@ -243,9 +243,10 @@ static void test_bad_sources(void **state)
         const char *text, *word;
     } tables[] = {
         {"a,b\n1,x\n2,y\n3,\n", "missing values, the first in line 4"},
-        {"a,b\nx,1\n2,2\n", "column 'a' holds text (line 2)"},
-        {"a,b\n,1\n2,2\n", "column 'a' has 1 missing values, the first in line 2"},
+        {"a,b\nx,1\n2,2\n", "column 1 ('a') holds text in line 2"},
+        {"a,b\n,1\n2,2\n", "column 1 ('a') has 1 missing values, the first in line 2"},
         {"b\n1\n", "no column besides the label"},
+        {"a,b\n1,1\n1e39,2\n", "column 1 ('a') of sample 1: 1e+39 does not fit float32"},
     };
     snprintf(spec, sizeof spec, "{\"csv\":\"%s\",\"label\":\"b\"}", in_folder("bad.csv"));
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
@@ -258,6 +259,45 @@ static void test_bad_sources(void **state)
     write_text("bad.csv", "a,c\n1,2\n");
     assert_int_equal(load(&d, spec, &err), -1);
     assert_string_equal(err.at, "label");
+}
+
+/* A first line that may be a sample is never taken for names without a word. */
+static void test_header(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *more;
+        int64_t n;        /* samples; 0: refused */
+        const char *word; /* in message or hint */
+    } rows[] = {
+        {"1,2,cat\n3,4,dog\n", "", 0, "the number 1 where the name of column 1 belongs"},
+        {"1,2,cat\n3,4,dog\n", "", 0, "\"header\":false"},
+        {"a,2,cat\n3,4,dog\n", "", 0, "the number 2 where the name of column 2 belongs"},
+        {"1,2,cat\n3,4,dog\n", ",\"header\":false", 2, ""},
+        {"1,2,cat\n3,4,dog\n", ",\"header\":true", 1, ""},
+        {"0,1,kind\n3,4,dog\n", ",\"label\":\"kind\"", 1, ""},
+        {"0,1,kind\n3,4,dog\n", ",\"label\":\"sort\"", 0, "the number 0"},
+        {"cat,2,3\ndog,4,5\n", ",\"label\":\"1\",\"header\":false", 2, ""},
+        {"1,2,3\n4,x,6\n", ",\"header\":false", 0, "column 2 holds text in line 2"},
+        {"1,2,3\n4,5\n", ",\"header\":false", 0, "line 2 has fewer fields"},
+        {"a,b,c\n1,2,3\n", ",\"header\":1", 0, "header"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        ax_dataset d;
+        ax_err err = {0};
+        char spec[512];
+        write_text("first.csv", rows[i].text);
+        snprintf(spec, sizeof spec, "{\"csv\":\"%s\"%s}", in_folder("first.csv"), rows[i].more);
+        int bad = load(&d, spec, &err);
+        if (bad != (rows[i].n ? 0 : -1) ||
+            (!strstr(err.msg, rows[i].word) && !strstr(err.hint, rows[i].word)))
+            fail_msg("%s %s: %d %s; %s", rows[i].text, rows[i].more, bad, err.msg, err.hint);
+        if (bad)
+            continue;
+        assert_int_equal(d.train.n, rows[i].n);
+        assert_int_equal(d.x_shape.dim[0], 2);
+        ax_dataset_free(&d);
+    }
 }
 
 /* A named set found in the data folder, whose labels go beyond its classes. */
@@ -335,9 +375,8 @@ static void test_augment(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_sources),
-        cmocka_unit_test(test_bad_sources),
-        cmocka_unit_test(test_named_set),
+        cmocka_unit_test(test_sources), cmocka_unit_test(test_bad_sources),
+        cmocka_unit_test(test_header),  cmocka_unit_test(test_named_set),
         cmocka_unit_test(test_augment),
     };
     return cmocka_run_group_tests(tests, folder_make, folder_remove);

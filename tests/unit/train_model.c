@@ -1,5 +1,5 @@
-/* Models that come out of a training: they go on learning, tell how they were trained, give a
- * sample the same bits in any company, and show damage. */
+/* Models that come out of a training: they go on learning, tell how they were trained, and give a
+ * sample the same bits in any company. */
 #include "train_util.h"
 
 /* ---- models -------------------------------------------------------------------------------------
@@ -55,8 +55,8 @@ static void test_summary(void **state)
     ax_model_release(m);
 }
 
-/* A served model gives a sample the same bits alone and in any company, and tells damage. */
-static void test_model_file(void **state)
+/* A served model gives a sample the same bits alone and in any company. */
+static void test_company(void **state)
 {
     (void)state;
     ax_train_options o = options_of(busy_spec(5));
@@ -97,25 +97,6 @@ static void test_model_file(void **state)
     ax_session_close(many);
     ax_pool_free(pool);
     ax_model_release(m);
-    /* one weight changed */
-    size_t size;
-    char *bytes = read_file(o.out, &size);
-    float weight;
-    memcpy(&weight, bytes + size - 4, 4);
-    weight += 1;
-    memcpy(bytes + size - 4, &weight, 4);
-    write_file("damaged.safetensors", bytes, size);
-    assert_null(ax_model_open(in_folder("damaged.safetensors"), &err));
-    assert_int_equal(err.code, AX_ECORRUPT);
-    assert_non_null(strstr(err.msg, "self-test failed"));
-    /* and with nothing but the hash to go by */
-    char *list = memmem(bytes, size, "\\\"outputs\\\"", 11);
-    assert_non_null(list);
-    memcpy(list, "\\\"0utputs\\\"", 11);
-    write_file("damaged.safetensors", bytes, size);
-    assert_null(ax_model_open(in_folder("damaged.safetensors"), &err));
-    assert_int_equal(err.code, AX_ECORRUPT);
-    free(bytes);
 }
 
 /* Inputs of any scale can be written and read again. */
@@ -142,7 +123,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_training_further),
         cmocka_unit_test(test_summary),
-        cmocka_unit_test(test_model_file),
+        cmocka_unit_test(test_company),
         cmocka_unit_test(test_extreme_scales),
     };
     return cmocka_run_group_tests(tests, folder_make, folder_remove);

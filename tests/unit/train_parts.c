@@ -101,8 +101,8 @@ static const char *const optimizers[] = {
     "{\"name\":\"sgd\",\"momentum\":0.9,\"weight_decay\":0.1}",
     "{\"name\":\"sgd\",\"momentum\":0.9,\"nesterov\":true,\"learning_rate\":0.1}",
     "{\"name\":\"adam\"}",
-    "{\"name\":\"adam\",\"beta1\":0.5,\"beta2\":0.9,\"epsilon\":0.001,\"weight_decay\":0.1,"
-    "\"learning_rate\":0.1}",
+    "{\"name\":\"adam\",\"beta1\":0.5,\"beta2\":0.9,\"epsilon\":0.01,\"learning_rate\":0.1}",
+    "{\"name\":\"adam\",\"epsilon\":0.001,\"weight_decay\":0.1,\"learning_rate\":0.1}",
     "{\"name\":\"adamw\",\"learning_rate\":0.1}",
     "{\"name\":\"rmsprop\",\"learning_rate\":0.1}",
     "{\"name\":\"rmsprop\",\"momentum\":0.9,\"weight_decay\":0.1}",
