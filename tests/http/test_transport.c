@@ -93,9 +93,9 @@ static void cuts_slow_clients(void **state)
         {"", "", ""},
         {"POST /pred", "", ""},
         {"POST /predict HTTP/1.1\r\nHost: t\r\n", "HTTP/1.1 408",
-         "the head of the request was not complete after 1 s\",\"code\":\"too_slow\",\"at\":\"head\""},
+         "the head of the request was not complete after 1 s\",\"code\":\"too_slow\",\"at\":\"head"},
         {POST_HEAD "Content-Length: 22\r\n\r\n{\"inp", "HTTP/1.1 408",
-         "the body of the request was not complete after 1 s\",\"code\":\"too_slow\",\"at\":\"body\""},
+         "the body of the request was not complete after 1 s\",\"code\":\"too_slow\",\"at\":\"body"},
         {POST_HEAD "Transfer-Encoding: chunked\r\n\r\n5\r\n{\"i", "HTTP/1.1 408",
          "\"at\":\"body\""},
     };
