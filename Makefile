@@ -18,7 +18,7 @@ OPT     := -O2 -g
 OPT_ISA := -O3 -g
 CPPFLAGS += -Iengine -D_GNU_SOURCE -MMD -MP
 LDLIBS_ENGINE := -lopenblas -lcjson -lpng -ljpeg -lz -lm -lpthread
-LDLIBS_SERVER := -lmicrohttpd -lsqlite3
+LDLIBS_SERVER := -lmicrohttpd
 
 SAN_asan   := -fsanitize=address -fno-omit-frame-pointer
 SAN_ubsan  := -fsanitize=undefined,float-cast-overflow -fno-sanitize-recover=all
@@ -55,13 +55,14 @@ endif
 # must be the same on every instruction set.
 CONTRACT_math := -ffp-contract=fast
 CONTRACT_activation := -ffp-contract=off
+CONTRACT_formula := -ffp-contract=off
 CONTRACT_train := -ffp-contract=off
 # The formulas of activations are evaluated for several vectors abreast. gcc interleaves them only when
 # told to schedule before it gives out registers; clang has no such switch.
 SCHEDULE_activation := $(if $(findstring clang,$(CC)),,-fschedule-insns -fsched-pressure)
 
-ENGINE_C := $(filter-out %.isa.c,$(wildcard engine/*/*.c engine/*.c))
-ENGINE_ISA := $(wildcard engine/*/*.isa.c)
+ENGINE_C := $(filter-out %.isa.c,$(wildcard engine/*/*.c engine/*/*/*.c engine/*.c))
+ENGINE_ISA := $(wildcard engine/*/*.isa.c engine/*/*/*.isa.c)
 ENGINE_O := $(ENGINE_C:%.c=$(BUILD)/obj/%.o) \
             $(foreach i,$(ISAS),$(ENGINE_ISA:%.isa.c=$(BUILD)/obj/%.$(i).o))
 SERVER_O := $(patsubst %.c,$(BUILD)/obj/%.o,$(wildcard server/*.c))
@@ -102,6 +103,9 @@ $(BUILD)/tests/unit/%: LDLIBS_T := -lcmocka
 $(BUILD)/tests/prop/%: LDLIBS_T := -lcmocka
 $(BUILD)/tests/golden/%: LDLIBS_T := -lcmocka
 $(BUILD)/tests/http/%: LDLIBS_T := -lcmocka -lcurl
+# this one lets the engine's allocations fail
+$(BUILD)/tests/unit/no_memory: LDLIBS_T := -lcmocka $(foreach f,malloc calloc realloc aligned_alloc strdup strndup free,\
+    -Wl,--wrap=$(f))
 # The tests reach engine, server and cli alike; the latter two come as a library so that only what a
 # test uses is linked.
 $(BUILD)/libapp.a: $(SERVER_O) $(filter-out %/main.o,$(CLI_O))
@@ -201,7 +205,7 @@ docs: all ## generate docs/commands.md from the program's own help
 
 .PHONY: format
 format: ## reformat the C sources
-	clang-format -i $(wildcard engine/*/*.[ch] engine/*.h server/*.[ch] cli/*.[ch] tests/*/*.[ch] bench/*.[ch] tests/*.[ch])
+	clang-format -i $(wildcard engine/*/*.[ch] engine/*/*/*.[ch] engine/*.h server/*.[ch] cli/*.[ch] tests/*/*.[ch] bench/*.[ch] tests/*.[ch])
 
 .PHONY: deps
 deps: ## install the missing Debian packages where allowed, else print the line to type

@@ -19,7 +19,8 @@ int cmd_run(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
 
-/* "axond train: model.layers[1].units: MESSAGE; HINT" on stderr. command NULL: "axond: ...". */
+/* "axond train: model.layers[1].units: MESSAGE; HINT" on stderr, without the place where the message
+ * names it. command NULL: "axond: ...". */
 void cli_error(const char *command, const ax_err *err);
 
 /* The whole thing as one line of JSON, or over several lines, to out; deletes it. */

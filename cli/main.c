@@ -84,22 +84,32 @@ static int cmd_health(int argc, char **argv)
 
 static int cmd_version(int argc, char **argv)
 {
-    (void)argc, (void)argv;
+    const command_line line = {.command = "version",
+                               .usage = "[--help]",
+                               .about = "Print the version and the kernels in use.\n"};
+    int n, code;
+    if (!options_parse(&line, argc - 1, argv + 1, &n, &code))
+        return code;
     printf("axond %s (%s kernels)\n", AX_VERSION, ax_isa_name(ax_isa_active()));
     return EXIT_DONE;
 }
 
 static int cmd_help(int argc, char **argv)
 {
-    if (argc < 2) {
+    const command_line line = {.command = "help",
+                               .usage = "[COMMAND]",
+                               .about = "List the commands, or tell more about one.\n",
+                               .max_args = 1};
+    int n, code;
+    if (!options_parse(&line, argc - 1, argv + 1, &n, &code))
+        return code;
+    if (n == 0) {
         list_commands(stdout);
         return EXIT_DONE;
     }
     const command *c = find(argv[1]);
     if (!c)
         return unknown(argv[1]);
-    if (c->run == cmd_help || c->run == cmd_version)
-        return cmd_help(1, argv);
     char flag[] = "--help", *words[] = {argv[1], flag, NULL};
     return c->run(2, words);
 }

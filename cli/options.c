@@ -9,7 +9,7 @@
 
 #include "cli.h"
 
-enum { FLAGS_MAX = 64, NAME_MAX_BYTES = 64 };
+enum { FLAGS_MAX = 64, FLAGS_LISTED = 8, NAME_MAX_BYTES = 64 };
 
 static const option *find(const command_line *c, const char *name, size_t n)
 {
@@ -17,6 +17,19 @@ static const option *find(const command_line *c, const char *name, size_t n)
         if (strlen(c->rows[i].name) == n && !memcmp(c->rows[i].name, name, n))
             return &c->rows[i];
     return NULL;
+}
+
+/* All flags of a command that has few; else where they are listed. */
+static int list_flags(const command_line *c, ax_err *err)
+{
+    char list[200] = "";
+    if (c->n_rows == 0 || c->n_rows > FLAGS_LISTED)
+        return ax_err_hint(err, "axond %s --help lists them", c->command);
+    for (int i = 0; i < c->n_rows; i++) {
+        size_t at = strlen(list);
+        snprintf(list + at, sizeof list - at, "%s--%s", i ? ", " : "", c->rows[i].name);
+    }
+    return ax_err_hint(err, "there %s %s", c->n_rows > 1 ? "are" : "is", list);
 }
 
 static int unknown(const command_line *c, const char *arg, ax_err *err)
@@ -31,8 +44,7 @@ static int unknown(const command_line *c, const char *arg, ax_err *err)
     snprintf(name, sizeof name, "%.*s", (int)strcspn(bare, "="), bare);
     const char *near = ax_nearest(name, names, n);
     ax_fail(err, AX_EINVAL, "there is no flag '%.60s'", arg);
-    return near ? ax_err_hint(err, "did you mean --%s?", near)
-                : ax_err_hint(err, "axond %s --help lists them", c->command);
+    return near ? ax_err_hint(err, "did you mean --%s?", near) : list_flags(c, err);
 }
 
 /* ---- values ---------------------------------------------------------------------------------- */
@@ -62,8 +74,11 @@ static int set_number(const option *o, const char *from, const char *value, ax_e
     if (end == value || *end || isspace((unsigned char)*value))
         return ax_fail(err, AX_EINVAL, "%s: '%.60s' is not a %snumber", from, value,
                        whole ? "whole " : "");
-    if (errno == ERANGE || !(d >= o->lo && d <= o->hi))
-        return ax_fail(err, AX_ERANGE, "%s: %.60s is outside %g to %g", from, value, o->lo, o->hi);
+    if (errno == ERANGE || !(d >= o->lo && d <= o->hi)) {
+        const char *text =
+            whole ? "%s: %.60s is outside %.0f to %.0f" : "%s: %.60s is outside %g to %g";
+        return ax_fail(err, AX_ERANGE, text, from, value, o->lo, o->hi);
+    }
     if (whole)
         *(int64_t *)o->to = i;
     else

@@ -11,13 +11,13 @@
 #include "table.h"
 #include "tensors.h"
 
-enum { BATCH = 64, SHOWN = 8 };
+enum { BATCH = 64, SHOWN = 8, TOP = 3 };
 
 typedef struct prediction {
     ax_model *model;
     const ax_model_info *info;
     ax_session *session;
-    int64_t top;
+    int64_t top; /* 0: as many as there are, at most TOP */
     int json;
     table table;
     cJSON *list;
@@ -218,6 +218,28 @@ static int predict_file(prediction *p, const char *file, ax_err *err)
 
 /* ---- the command ----------------------------------------------------------------------------- */
 
+/* How many classes there are to choose from; 0 when the output is not about classes. */
+static int64_t count_classes(const ax_model_info *m)
+{
+    int64_t width = ax_shape_count(&m->outputs[0].shape);
+    return !is_classifier(m) ? 0 : width == 1 && m->classifies == 1 ? 2 : width;
+}
+
+static int settle_top(prediction *p, ax_err *err)
+{
+    int64_t classes = count_classes(p->info);
+    if (p->top && !classes)
+        return ax_fail(err, AX_EINVAL, "--top: the model '%s' gives numbers, not classes",
+                       p->info->name);
+    if (p->top > classes)
+        return ax_fail(err, AX_ERANGE,
+                       "--top: %lld is outside 1 to %lld, the classes of the model '%s'",
+                       (long long)p->top, (long long)classes, p->info->name);
+    if (!p->top)
+        p->top = classes < TOP ? classes : TOP;
+    return 0;
+}
+
 static void header(prediction *p)
 {
     static const char *const numbers[] = {"file", "output", "shape", "values"};
@@ -250,6 +272,9 @@ static int predict(prediction *p, const char *model, char **files, int n, int th
     int bad = !pool || !(p->model = ax_model_open(model, &err));
     if (!bad) {
         p->info = ax_model_get_info(p->model);
+        bad = settle_top(p, &err);
+    }
+    if (!bad) {
         header(p);
         p->list = cJSON_CreateArray();
         p->session = ax_session_open(p->model, &(ax_session_options){.pool = pool}, &err);
@@ -272,10 +297,10 @@ int cmd_predict(int argc, char **argv)
 {
     int n, code;
     int64_t threads = 0;
-    prediction p = {.top = 3};
+    prediction p = {.top = 0};
     // clang-format off
     const option rows[] = {
-        {"top",     OPTION_INTEGER, &p.top,   "N", .lo = 1, .hi = 1000, .help = "how many of the likeliest classes to show (3)"},
+        {"top",     OPTION_INTEGER, &p.top,   "N", .lo = 1, .hi = 1 << 20, .help = "how many of the likeliest classes to show (3)"},
         {"json",    OPTION_SWITCH,  &p.json,  .help = "one JSON document instead of a table"},
         {"threads", OPTION_INTEGER, &threads, "N", .hi = 1024, .env = 1, .help = "threads to use; 0: one per core"},
     };

@@ -2,10 +2,8 @@
  *
  * Made for comparing with other programs: nothing is scaled or rounded on the way but what the
  * model itself does, and NaN and infinity pass as they are. */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -73,8 +71,12 @@ static int load_input(job *j, const char *arg, ax_err *err)
     const char *name = j->info->inputs[i].name;
     if (j->input[i].data)
         return ax_fail(err, AX_EINVAL, "input '%s' is given twice", name);
-    if (ax_npy_load(file, &j->input[i], err))
-        return -1;
+    ax_err why = {0};
+    if (ax_npy_load(file, &j->input[i], &why)) {
+        int named = strstr(why.msg, file) != NULL; /* the system's errors name the file */
+        ax_fail(err, why.code, "%s%s%s", named ? "" : file, named ? "" : ": ", why.msg);
+        return ax_err_hint(err, "%s", why.hint);
+    }
     if (tensor_rows(&j->input[i].shape, &j->info->inputs[i], &rows, &bare, err))
         return ax_err_in(err, "%s", file);
     if (j->rows && rows != j->rows)
@@ -172,8 +174,8 @@ static int compute(job *j, const char *dir, ax_err *err)
         if (fill_input(j, i, err))
             return -1;
     ax_session_run(j->session);
-    if (mkdir(dir, 0777) && errno != EEXIST)
-        return ax_fail(err, AX_EIO, "cannot make the folder '%s': %s", dir, strerror(errno));
+    if (ax_make_folder(dir, err))
+        return -1;
     for (int i = 0; i < ax_session_outputs(j->session); i++)
         if (save_output(j, i, dir, err))
             return -1;

@@ -4,10 +4,19 @@
 
 #include "cli.h"
 
+/* Does the message name the place already? "unknown field 'imputs'" at "imputs" */
+static int names_place(const ax_err *err)
+{
+    char quoted[sizeof err->at + 2];
+    snprintf(quoted, sizeof quoted, "'%s'", err->at);
+    return strstr(err->msg, quoted) != NULL;
+}
+
 void cli_error(const char *command, const ax_err *err)
 {
-    fprintf(stderr, "axond%s%s: %s%s%s%s%s\n", command ? " " : "", command ? command : "", err->at,
-            *err->at ? ": " : "", err->msg, *err->hint ? "; " : "", err->hint);
+    int place = *err->at && !names_place(err);
+    fprintf(stderr, "axond%s%s: %s%s%s%s%s\n", command ? " " : "", command ? command : "",
+            place ? err->at : "", place ? ": " : "", err->msg, *err->hint ? "; " : "", err->hint);
 }
 
 void cli_print_json(cJSON *json, int pretty, FILE *out)

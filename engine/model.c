@@ -42,7 +42,7 @@ static int bind_one(ax_model *m, ax_value *v, ax_err *err)
     if (!e)
         return ax_fail(err, AX_ECORRUPT, "the tensor '%s' is missing", v->name);
     if (e->type != AX_F32 || !ax_shape_equal(&e->shape, &v->desc.shape))
-        return ax_fail(err, AX_ESHAPE, "the tensor '%s' is %s %s, its layer expects float32 %s",
+        return ax_fail(err, AX_ESHAPE, "the tensor '%s' is %s %s, its layer expects F32 %s",
                        v->name, e->dtype, ax_shape_str(&e->shape, have, sizeof have),
                        ax_shape_str(&v->desc.shape, want, sizeof want));
     v->data = (void *)(uintptr_t)e->data;
@@ -126,8 +126,8 @@ static int describe(ax_model *m, ax_err *err)
         ax_port p;
         port(n, l->out, l->name, &p);
         layers[i] = (ax_layer_info){l->name, l->type, l->activation, p.shape, l->params, l->flops};
-        info->params += l->params;
-        info->flops += l->flops;
+        info->params = ax_count_add(info->params, l->params);
+        info->flops = ax_count_add(info->flops, l->flops);
     }
     info->name = n->name;
     info->inputs = in, info->n_inputs = n->n_inputs;
@@ -161,15 +161,17 @@ static int check_file(const ax_model *m, const char **test, ax_err *err)
                          "axond.version out");
         return ax_err_in(err, AX_ST_HASH);
     }
-    if (ax_safetensors_meta(m->file, "axond.version") && !(hashed && *test))
-        return ax_fail(err, AX_ECORRUPT,
-                       "the file is damaged: axond wrote it, but %s is not in its metadata",
-                       hashed ? "axond.selftest" : AX_ST_HASH);
-    if (!ax_safetensors_meta(m->file, "axond.spec"))
-        return ax_fail(
-            err, AX_ECORRUPT,
+    if (ax_safetensors_meta(m->file, "axond.version") && !(hashed && *test)) {
+        const char *missing = hashed ? "axond.selftest" : AX_ST_HASH;
+        ax_fail(err, AX_ECORRUPT,
+                "the file is damaged: axond wrote it, but %s is not in its metadata", missing);
+        return ax_err_in(err, "%s", missing);
+    }
+    if (ax_safetensors_meta(m->file, "axond.spec"))
+        return 0;
+    ax_fail(err, AX_ECORRUPT,
             "there is no axond.spec in the file's metadata: it holds tensors, but no model");
-    return 0;
+    return ax_err_in(err, "axond.spec");
 }
 
 /* What only a file can say. */
@@ -195,6 +197,16 @@ static int describe_file(ax_model *m, const char *path, ax_err *err)
     return ax_err_in(err, "axond.training");
 }
 
+/* A model without a self-test is at least planned: one that needs more memory than there is must
+ * not look sound until it is asked. */
+static int check_plan(ax_model *m, ax_err *err)
+{
+    ax_session *s = ax_session_open(m, &(ax_session_options){0}, err);
+    int bad = !s || ax_session_resize(s, 1, err);
+    ax_session_close(s);
+    return bad ? -1 : 0;
+}
+
 static int open_file(ax_model *m, const char *path, ax_err *err)
 {
     const char *test;
@@ -203,7 +215,9 @@ static int open_file(ax_model *m, const char *path, ax_err *err)
         describe(m, err) || describe_file(m, path, err) || fuse(m, err))
         return -1;
     m->info.self_test = test ? "passed" : "none";
-    return test && ax_selftest_check(m, test, err) ? ax_err_in(err, "axond.selftest") : 0;
+    if (!test)
+        return check_plan(m, err);
+    return ax_selftest_check(m, test, err) ? ax_err_in(err, "axond.selftest") : 0;
 }
 
 /* ---- the public face ------------------------------------------------------------------------- */

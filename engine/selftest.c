@@ -190,53 +190,59 @@ static double input_high(const cJSON *input)
     return fmin(fmax(high, MIN_HIGH), MAX_HIGH);
 }
 
-static void add_high(cJSON *t, const ax_model *m)
+/* Per input, as an array. NULL: no memory. */
+static cJSON *highs(const ax_model *m)
 {
-    cJSON *spec = cJSON_Parse(m->net.spec), *high = cJSON_AddArrayToObject(t, "high");
+    cJSON *spec = cJSON_Parse(m->net.spec), *list = cJSON_CreateArray();
     const cJSON *inputs = cJSON_GetObjectItemCaseSensitive(spec, "inputs");
-    for (int i = 0; i < m->info.n_inputs; i++)
-        cJSON_AddItemToArray(high, cJSON_CreateNumber(input_high(cJSON_GetArrayItem(inputs, i))));
+    int bad = !spec;
+    for (int i = 0; !bad && i < m->info.n_inputs; i++)
+        bad =
+            ax_json_put(list, NULL, cJSON_CreateNumber(input_high(cJSON_GetArrayItem(inputs, i))));
     cJSON_Delete(spec);
+    if (!bad)
+        return list;
+    cJSON_Delete(list);
+    return NULL;
 }
 
-static void add_outputs(cJSON *t, ax_session *s)
+static int put_outputs(cJSON *t, ax_session *s)
 {
     cJSON *outputs = cJSON_AddArrayToObject(t, "outputs");
     for (int i = 0; i < ax_session_outputs(s); i++) {
         const float *y = ax_session_output(s, i);
         int64_t n = count(ax_session_output_port(s, i));
         cJSON *list = cJSON_CreateArray();
+        if (ax_json_put(outputs, NULL, list))
+            return -1;
         for (int64_t k = 0; k < places(n); k++) {
             float v = y[place(k, n)];
-            cJSON_AddItemToArray(list,
-                                 isfinite(v) ? cJSON_CreateNumber((double)v) : cJSON_CreateNull());
+            if (ax_json_put(list, NULL,
+                            isfinite(v) ? cJSON_CreateNumber((double)v) : cJSON_CreateNull()))
+                return -1;
         }
-        cJSON_AddItemToArray(outputs, list);
     }
+    return 0;
 }
 
 char *ax_selftest_make(ax_model *m, ax_err *err)
 {
     char hash[24], *text = NULL;
-    cJSON *t = cJSON_CreateObject();
-    cJSON_AddNumberToObject(t, "seed", SEED);
-    add_high(t, m);
-    const cJSON *high = cJSON_GetObjectItemCaseSensitive(t, "high");
-    if (cJSON_GetArraySize(high) != m->info.n_inputs) {
-        ax_fail(err, AX_ENOMEM, "no memory for the self-test");
-        goto done;
-    }
-    ax_session *s = run(m, SEED, high, err);
-    if (!s)
+    ax_session *s = NULL;
+    cJSON *t = cJSON_CreateObject(), *high = highs(m);
+    /* both, whatever becomes of the first: each takes its item over */
+    if (ax_json_put(t, "seed", cJSON_CreateNumber(SEED)) | ax_json_put(t, "high", high))
+        goto no_memory;
+    if (!(s = run(m, SEED, high, err)))
         goto done;
     hash_outputs(s, hash);
-    cJSON_AddStringToObject(t, "hash", hash);
-    add_outputs(t, s);
-    ax_session_close(s);
-    text = cJSON_PrintUnformatted(t);
-    if (!text)
-        ax_fail(err, AX_ENOMEM, "no memory for the self-test");
+    if (!ax_json_put(t, "hash", cJSON_CreateString(hash)) && !put_outputs(t, s) &&
+        (text = cJSON_PrintUnformatted(t)))
+        goto done;
+no_memory:
+    ax_fail(err, AX_ENOMEM, "no memory for the self-test");
 done:
+    ax_session_close(s);
     cJSON_Delete(t);
     return text;
 }

@@ -41,12 +41,15 @@ static int find_output(const ax_model *m, const char *name, ax_val *v, ax_port *
     const ax_net *n = &m->net;
     const char *names[128];
     int count = 0;
-    for (int i = 0; i < n->n_outputs; i++)
+    for (int i = 0; i < n->n_outputs; i++) {
         if (!strcmp(m->info.outputs[i].name, name)) {
             *v = n->outputs[i];
             *port = m->info.outputs[i];
             return 0;
         }
+        if (count < 64)
+            names[count++] = m->info.outputs[i].name;
+    }
     for (int i = 0; i < n->n_layers; i++) {
         if (!strcmp(n->layers[i].name, name)) {
             *v = n->layers[i].out;
@@ -56,8 +59,7 @@ static int find_output(const ax_model *m, const char *name, ax_val *v, ax_port *
         if (count < 128)
             names[count++] = n->layers[i].name;
     }
-    ax_fail(err, AX_ENOTFOUND, "the model '%s' has no output or layer called '%.100s'",
-            m->info.name, name);
+    ax_fail(err, AX_ENOTFOUND, "no output or layer is called '%.100s'", name);
     const char *near = ax_nearest(name, names, count);
     if (near)
         ax_err_hint(err, "did you mean '%s'?", near);

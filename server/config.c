@@ -69,7 +69,7 @@ static int unknown(const char *where, const char *name, ax_err *err)
     for (int i = 0; i < N_SETTINGS; i++)
         names[i] = settings[i].name;
     const char *near = ax_nearest(name, names, N_SETTINGS);
-    ax_fail(err, AX_EINVAL, "%s: no setting is called '%s'%s%s%s", where, name,
+    ax_fail(err, AX_EINVAL, "%s%sno setting is called '%s'%s%s%s", where, *where ? ": " : "", name,
             near ? ", did you mean '" : "; see axond serve --help", near ? near : "",
             near ? "'?" : "");
     return -1;
@@ -235,7 +235,7 @@ static int read_flags(config *c, int argc, char **argv, char given[], ax_err *er
             char name[64];
             snprintf(name, sizeof name, "%.*s", value ? (int)(value - arg - 2) : (int)sizeof name,
                      arg + 2);
-            return unknown("axond serve", name, err);
+            return unknown("", name, err);
         }
         char from[64];
         snprintf(from, sizeof from, "--%s", settings[i].name);

@@ -4,32 +4,29 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
 
+#include "axon.h"
 #include "server.h"
 
 typedef struct target {
     char host[256], port[8], path[512];
 } target;
 
-/* http://host:port/path, [::1]:8080, :8080 ... */
-static int parse(const char *url, target *t)
+/* "host", ":8080", "[::1]:8080": the port is what is behind the last colon outside brackets. */
+static int parse_host(char *where, target *t, ax_err *err)
 {
-    if (!strncmp(url, "http://", 7))
-        url += 7;
-    size_t n = strcspn(url, "/");
-    snprintf(t->path, sizeof t->path, "%s", url[n] && url[n + 1] ? url + n : "/health");
-    char where[300];
-    if (n >= sizeof t->host)
-        return -1;
-    memcpy(where, url, n);
-    where[n] = 0;
     char *colon = strrchr(where, ':'), *host = where;
     if (colon && strchr(colon, ']'))
         colon = NULL;
-    snprintf(t->port, sizeof t->port, "%.7s", colon ? colon + 1 : "8080");
+    const char *port = colon ? colon + 1 : "8080";
+    size_t digits = strspn(port, "0123456789");
+    if (!digits || digits > 5 || port[digits] || atoi(port) < 1 || atoi(port) > 65535)
+        return ax_fail(err, AX_EINVAL, "'%.40s' is not a port: expected 1 to 65535", port);
+    snprintf(t->port, sizeof t->port, "%.5s", port);
     if (colon)
         *colon = 0;
     size_t len = strlen(host);
@@ -39,6 +36,30 @@ static int parse(const char *url, target *t)
         host = "localhost";
     snprintf(t->host, sizeof t->host, "%.255s", host);
     return 0;
+}
+
+/* http://host:port/path; scheme, port and path may be missing. */
+static int parse(const char *url, target *t, ax_err *err)
+{
+    const char *scheme = strstr(url, "://"), *rest = scheme ? scheme + 3 : url;
+    int named = scheme && strcspn(url, ":/") == (size_t)(scheme - url);
+    if (named && strncasecmp(url, "http://", 7))
+        return ax_fail(err, AX_EUNSUPPORTED,
+                       "%.*s is not spoken here: expected http://HOST[:PORT][/PATH]",
+                       (int)(scheme - url < 40 ? scheme - url : 40), url);
+    url = named ? rest : url;
+    size_t n = strcspn(url, "/");
+    char where[sizeof t->host];
+    if (n >= sizeof where)
+        return ax_fail(err, AX_ELIMIT, "a host of %zu characters: at most %zu are possible", n,
+                       sizeof where - 1);
+    if (strpbrk(url, " \t\r\n") || strlen(url + n) >= sizeof t->path)
+        return ax_fail(err, AX_EINVAL, "'%.100s' is not a URL: it has white space or is too long",
+                       url);
+    snprintf(t->path, sizeof t->path, "%s", url[n] && url[n + 1] ? url + n : "/health");
+    memcpy(where, url, n);
+    where[n] = 0;
+    return parse_host(where, t, err);
 }
 
 static int dial(const target *t)
@@ -68,9 +89,10 @@ int axond_health(int argc, char **argv)
     const char *listen = getenv("AXOND_LISTEN");
     const char *url = argc > 1 ? argv[1] : listen && *listen ? listen : "127.0.0.1:8080";
     target t;
+    ax_err err;
     char text[1024];
-    if (argc > 2 || parse(url, &t) < 0) {
-        fprintf(stderr, "usage: axond health [URL]\n");
+    if (parse(url, &t, &err) < 0) {
+        fprintf(stderr, "axond health: %s%s\n", argc > 1 ? "" : "AXOND_LISTEN: ", err.msg);
         return 2;
     }
     int fd = dial(&t), status = 0;

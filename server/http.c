@@ -45,10 +45,13 @@ static enum MHD_Result on_argument(void *cls, enum MHD_ValueKind kind, const cha
 {
     request *r = cls;
     (void)kind;
-    if (r->n_query < REQUEST_QUERY) {
-        r->query[r->n_query][0] = ax_arena_strdup(&r->mem, name);
-        r->query[r->n_query][1] = ax_arena_strdup(&r->mem, value ? value : "");
-        r->n_query += r->query[r->n_query][0] && r->query[r->n_query][1];
+    if (r->n_query == REQUEST_QUERY)
+        return MHD_NO; /* no route knows so many: one of those that are there is refused */
+    const char **to = r->query[r->n_query++];
+    if (!(to[0] = ax_arena_strdup(&r->mem, name)) ||
+        !(to[1] = ax_arena_strdup(&r->mem, value ? value : ""))) {
+        r->n_query--;
+        problem_set(&r->why, 503, "out_of_memory", "out of memory");
     }
     return MHD_YES;
 }

@@ -214,13 +214,6 @@ void models_get(request *r)
     request_done(r, 200, "application/json");
 }
 
-static int bad_name(request *r)
-{
-    problem_set(&r->why, 400, "bad_name", "'%s' cannot be the name of a model", r->param[0]);
-    problem_expect(&r->why, "\"" AX_NAME_RULE "\"");
-    return -1;
-}
-
 static void put_model(request *r)
 {
     served *s = NULL;
@@ -243,9 +236,7 @@ static void put_model(request *r)
 void models_put(request *r)
 {
     int bad = 0;
-    if (!ax_name_ok(r->param[0]))
-        bad = bad_name(r);
-    else if (!r->received)
+    if (!r->received)
         bad = problem_set(&r->why, 400, "empty_body", "the body is empty: expected a model file");
     else if (app_get_state(r->app) == APP_LOADING) {
         bad = problem_set(&r->why, 503, "loading", "the models are being loaded");
@@ -274,12 +265,10 @@ static void remove_model(request *r)
 
 void models_delete(request *r)
 {
-    if (ax_name_ok(r->param[0])) {
+    if (repository_check_name(r->param[0], &r->why) < 0)
+        request_refuse(r);
+    else
         request_offload(r, r->app->admin, remove_model);
-        return;
-    }
-    bad_name(r);
-    request_refuse(r);
 }
 
 static void reload(request *r)

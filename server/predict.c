@@ -146,29 +146,39 @@ static int read_picture(predict *p, problem *why)
 /* ---- from the body to a ticket
  * ---------------------------------------------------------------------- */
 
-static int64_t classes_of(const ax_model_info *m)
+/* Is the answer to have a list of the best classes, and can it? */
+static int check_top(predict *p, problem *why)
 {
-    return m->n_outputs == 1 ? ax_shape_count(&m->outputs[0].shape) : 0;
+    const ax_model_info *m = p->model->info;
+    const wire_request *a = &p->args;
+    int64_t n = predict_classes(m);
+    int asked = !a->n_outputs;
+    for (int i = 0; i < a->n_outputs; i++)
+        asked |= !strcmp(a->outputs[i], m->outputs[0].name);
+    if (!n)
+        problem_set(why, 422, "no_classes", "model '%s' has no classes to rank", p->model->name);
+    else if (!asked)
+        problem_set(why, 400, "conflict", "top ranks the output '%.64s', which is not asked for",
+                    m->outputs[0].name);
+    else if (p->r->accept_raw)
+        problem_set(why, 406, "not_acceptable", "a raw answer has no place for the top classes");
+    else if (a->top > n) {
+        problem_set(why, 400, "out_of_range", "top is %lld, model '%s' has %lld classes",
+                    (long long)a->top, p->model->name, (long long)n);
+        problem_expect(why, "\"1 to %lld\"", (long long)n);
+        problem_got(why, "%lld", (long long)a->top);
+    } else
+        return 0;
+    snprintf(why->err.at, sizeof why->err.at, "top");
+    return -1;
 }
 
 static int check_options(predict *p, problem *why)
 {
     const ax_model_info *m = p->model->info;
     const wire_request *a = &p->args;
-    int64_t n = classes_of(m);
-    if (a->top && !m->classifies && !m->labels) {
-        problem_set(why, 422, "no_classes", "model '%s' has no classes to rank", p->model->name);
-        snprintf(why->err.at, sizeof why->err.at, "top");
+    if (a->top && check_top(p, why) < 0)
         return -1;
-    }
-    if (a->top > n) {
-        problem_set(why, 400, "out_of_range", "top is %lld, model '%s' has %lld classes",
-                    (long long)a->top, p->model->name, (long long)n);
-        snprintf(why->err.at, sizeof why->err.at, "top");
-        problem_expect(why, "\"1 to %lld\"", (long long)n);
-        problem_got(why, "%lld", (long long)a->top);
-        return -1;
-    }
     if (p->r->accept_raw && (a->n_outputs ? a->n_outputs : m->n_outputs) != 1) {
         problem_set(why, 406, "not_acceptable", "a raw answer holds one output, this would be %d",
                     a->n_outputs ? a->n_outputs : m->n_outputs);

@@ -153,6 +153,12 @@ static void put_class(writer *w, int64_t c, float value)
         buf_str(w->out, "null");
 }
 
+/* NaN is below everything, so that the order is one. */
+static int above(float a, float b)
+{
+    return a > b || (isnan(b) && !isnan(a));
+}
+
 /* The k best classes in order, by repeated search: k is small. Ties go to the lower class. */
 static void put_top(writer *w, const float *y, int64_t n, int64_t k)
 {
@@ -160,11 +166,9 @@ static void put_top(writer *w, const float *y, int64_t n, int64_t k)
     for (int64_t i = 0; i < k; i++) {
         int64_t best = -1;
         for (int64_t c = 0; c < n; c++)
-            if ((last < 0 || y[c] < y[last] || (y[c] == y[last] && c > last)) &&
-                (best < 0 || y[c] > y[best]))
+            if ((last < 0 || above(y[last], y[c]) || (!above(y[c], y[last]) && c > last)) &&
+                (best < 0 || above(y[c], y[best])))
                 best = c;
-        if (best < 0)
-            break;
         buf_str(w->out, i ? ",{" : "{");
         put_class(w, best, y[best]);
         buf_char(w->out, '}');
@@ -174,34 +178,46 @@ static void put_top(writer *w, const float *y, int64_t n, int64_t k)
 
 static void put_prediction(writer *w, const float *y, int64_t n)
 {
-    const ax_model_info *m = w->p->model->info;
     int64_t best = 0;
-    buf_char(w->out, '{');
-    if (n == 1 && m->classifies == 1) {
-        best = y[0] >= 0.5f; /* one sigmoid: its number is the probability of class 1 */
-        put_class(w, best, best ? y[0] : 1 - y[0]);
-    } else {
-        for (int64_t c = 1; c < n; c++)
-            if (y[c] > y[best])
-                best = c;
-        put_class(w, best, y[best]);
-        if (w->p->args.top) {
-            buf_str(w->out, ",\"top\":[");
-            put_top(w, y, n, w->p->args.top);
-            buf_char(w->out, ']');
-        }
+    for (int64_t c = 1; c < n; c++)
+        if (above(y[c], y[best]))
+            best = c;
+    put_class(w, best, y[best]);
+    if (w->p->args.top) {
+        buf_str(w->out, ",\"top\":[");
+        put_top(w, y, n, w->p->args.top);
+        buf_char(w->out, ']');
     }
-    buf_char(w->out, '}');
+}
+
+/* One sigmoid: its number is the probability of class 1, and one half already says class 1. */
+static void put_yes_or_no(writer *w, float y)
+{
+    const float both[] = {1 - y, y};
+    int best = y >= 0.5f;
+    put_class(w, best, both[best]);
+    for (int64_t i = 0; i < w->p->args.top; i++) {
+        int c = i ? !best : best;
+        buf_str(w->out, i ? ",{" : ",\"top\":[{");
+        put_class(w, c, both[c]);
+        buf_str(w->out, i + 1 < w->p->args.top ? "}" : "}]");
+    }
+}
+
+int64_t predict_classes(const ax_model_info *m)
+{
+    if (m->n_outputs != 1 || m->outputs[0].dtype != AX_F32 || m->outputs[0].shape.rank != 1 ||
+        (!m->classifies && !m->labels))
+        return 0;
+    int64_t n = ax_shape_count(&m->outputs[0].shape);
+    return n == 1 && m->classifies == 1 ? 2 : n;
 }
 
 /* The model's own output among those of the ticket, when it says classes; -1 otherwise. */
 static int class_output(const predict *p)
 {
     const ax_model_info *m = p->model->info;
-    if (m->n_outputs != 1 || m->outputs[0].dtype != AX_F32 || m->outputs[0].shape.rank != 1 ||
-        (!m->classifies && !m->labels))
-        return -1;
-    for (int o = 0; o < p->ticket.n_out; o++)
+    for (int o = 0; predict_classes(m) && o < p->ticket.n_out; o++)
         if (!strcmp(p->ticket.port[o].name, m->outputs[0].name))
             return o;
     return -1;
@@ -214,11 +230,16 @@ static void put_predictions(writer *w)
     if (o < 0)
         return;
     int64_t n = ax_shape_count(&p->ticket.port[o].shape);
+    int yes_or_no = n == 1 && p->model->info->classifies == 1;
     buf_str(w->out, ",\"predictions\":[");
     for (int64_t r = 0; r < p->args.rows && !w->out->failed; r++) {
-        if (r)
-            buf_char(w->out, ',');
-        put_prediction(w, (const float *)p->ticket.out[o] + r * n, n);
+        const float *y = (const float *)p->ticket.out[o] + r * n;
+        buf_str(w->out, r ? ",{" : "{");
+        if (yes_or_no)
+            put_yes_or_no(w, *y);
+        else
+            put_prediction(w, y, n);
+        buf_char(w->out, '}');
     }
     buf_char(w->out, ']');
 }

@@ -107,6 +107,16 @@ int repository_no_version(const char *s, problem *why)
     return -1;
 }
 
+int repository_check_name(const char *name, problem *why)
+{
+    if (ax_name_ok(name))
+        return 0;
+    problem_set(why, 400, "bad_name", "'%.64s' cannot be the name of a model", name);
+    snprintf(why->err.at, sizeof why->err.at, "name");
+    problem_expect(why, "\"" AX_NAME_RULE "\"");
+    return -1;
+}
+
 static int no_default(const model_set *set, problem *why)
 {
     if (!set->n)

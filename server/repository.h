@@ -63,6 +63,9 @@ int64_t repository_version(const char *s);
 /* Say so: 404. Always -1. */
 int repository_no_version(const char *s, problem *why);
 
+/* 0 when a model may be called so; -1 with why, 400. */
+int repository_check_name(const char *name, problem *why);
+
 /* Is there a file for --default-model? 0: yes, or none is set; 1: the folder has no models yet, so
  * it may still come; -1 with err: there are models and none has this name, which is a mistake in
  * the name. Before the first load. */

@@ -166,8 +166,8 @@ static int open_file(request *r)
 {
     char path[4096];
     const char *folder = repository_folder(r->app->models);
-    if (!ax_name_ok(r->param[0]))
-        return 0; /* the handler says what is wrong */
+    if (repository_check_name(r->param[0], &r->why) < 0)
+        return -1;
     for (int again = 0; again < 2 && r->file < 0; again++) {
         if (again && (errno != ENOENT || mkdir(folder, 0777) < 0))
             break;

@@ -129,8 +129,12 @@ static int one_input(parse *s, const ax_port *port, int i, int first)
     cursor *c = &s->c;
     if (wire_tensor(c, port, s->max_rows, &s->out->data[i], &rows, &bare) < 0)
         return -1;
-    if (!first && (rows != s->out->rows || bare != s->out->bare))
-        return wire_fail(c, "shape_mismatch", "%lld samples here, %lld in the other inputs",
+    if (!first && bare != s->out->bare)
+        return wire_fail(c, "shape_mismatch", "%s here, %s in the other inputs",
+                         bare ? "one bare sample" : "an array of samples",
+                         bare ? "arrays of samples" : "bare ones");
+    if (!first && rows != s->out->rows)
+        return wire_fail(c, "shape_mismatch", "samples here: %lld, in the other inputs: %lld",
                          (long long)rows, (long long)s->out->rows);
     s->out->rows = rows;
     s->out->bare = bare;

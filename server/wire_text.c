@@ -148,6 +148,14 @@ static int unescape(cursor *c, char *to)
     return put_utf8(to, (unsigned)v);
 }
 
+/* What is wrong with a string, and at which byte of the body. NULL. */
+static const char *bad_string(cursor *c, const char *from, const char *what)
+{
+    c->p = from;
+    wire_fail(c, "parse_error", "%s at byte %lld", what, (long long)(c->p - c->start));
+    return NULL;
+}
+
 const char *wire_string(cursor *c)
 {
     if (!at_char(c, '"')) {
@@ -157,38 +165,30 @@ const char *wire_string(cursor *c)
     const char *close = ++c->p;
     while (close < c->end && *close != '"')
         close += 1 + (*close == '\\');
-    if (close >= c->end || close - c->p > 4096) {
-        wire_fail(c, "parse_error",
-                  close >= c->end ? "a string does not end" : "a string is too long");
-        return NULL;
-    }
+    if (close >= c->end)
+        return bad_string(c, c->p, "a string that does not end");
+    if (close - c->p > 4096)
+        return bad_string(c, c->p, "a string of more than 4096 bytes");
     char *text = ax_arena_raw(c->mem, (size_t)(close - c->p) + 4), *to = text;
     if (!text) {
         problem_set(c->why, 503, "out_of_memory", "out of memory");
         return NULL;
     }
     while (c->p < close) {
-        unsigned char x = (unsigned char)*c->p;
-        if (x < 0x20) {
-            wire_fail(c, "parse_error", "a control character 0x%02x inside a string", x);
-            return NULL;
-        }
-        if (x != '\\') {
-            const char *from = c->p;
-            if (ax_utf8_next(&c->p, close) < 0) {
-                wire_fail(c, "parse_error", "a string is not UTF-8");
-                return NULL;
-            }
+        const char *from = c->p;
+        if ((unsigned char)*from < 0x20)
+            return bad_string(c, from, "a control character inside a string");
+        if (*from != '\\') {
+            if (ax_utf8_next(&c->p, close) < 0)
+                return bad_string(c, from, "a string that is not UTF-8");
             memcpy(to, from, (size_t)(c->p - from));
             to += c->p - from;
             continue;
         }
         c->p++;
         int n = unescape(c, to);
-        if (n < 0) {
-            wire_fail(c, "parse_error", "a bad escape inside a string");
-            return NULL;
-        }
+        if (n < 0)
+            return bad_string(c, from, "a bad escape inside a string");
         to += n;
     }
     *to = 0;

@@ -20,6 +20,7 @@ _Static_assert(LDBL_MANT_DIG >= 64, "the reference needs a long double wider tha
 #define AX_REAL long double
 #endif
 typedef AX_REAL real;
+#include "act_reference_wide.h"
 #ifndef REF_DEFINE /* tests/ulp has one for blocks */
 typedef real ref_fn(const double *p, real x);
 #define REF_DEFINE(fn, expr)                                                                       \
@@ -128,12 +129,13 @@ static real ref_s_curve(real x)
 }
 
 #include "act_reference_gated.h"
+#include "act_reference_periodic.h"
 #include "act_reference_rectifier.h"
 #include "act_reference_shrink.h"
 #include "act_reference_sigmoidal.h"
 
 static const ref_case ref_cases[] = {REF_CASES_SIGMOIDAL REF_CASES_SHRINK REF_CASES_RECTIFIER
-                                         REF_CASES_GATED};
+                                         REF_CASES_GATED REF_CASES_PERIODIC};
 #define REF_CASES ((int)(sizeof ref_cases / sizeof *ref_cases))
 
 /* |got - exact| in units of ulp(y) = 2^(max(e,-126)-23), e the exponent of the exact value;

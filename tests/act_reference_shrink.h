@@ -2,7 +2,7 @@
 #ifndef TESTS_ACT_REFERENCE_SHRINK_H
 #define TESTS_ACT_REFERENCE_SHRINK_H
 
-/* x - tanh x: where it cancels, by the continued fraction tanh x = x/(1 + x^2/(3 + x^2/(5 + ...))) */
+/* x - tanh x: where it cancels, by the continued fraction x/(1 + x^2/(3 + x^2/(5 + ...))) */
 static real ref_tanh_shrink(real x)
 {
     real w = x * x, tail = 25;

@@ -1,4 +1,5 @@
-/* act_reference_sigmoidal.h - references of the rows of catalog_sigmoidal.inc; see act_reference.h. */
+/* act_reference_sigmoidal.h - references of the rows of catalog_sigmoidal.inc; see
+ * act_reference.h. */
 #ifndef TESTS_ACT_REFERENCE_SIGMOIDAL_H
 #define TESTS_ACT_REFERENCE_SIGMOIDAL_H
 

@@ -20,6 +20,7 @@
 
 #define AX_ACT_PARAMS   10
 #define AX_ACT_DIALECTS 8
+#define AX_ACT_PIECES   (-1)
 
 typedef enum ax_act_kind {
     AX_ACT_ELEMENT, /* y[i] depends on x[i]             */
@@ -55,6 +56,11 @@ typedef struct ax_act_row {
     const char *doc;        /* one line of advice        */
     ax_act_param params[AX_ACT_PARAMS + 1];
     ax_act_dialect dialects[AX_ACT_DIALECTS];
+    unsigned whole; /* bit i: parameter i is a whole number, 0 and 1 stand for false and true */
+    /* vector rows: n numbers become n * out_mul / out_div; 0 counts as 1, AX_ACT_PIECES is the
+     * value of the first parameter */
+    int out_mul, out_div;
+    int from_input; /* ax_act_rows_backward wants x instead of y */
     /* internal: what evaluates it */
     int kernel;                /* a row of the catalogue              */
     const ax_formula *program; /* a formula of the user's; else NULL  */
@@ -91,11 +97,21 @@ void ax_act_backward(const ax_act *a, const float *x, const float *dy, float *dx
 void ax_act_epilogue(const void *ctx, const float *x, float *y, size_t n);
 
 /* ---- vector; the row of length len has its elements `inner` apart; outer*inner rows ---- */
+/* How long the row of y is that a row of len becomes; -1 when len is not a multiple of
+ * ax_act_out_div(). */
+int64_t ax_act_out_len(const ax_act *a, int64_t len);
+int64_t ax_act_out_div(const ax_act *a);
+/* x is (outer, len, inner), y (outer, ax_act_out_len(len), inner); x == y is allowed where the
+ * lengths are equal */
 void ax_act_rows(const ax_act *a, const float *x, float *y, int64_t outer, int64_t len,
                  int64_t inner);
-/* dx from y = f(x) and dy (vjp); dx may be dy */
-void ax_act_rows_backward(const ax_act *a, const float *y, const float *dy, float *dx,
+/* dx from dy (vjp) and y = f(x), or from x where row->from_input; dx may be dy in the
+ * first case and x in the second */
+void ax_act_rows_backward(const ax_act *a, const float *saved, const float *dy, float *dx,
                           int64_t outer, int64_t len, int64_t inner);
+/* y = x + Gumbel noise, x == y allowed: -ln(-ln u), u = (word + 1/2) / 2^32 of each element's own
+ * random word */
+void ax_act_add_gumbel(const uint32_t *word, const float *x, float *y, size_t n);
 
 /* Gain for initializers: 1/sqrt(E f(Z)^2), Z ~ N(0,1), by quadrature broken at the kinks;
  * 1 for vector functions. */

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "activation/activation.h"
+#include "activation/bind.h"
 
 #define NAME_MAX_LEN 63 /* longer ones are never near a known name */
 
@@ -55,7 +55,7 @@ static const char *nearest_name(const char *name)
     return ax_nearest(plain, names, n);
 }
 
-static ax_act bound(const ax_act_row *row)
+ax_act ax_act_bound(const ax_act_row *row)
 {
     ax_act a = {.row = row};
     for (int i = 0; i < AX_ACT_PARAMS && row->params[i].name; i++)
@@ -67,7 +67,7 @@ int ax_act_by_name(const char *name, ax_act *out, ax_err *err)
 {
     const ax_act_row *row = ax_act_find(name);
     if (row) {
-        *out = bound(row);
+        *out = ax_act_bound(row);
         return 0;
     }
     ax_fail(err, AX_ENOTFOUND, "unknown activation '%.*s'", NAME_MAX_LEN, name);
@@ -117,44 +117,69 @@ int ax_act_set(ax_act *a, const char *param, double value, ax_err *err)
     if (!(value >= p->min && value <= p->max)) /* NaN fails, too */
         return ax_fail(err, AX_ERANGE, "%s: %s is %g, expected %g to %g", a->row->name, p->name,
                        value, p->min, p->max);
+    if ((a->row->whole >> i & 1) && value != floor(value))
+        return ax_fail(err, AX_ERANGE, "%s: %s is %g, expected a whole number", a->row->name,
+                       p->name, value);
     a->param[i] = value;
     return 0;
 }
 
+/* true and false are 1 and 0 for a parameter that takes no other whole number */
 static int set_from_json(ax_act *a, const cJSON *field, ax_err *err)
 {
-    if (param_index(a->row, field->string) < 0)
+    int i = param_index(a->row, field->string);
+    if (i < 0)
         return unknown_param(a->row, field->string, err);
-    if (!cJSON_IsNumber(field)) {
+    int yes_no = cJSON_IsBool(field) && (a->row->whole >> i & 1) && a->row->params[i].max == 1;
+    if (!cJSON_IsNumber(field) && !yes_no) {
         ax_fail(err, AX_ETYPE, "%s: %s must be a number", a->row->name, field->string);
         return ax_err_in(err, "%s", field->string);
     }
-    if (ax_act_set(a, field->string, field->valuedouble, err) < 0)
+    double value = yes_no ? cJSON_IsTrue(field) : field->valuedouble;
+    if (ax_act_set(a, field->string, value, err) < 0)
         return ax_err_in(err, "%s", field->string);
+    return 0;
+}
+
+/* the row by its name here or in a dialect */
+static int find_from_json(const cJSON *json, const cJSON *name, ax_act *out, ax_err *err)
+{
+    const cJSON *dialect = cJSON_GetObjectItemCaseSensitive(json, "dialect");
+    if (!cJSON_IsString(name)) {
+        ax_fail(err, name ? AX_ETYPE : AX_EINVAL,
+                "an activation object needs a \"name\" or a \"formula\"");
+        return ax_err_hint(err, "{\"name\":\"elu\",\"alpha\":0.5} or "
+                                "{\"formula\":\"x*sigmoid(x)\"}");
+    }
+    if (dialect && !cJSON_IsString(dialect)) {
+        ax_fail(err, AX_ETYPE, "\"dialect\" must be a text: pytorch, keras, jax or onnx");
+        return ax_err_in(err, "dialect");
+    }
+    if (dialect)
+        return ax_act_by_dialect(dialect->valuestring, name->valuestring, out, err);
+    if (ax_act_by_name(name->valuestring, out, err) < 0)
+        return ax_err_in(err, "name");
     return 0;
 }
 
 int ax_act_from_json(const cJSON *json, ax_arena *arena, ax_act *out, ax_err *err)
 {
-    (void)arena;
     if (cJSON_IsString(json))
         return ax_act_by_name(json->valuestring, out, err);
     if (!cJSON_IsObject(json)) {
         ax_fail(err, AX_ETYPE, "an activation must be a name or an object");
         return ax_err_hint(err, "\"relu\" or {\"name\":\"elu\",\"alpha\":0.5}");
     }
-    const cJSON *name = cJSON_GetObjectItemCaseSensitive(json, "name");
-    if (!cJSON_IsString(name)) {
-        ax_fail(err, name ? AX_ETYPE : AX_EINVAL, "an activation object needs a \"name\"");
-        return ax_err_hint(err, "{\"name\":\"elu\",\"alpha\":0.5}");
-    }
+    if (cJSON_GetObjectItemCaseSensitive(json, "formula"))
+        return ax_act_formula_from_json(json, arena, out, err);
+    const cJSON *name = cJSON_GetObjectItemCaseSensitive(json, "name"), *dialect, *field;
     ax_act a;
-    if (ax_act_by_name(name->valuestring, &a, err) < 0)
-        return ax_err_in(err, "name");
-    const cJSON *field;
+    if (find_from_json(json, name, &a, err) < 0)
+        return -1;
+    dialect = cJSON_GetObjectItemCaseSensitive(json, "dialect");
     cJSON_ArrayForEach(field, json)
     {
-        if (field != name && set_from_json(&a, field, err) < 0)
+        if (field != name && field != dialect && set_from_json(&a, field, err) < 0)
             return -1;
     }
     *out = a;
@@ -165,6 +190,8 @@ cJSON *ax_act_to_json(const ax_act *a)
 {
     const ax_act_row *row = a->row;
     int n = 0, changed = 0;
+    if (row->program)
+        return ax_act_formula_to_json(a);
     for (; n < AX_ACT_PARAMS && row->params[n].name; n++)
         changed |= a->param[n] != row->params[n].def;
     if (!changed)

@@ -13,6 +13,7 @@ static const ax_act_row rows[] = {
 #include "activation/catalog_rectifier.inc"
 #include "activation/catalog_shrink.inc"
 #include "activation/catalog_gated.inc"
+#include "activation/catalog_periodic.inc"
 #include "activation/catalog_vector.inc"
 };
 

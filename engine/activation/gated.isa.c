@@ -2,7 +2,10 @@
  *
  * Each f' has one irrational root, at the minimum of f, and f'' one on either side; there the
  * formulas cancel and near_root() takes over. Left of the clamps the product with e^x is below half
- * the smallest float32. */
+ * the smallest float32; those of silu and gelu, which gate linear units, lie so far out that it is
+ * after a product with the largest float32. */
+#include "activation/halves.h"
+#include "activation/refine.h"
 #include "activation/roots.h"
 
 /* x sigma(z) with z(x) close to x or steeper: f' = sigma (1 + w c), w = x z'(x), c = 1 - sigma */
@@ -27,25 +30,96 @@ INLINE vd gate_curve(vd straight, vd bend, ratio e)
 INLINE vd silu_f(vd x, const double *p)
 {
     (void)p;
-    vd low = at_least(x, -120.0);
+    vd low = at_least(x, -200.0);
     return gate(low, exp_ratio(at_most(low, 40.0)));
 }
 
 INLINE vd silu_d(vd x, const double *p)
 {
     (void)p;
-    vd t = at_least(at_most(x, 60.0), -120.0);
+    vd t = at_least(at_most(x, 60.0), -200.0);
     return near_root(&ROOT_SILU_D, x, gate_slope(t, exp_ratio(t)));
+}
+
+/* silu''(z), even */
+INLINE vd silu_curve(pair z)
+{
+    pair far = pair_magnitude(z);
+    vd t = at_least(-far.hi, LOWEST);
+    return near_root_pair(&ROOT_SILU_DD, far, gate_curve(all(2.0), t, exp_ratio(t)));
 }
 
 INLINE vd silu_dd(vd x, const double *p)
 {
     (void)p;
-    vd t = at_least(minus_magnitude(x), -120.0);
-    return near_root(&ROOT_SILU_DD, magnitude(x), gate_curve(all(2.0), t, exp_ratio(t)));
+    return silu_curve(whole(x));
 }
 
 KERNEL(silu)
+
+GATED(swiglu, itself, silu, 1, 0)
+
+/* p: beta */
+INLINE vd e_swish_f(vd x, const double *p)
+{
+    return p[0] * silu_f(x, p);
+}
+
+INLINE vd e_swish_d(vd x, const double *p)
+{
+    return p[0] * silu_d(x, p);
+}
+
+INLINE vd e_swish_dd(vd x, const double *p)
+{
+    return p[0] * silu_dd(x, p);
+}
+
+KERNEL(e_swish)
+
+/* p: beta. x sigma(z) with z = beta x, exact as a pair: f' = silu'(z), f'' = beta silu''(z) */
+INLINE vd swish_f(vd x, const double *p)
+{
+    vd far = tamed(x);
+    return gate(far, exp_ratio(at_least(at_most(p[0] * far, 60.0), LOWEST)));
+}
+
+INLINE vd swish_d(vd x, const double *p)
+{
+    pair z = two_product(tamed(x), all(p[0]));
+    vd t = at_least(at_most(z.hi, 60.0), LOWEST);
+    return near_root_pair(&ROOT_SILU_D, z, gate_slope(t, exp_ratio(t)));
+}
+
+INLINE vd swish_dd(vd x, const double *p)
+{
+    return p[0] * silu_curve(two_product(tamed(x), all(p[0])));
+}
+
+KERNEL(swish)
+
+/* p: alpha, limit. The value is 1 + a, a cut off at +-limit; the gate swish of min(b, limit) */
+INLINE vd oai_value_f(vd x, const double *p)
+{
+    return at_least(at_most(x, p[1]), -p[1]) + 1.0;
+}
+
+INLINE vd oai_value_d(vd x, const double *p)
+{
+    return zero_where((vl)(magnitude(x) >= p[1]), pick((vl)(x == x), all(1.0), x));
+}
+
+INLINE vd oai_gate_f(vd x, const double *p)
+{
+    return swish_f(at_most(x, p[1]), p);
+}
+
+INLINE vd oai_gate_d(vd x, const double *p)
+{
+    return zero_where((vl)(x >= p[1]), swish_d(x, p));
+}
+
+GATED(swiglu_oai, oai_value, oai_gate, 0, 2)
 
 /* z = 2 sqrt(2/pi) (x + 0.044715 x^3) */
 #define GELU_TANH_1 1.5957691216057307118
@@ -83,7 +157,7 @@ KERNEL(gelu_tanh)
 INLINE vd gelu_f(vd x, const double *p)
 {
     (void)p;
-    vd low = at_least(x, -15.0), t = at_most(magnitude(x), 15.0);
+    vd low = at_least(x, -20.0), t = at_most(magnitude(x), 20.0);
     ratio e = exp_ratio(-0.5 * (t * t)), m = normal_tail(t);
     vd tail = e.a * m.a / (e.b * m.b);
     return low * pick((vl)(x > 0.0), 1.0 - tail, tail);
@@ -93,7 +167,7 @@ INLINE vd gelu_f(vd x, const double *p)
 INLINE vd gelu_d(vd x, const double *p)
 {
     (void)p;
-    vd t = at_most(magnitude(x), 15.0);
+    vd t = at_most(magnitude(x), 20.0);
     ratio e = exp_ratio(-0.5 * (t * t)), m = normal_tail(t);
     vd h = e.a * (m.a - t * 0x1.9884533d43651p-2 * m.b) / (e.b * m.b);
     return near_root(&ROOT_GELU_D, x, pick((vl)(x > 0.0), 1.0 - h, h));
@@ -109,6 +183,8 @@ INLINE vd gelu_dd(vd x, const double *p)
 }
 
 KERNEL(gelu)
+
+GATED(geglu, itself, gelu, 1, 0)
 
 /* x tanh(softplus(x)) = x n/(n+2) with n = E(E+2), E = e^x = a/b; times b^2 above and below */
 INLINE vd mish_f(vd x, const double *p)
@@ -144,3 +220,67 @@ INLINE vd mish_dd(vd x, const double *p)
 }
 
 KERNEL(mish)
+
+/* p: p1, p2, beta. f = x (p1 sigma(z) + p2 sigma(-z)), z = beta (p1 - p2) x. With v = e^-|z| the sum
+ * is (up v + down)/(1 + v). */
+typedef struct acon {
+    vd x, up, down;
+    pair slope, z; /* p1 - p2, z */
+} acon;
+
+INLINE acon acon_at(vd x, const double *p)
+{
+    acon a = {.x = tamed(x)};
+    a.slope = two_sum(all(p[0]), all(-p[1]));
+    a.z = pair_scale(pair_scale(a.slope, all(p[2])), a.x);
+    vl left = (vl)(a.z.hi < 0.0);
+    a.up = pick(left, all(p[0]), all(p[1]));
+    a.down = pick(left, all(p[1]), all(p[0]));
+    return a;
+}
+
+INLINE vd decay(vd z)
+{
+    return exp_poly(at_least(-magnitude(z), LOWEST));
+}
+
+static __attribute__((noinline)) vd acon_c_f_again(vd x, const double *p)
+{
+    acon a = acon_at(x, p);
+    pair v = pair_exp(pair_negate(pair_magnitude(a.z)));
+    return pair_plus(pair_scale(v, a.up), whole(a.down)).hi;
+}
+
+INLINE vd acon_c_f(vd x, const double *p)
+{
+    acon a = acon_at(x, p);
+    vd v = decay(a.z.hi), rising = a.up * v;
+    vd size = magnitude(rising) + magnitude(a.down);
+    return a.x * refined(rising + a.down, size, acon_c_f_again, x, p) / (1.0 + v);
+}
+
+/* f' = ((up v + down) (1 + v) + (p1 - p2) z v)/(1 + v)^2 */
+static __attribute__((noinline)) vd acon_c_d_again(vd x, const double *p)
+{
+    acon a = acon_at(x, p);
+    pair v = pair_exp(pair_negate(pair_magnitude(a.z))), s = pair_plus(v, whole(all(1.0)));
+    pair top = pair_times(pair_plus(pair_scale(v, a.up), whole(a.down)), s);
+    return pair_plus(top, pair_times(pair_times(a.slope, a.z), v)).hi;
+}
+
+INLINE vd acon_c_d(vd x, const double *p)
+{
+    acon a = acon_at(x, p);
+    vd v = decay(a.z.hi), s = 1.0 + v, z = at_least(at_most(a.z.hi, -LOWEST), LOWEST);
+    vd rising = a.up * v, bend = a.slope.hi * z * v;
+    vd size = (magnitude(rising) + magnitude(a.down)) * s + magnitude(bend);
+    return refined((rising + a.down) * s + bend, size, acon_c_d_again, x, p) / (s * s);
+}
+
+INLINE vd acon_c_dd(vd x, const double *p)
+{
+    acon a = acon_at(x, p);
+    return p[2] * (a.slope.hi * a.slope.hi) * silu_curve(a.z);
+}
+
+KERNEL(acon_c)

@@ -266,4 +266,9 @@ INLINE void map_back_f(formula_f *f, const double *params, const float *x, const
 #define KERNEL(k)   KERNEL_WITH(k, map, map_back)
 #define KERNEL_F(k) KERNEL_WITH(k, map_f, map_back_f)
 
+/* The exported struct of a function of rows: k_forward and k_backward. */
+#define VECTOR_KERNEL(k)                                                                           \
+    extern const ax_act_vector AX_ACT_SYMBOL(k, AX_ISA);                                           \
+    const ax_act_vector AX_ACT_SYMBOL(k, AX_ISA) = {k##_forward, k##_backward};
+
 #endif

@@ -33,11 +33,12 @@ INLINE vd upper(vd a)
     return (vd)((vl)a & -((int64_t)1 << 27));
 }
 
-/* a b to 2^-106 (Dekker); without error where one of them is a float32 */
+/* a b to 2^-102, as the lower halves have 27 bits (Dekker); without error where one of them is a
+ * float32. The order matters: each sum but the last is exact. */
 INLINE pair two_product(vd a, vd b)
 {
     vd p = a * b, ah = upper(a), al = a - ah, bh = upper(b), bl = b - bh;
-    return (pair){p, ((ah * bh - p) + (ah * bl + al * bh)) + al * bl};
+    return (pair){p, (((ah * bh - p) + al * bh) + ah * bl) + al * bl};
 }
 
 INLINE pair pair_add(pair a, pair b)

@@ -145,27 +145,3 @@ INLINE vd threshold_dd(vd x, const double *p)
 }
 
 KERNEL(threshold)
-
-/* x (x+3)/6 between the kinks at -3 and 3; x + 3 is exact near -3 */
-INLINE vd hard_swish_f(vd x, const double *p)
-{
-    (void)p;
-    vd gate = at_most(at_least(x, -3.0) + 3.0, 6.0);
-    return at_least(x, -3.0) * gate * (1.0 / 6.0);
-}
-
-INLINE vd hard_swish_d(vd x, const double *p)
-{
-    (void)p;
-    vd d = (2.0 * x + 3.0) * (1.0 / 6.0);
-    d = pick((vl)(x >= 3.0), all(1.0), d);
-    return zero_where((vl)(x <= -3.0), d);
-}
-
-INLINE vd hard_swish_dd(vd x, const double *p)
-{
-    (void)p;
-    return pick((vl)(magnitude(x) < 3.0), all(1.0 / 3.0), no_curve(x));
-}
-
-KERNEL(hard_swish)

@@ -118,8 +118,20 @@ INLINE vd sech2_of(vd x)
     return 4.0 * e.a * e.b / (s * s);
 }
 
+/* ln cosh x = ln((1 + z)/(1 - z)) with z = tanh^2(x/2), which keeps its digits at 0; from 5/4 on
+ * |x| - ln 2 + ln(1 + e^-2|x|); any x */
+INLINE vd logcosh_of(vd x)
+{
+    vd t = magnitude(x);
+    expm1_parts e = expm1_ratio(at_least(-t, -110.0));
+    vl near = (vl)(t < 1.25);
+    vd a2 = e.a * e.a, b2 = e.b * e.b;
+    vd over = pick(near, e.minus * e.minus, a2), under = pick(near, e.plus * e.plus, a2 + 2.0 * b2);
+    return zero_where(near, t - LN2) + two_atanh(over / under);
+}
+
 /* The upper tail of the normal distribution, scaled: for 0 <= t <= 15
- *     P(Z > t) = e^(-t^2/2) a/b;   2^-44.1
+ *     P(Z > t) = e^(-t^2/2) a/b;   2^-44.1, and 2^-36 to t = 20
  * a/b is Mills' ratio / sqrt(2 pi). All coefficients are positive: nothing cancels. */
 INLINE ratio normal_tail(vd t)
 {
@@ -155,13 +167,18 @@ typedef struct root {
     double hi, lo, c[7];
 } root;
 
-INLINE vd near_root(const root *k, vd x, vd plain)
+/* d: the distance from the root, right to 2^-50 of itself */
+INLINE vd at_root(const root *k, vd d, vd plain)
 {
-    vd d = (x - k->hi) - k->lo;
     vd s = d * k->c[6] + k->c[5];
     for (int i = 4; i >= 0; i--)
         s = s * d + k->c[i];
     return pick((vl)(magnitude(d) < 0x1p-6), d * s, plain);
+}
+
+INLINE vd near_root(const root *k, vd x, vd plain)
+{
+    return at_root(k, (x - k->hi) - k->lo, plain);
 }
 
 #endif

@@ -96,17 +96,10 @@ INLINE vd softplus_dd(vd x, const double *p)
 
 KERNEL(softplus)
 
-/* ln cosh x = ln((1 + z)/(1 - z)) with z = tanh^2(x/2), which keeps its digits at 0; from 5/4 on
- * |x| - ln 2 + ln(1 + e^-2|x|) */
 INLINE vd logcosh_f(vd x, const double *p)
 {
     (void)p;
-    vd t = magnitude(x);
-    expm1_parts e = expm1_ratio(at_least(minus_magnitude(x), LOW));
-    vl near = (vl)(t < 1.25);
-    vd a2 = e.a * e.a, b2 = e.b * e.b;
-    vd over = pick(near, e.minus * e.minus, a2), under = pick(near, e.plus * e.plus, a2 + 2.0 * b2);
-    return zero_where(near, t - LN2) + two_atanh(over / under);
+    return logcosh_of(x);
 }
 
 INLINE vd logcosh_d(vd x, const double *p)

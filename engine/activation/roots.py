@@ -8,12 +8,13 @@ near_root() of prims.h uses it.
 
     python3 engine/activation/roots.py > engine/activation/roots.h
 """
-from mpmath import (mp, mpf, diff, erf, exp, findroot, log, log1p, ncdf, nstr, sqrt, tanh, taylor)
+from mpmath import (mp, mpf, diff, erf, exp, expm1, findroot, log, log1p, ncdf, nstr, sqrt, tanh,
+                    taylor)
 
 mp.dps = 80
 TERMS = 7
 RADIUS = mpf(2) ** -6
-LEFT = mpf(2) ** -44  # the relative error allowed
+LEFT = mpf(2) ** -41  # the relative error allowed
 
 
 def sigmoid(x):
@@ -27,6 +28,15 @@ FUNCTIONS = {
         lambda x: x * sigmoid(2 * sqrt(2 / mp.pi) * (x + mpf("0.044715") * x**3)),
         {1: [-0.75], 2: [1.42]}),
     "MISH": (lambda x: x * tanh(log1p(exp(x))), {1: [-1.19], 2: [-2.26, 1.49]}),
+    "TELU": (lambda x: x * tanh(exp(x)), {1: [-1.08], 2: [-2.07, 0.7]}),
+    "SERF": (lambda x: x * erf(log1p(exp(x))), {1: [-1.19], 2: [-2.26, 1.1]}),
+    "SMISH": (lambda x: x * tanh(log1p(sigmoid(x))), {1: [-1.39], 2: [-2.55, 2.22]}),
+    "LOGISH": (lambda x: x * log1p(sigmoid(x)), {1: [-1.37], 2: [-2.53, 2.32]}),
+    "PHISH": (lambda x: x * tanh(x * ncdf(x)), {1: [-1.2], 2: [-1.88, -0.47, 1.2]}),
+    "LISHT": (lambda x: x * tanh(x), {2: [1.2]}),
+    # left of 0
+    "ELISH": (lambda x: expm1(x) * sigmoid(x), {1: [-0.88], 2: [-1.72]}),
+    "HARD_ELISH": (lambda x: expm1(x) * (x + 1) / 2, {1: [-0.44]}),
 }
 
 HEAD = """\

@@ -2,6 +2,7 @@
  *
  * With e^x = a/b every quotient has one division; the derivative is written with both factors
  * (sigma * (1 - sigma) would lose all digits where 1 - sigma does). */
+#include "activation/halves.h"
 #include "activation/pairs_log.h"
 
 /* Past these the float32 result does not change any more: e^-200 is nothing beside 2^-150, whatever
@@ -102,6 +103,9 @@ INLINE vd tanh_dd(vd x, const double *p)
 
 KERNEL(tanh)
 
+GATED(glu, itself, sigmoid, 1, 0)
+GATED(gtu, tanh, sigmoid, 1, 0)
+
 /* p: alpha, beta; alpha tanh(beta x) */
 INLINE vd scaled_tanh_f(vd x, const double *p)
 {
@@ -153,7 +157,7 @@ INLINE vd aria2_d(vd x, const double *p)
 }
 
 /* alpha beta^2 f c (alpha c - 1 + c) = -(alpha beta c)^2 f (e^w - 1), w = z - ln alpha, where c and
- * e^w - 1 have one denominator: with e^w = a/b it is 1 + e^z = (b + alpha a)/b. The root is at w = 0,
+ * e^w - 1 have one denominator: with e^w = a/b, 1 + e^z = (b + alpha a)/b. The root is at w = 0,
  * anywhere between two float32, hence the pairs. */
 INLINE vd aria2_dd(vd x, const double *p)
 {

@@ -1,58 +1,36 @@
-/* softmax.isa.c - softmax and log_softmax over rows.
+/* softmax.isa.c - softmax, log_softmax, softmin and softmax1 over rows, at a temperature.
  *
  * Everything is counted in doubles and rounded once. A sum over a row is always made of eight
  * partial sums (element i goes to sum i mod 8) added in one fixed tree, however the row lies in
  * memory and however wide the vectors are, so all layouts and instruction sets give the same bits.
- * Long rows whose elements touch run along the row; strided rows, and short ones after a local
- * transposition, run side by side, one row per lane.
  *
  * The exponentials of the row's maximum are left out of the sum and counted: with s the sum of the
- * others plus (count - 1), the normaliser is 1 + s and log_softmax = (x - max) - log1p(s) keeps its
- * relative accuracy when one element dwarfs all others.
+ * others plus (count - 1), the normaliser is 1 + s and log_softmax = (x - max)/t - log1p(s) keeps
+ * its relative accuracy when one element dwarfs all others. softmax1 has one element more in the
+ * sum, a 0 that nobody sees, so a row can be all zeros.
  *
- * -inf gives weight 0. A row with a NaN, a +inf, or nothing but -inf has no softmax: all NaN. */
-#include "activation/prims.h"
+ * -inf gives weight 0 (in softmin +inf does). A row with a NaN, with an infinity of the other sign,
+ * or with nothing of weight above 0 has no softmax: all NaN; the last is all 0 in softmax1.
+ *
+ * Parameters: the temperature. */
+#include "activation/rows.h"
 
-#define KEEP  4096 /* weights that are kept for the second pass instead of being made again */
-#define SHORT 64   /* rows up to here are transposed */
-#define INF   __builtin_inf()
+/* What tells the functions apart; constants wherever they are used. */
+typedef struct flavour {
+    int flip, one; /* of -x; with the unseen 0 */
+} flavour;
 
-/* the first n of LANES floats, n >= 1; `pad` in the lanes behind them */
-INLINE vd load_n(const float *p, int64_t n, float pad)
+INLINE vd fetch(flavour f, const float *p, int64_t n)
 {
-    if (n >= LANES)
-        return load(p);
-    float t[LANES];
-    for (int i = 0; i < LANES; i++)
-        t[i] = i < n ? p[i] : pad;
-    return load(t);
+    float none = __builtin_inff();
+    return f.flip ? -load_n(p, n, none) : load_n(p, n, -none);
 }
 
-INLINE void store_n(float *p, int64_t n, vd v)
+/* e^((x - m)/t), 0 for -inf; NaN when m is infinite or x is NaN (e^-200 is 0 to every float32
+ * result) */
+INLINE vd weight(vd x, vd m, double cool)
 {
-    if (n >= LANES) {
-        store(p, v);
-        return;
-    }
-    float t[LANES];
-    store(t, v);
-    for (int i = 0; i < n; i++)
-        p[i] = t[i];
-}
-
-INLINE vd larger(vd a, vd b)
-{
-    return pick((vl)(a > b), a, b); /* b when a is NaN */
-}
-
-/* eight partial sums become one, always in this order */
-#define TREE(s) (((s[0] + s[4]) + (s[2] + s[6])) + ((s[1] + s[5]) + (s[3] + s[7])))
-
-/* e^(x - m), 0 for -inf; NaN when m is infinite or x is NaN (e^-200 is 0 to every float32 result)
- */
-INLINE vd weight(vd x, vd m)
-{
-    vd e = exp_poly(at_least(x - m, -200.0));
+    vd e = exp_poly(at_least((x - m) * cool, -200.0));
     return (vd)((vl)e & ~(vl)(x == -INF));
 }
 
@@ -62,6 +40,17 @@ INLINE void tally(vd x, vd m, vd e, vd *sum, vd *count)
     vl top = (vl)(x == m);
     *sum += (vd)((vl)e & ~top);
     *count += (vd)((vl)all(1.0) & top);
+}
+
+/* the normaliser less 1; NaN when the row has none */
+INLINE vd close_sum(flavour f, vd sum, vd count, vd m, double cool)
+{
+    if (f.one) {
+        vd zero = all(0.0), s = zero;
+        tally(zero, m, weight(zero, m, cool), &s, &count);
+        sum += s;
+    }
+    return sum + (count - 1.0) + (m - m);
 }
 
 /* ln(1 + s), s >= 0: above 1 the power of two of 1 + s is split off */
@@ -79,14 +68,14 @@ INLINE vd log1p_sum(vd s)
 /* ---- along a row: lane l of pass g holds elements i with i mod 8 = g LANES + l ---- */
 
 typedef struct norm {
-    double max, sum; /* the normaliser is 1 + sum; sum is NaN when the row has none */
+    double max, sum; /* the normaliser is 1 + sum */
 } norm;
 
-static double row_max(const float *x, int64_t len)
+INLINE double row_max(flavour f, const float *x, int64_t len)
 {
-    vd top = all(-INF);
+    vd top = all(f.one ? 0.0 : -INF);
     for (int64_t i = 0; i < len; i += LANES)
-        top = larger(load_n(x + i, len - i, -__builtin_inff()), top);
+        top = larger(fetch(f, x + i, len - i), top);
     double m = top[0];
     for (int l = 1; l < LANES; l++)
         m = top[l] > m ? top[l] : m;
@@ -94,13 +83,13 @@ static double row_max(const float *x, int64_t len)
 }
 
 /* keep: room for the row's weights rounded up to a whole vector, or NULL */
-INLINE norm row_norm(const float *x, int64_t len, double *keep)
+INLINE norm row_norm(flavour f, double cool, const float *x, int64_t len, double *keep)
 {
-    double m = row_max(x, len), sums[8], counts[8];
+    double m = row_max(f, x, len), sums[8], counts[8];
     for (int g = 0; g < 8; g += LANES) {
         vd sum = all(0.0), count = sum;
         for (int64_t i = g; i < len; i += 8) {
-            vd v = load_n(x + i, len - i, -__builtin_inff()), e = weight(v, all(m));
+            vd v = fetch(f, x + i, len - i), e = weight(v, all(m), cool);
             tally(v, all(m), e, &sum, &count);
             if (keep)
                 memcpy(keep + i, &e, sizeof e);
@@ -108,37 +97,38 @@ INLINE norm row_norm(const float *x, int64_t len, double *keep)
         memcpy(sums + g, &sum, sizeof sum);
         memcpy(counts + g, &count, sizeof count);
     }
-    return (norm){m, TREE(sums) + (TREE(counts) - 1.0) + (m - m)};
+    return (norm){m, close_sum(f, all(TREE(sums)), all(TREE(counts)), all(m), cool)[0]};
 }
 
-static void softmax_row(const float *x, float *y, int64_t len)
+/* The weights of up to KEEP elements are kept for the second pass instead of being made again. */
+INLINE void softmax_along(flavour f, double cool, const float *x, float *y, int64_t len)
 {
     if (len <= KEEP) {
         double keep[KEEP];
-        double scale = 1.0 / (row_norm(x, len, keep).sum + 1.0);
+        double scale = 1.0 / (row_norm(f, cool, x, len, keep).sum + 1.0);
         for (int64_t i = 0; i < len; i += LANES) {
             vd e;
             memcpy(&e, keep + i, sizeof e);
             store_n(y + i, len - i, e * scale);
         }
     } else {
-        norm k = row_norm(x, len, NULL);
+        norm k = row_norm(f, cool, x, len, NULL);
         double scale = 1.0 / (k.sum + 1.0);
         for (int64_t i = 0; i < len; i += LANES)
-            store_n(y + i, len - i, weight(load_n(x + i, len - i, 0.0f), all(k.max)) * scale);
+            store_n(y + i, len - i, weight(fetch(f, x + i, len - i), all(k.max), cool) * scale);
     }
 }
 
-static void log_softmax_row(const float *x, float *y, int64_t len)
+INLINE void log_softmax_along(flavour f, double cool, const float *x, float *y, int64_t len)
 {
-    norm k = row_norm(x, len, NULL);
+    norm k = row_norm(f, cool, x, len, NULL);
     double log_norm = log1p_sum(all(k.sum))[0];
     for (int64_t i = 0; i < len; i += LANES)
-        store_n(y + i, len - i, (load_n(x + i, len - i, 0.0f) - k.max) - log_norm);
+        store_n(y + i, len - i, (fetch(f, x + i, len - i) - k.max) * cool - log_norm);
 }
 
-/* dx = y (dy - <y, dy>) */
-static void softmax_row_back(const float *y, const float *dy, float *dx, int64_t len)
+/* dx = y (dy - <y, dy>)/t */
+INLINE void softmax_along_back(double cool, const float *y, const float *dy, float *dx, int64_t len)
 {
     double dots[8];
     for (int g = 0; g < 8; g += LANES) {
@@ -150,11 +140,12 @@ static void softmax_row_back(const float *y, const float *dy, float *dx, int64_t
     double s = TREE(dots);
     for (int64_t i = 0; i < len; i += LANES)
         store_n(dx + i, len - i,
-                load_n(y + i, len - i, 0.0f) * (load_n(dy + i, len - i, 0.0f) - s));
+                load_n(y + i, len - i, 0.0f) * (load_n(dy + i, len - i, 0.0f) - s) * cool);
 }
 
-/* dx = dy - e^y sum(dy) */
-static void log_softmax_row_back(const float *y, const float *dy, float *dx, int64_t len)
+/* dx = (dy - e^y sum(dy))/t */
+INLINE void log_softmax_along_back(double cool, const float *y, const float *dy, float *dx,
+                                   int64_t len)
 {
     double sums[8];
     for (int g = 0; g < 8; g += LANES) {
@@ -164,46 +155,50 @@ static void log_softmax_row_back(const float *y, const float *dy, float *dx, int
         memcpy(sums + g, &sum, sizeof sum);
     }
     double s = TREE(sums);
-    for (int64_t i = 0; i < len; i += LANES)
-        store_n(dx + i, len - i,
-                load_n(dy + i, len - i, 0.0f) - weight(load_n(y + i, len - i, 0.0f), all(0.0)) * s);
+    for (int64_t i = 0; i < len; i += LANES) {
+        vd e = weight(load_n(y + i, len - i, 0.0f), all(0.0), 1.0);
+        store_n(dx + i, len - i, (load_n(dy + i, len - i, 0.0f) - e * s) * cool);
+    }
 }
 
-/* ---- side by side: one row per lane, n of them real, their elements `stride` apart ---- */
+/* ---- side by side ---- */
 
-INLINE void lanes_norm(const float *x, int64_t len, int64_t stride, int64_t n, vd *max, vd *sum)
+INLINE void beside_norm(flavour f, double cool, const float *x, int64_t len, int64_t stride,
+                        int64_t n, vd *max, vd *sum)
 {
-    vd m = all(-INF), count = all(0.0), part[8] = {{0}};
+    vd m = all(f.one ? 0.0 : -INF), count = all(0.0), part[8] = {{0}};
     for (int64_t i = 0; i < len; i++)
-        m = larger(load_n(x + i * stride, n, 0.0f), m);
+        m = larger(fetch(f, x + i * stride, n), m);
     for (int64_t i = 0; i < len; i++) {
-        vd v = load_n(x + i * stride, n, 0.0f);
-        tally(v, m, weight(v, m), &part[i & 7], &count);
+        vd v = fetch(f, x + i * stride, n);
+        tally(v, m, weight(v, m, cool), &part[i & 7], &count);
     }
     *max = m;
-    *sum = TREE(part) + (count - 1.0) + (m - m);
+    *sum = close_sum(f, TREE(part), count, m, cool);
 }
 
-INLINE void softmax_lanes(const float *x, float *y, int64_t len, int64_t stride, int64_t n)
+INLINE void softmax_beside(flavour f, double cool, const float *x, float *y, int64_t len,
+                           int64_t stride, int64_t n)
 {
     vd max, sum;
-    lanes_norm(x, len, stride, n, &max, &sum);
+    beside_norm(f, cool, x, len, stride, n, &max, &sum);
     vd scale = 1.0 / (sum + 1.0);
     for (int64_t i = 0; i < len; i++)
-        store_n(y + i * stride, n, weight(load_n(x + i * stride, n, 0.0f), max) * scale);
+        store_n(y + i * stride, n, weight(fetch(f, x + i * stride, n), max, cool) * scale);
 }
 
-INLINE void log_softmax_lanes(const float *x, float *y, int64_t len, int64_t stride, int64_t n)
+INLINE void log_softmax_beside(flavour f, double cool, const float *x, float *y, int64_t len,
+                               int64_t stride, int64_t n)
 {
     vd max, sum;
-    lanes_norm(x, len, stride, n, &max, &sum);
+    beside_norm(f, cool, x, len, stride, n, &max, &sum);
     vd log_norm = log1p_sum(sum);
     for (int64_t i = 0; i < len; i++)
-        store_n(y + i * stride, n, (load_n(x + i * stride, n, 0.0f) - max) - log_norm);
+        store_n(y + i * stride, n, (fetch(f, x + i * stride, n) - max) * cool - log_norm);
 }
 
-INLINE void softmax_lanes_back(const float *y, const float *dy, float *dx, int64_t len,
-                               int64_t stride, int64_t n)
+INLINE void softmax_beside_back(double cool, const float *y, const float *dy, float *dx,
+                                int64_t len, int64_t stride, int64_t n)
 {
     vd part[8] = {{0}};
     for (int64_t i = 0; i < len; i++)
@@ -211,98 +206,47 @@ INLINE void softmax_lanes_back(const float *y, const float *dy, float *dx, int64
     vd dot = TREE(part);
     for (int64_t i = 0; i < len; i++)
         store_n(dx + i * stride, n,
-                load_n(y + i * stride, n, 0.0f) * (load_n(dy + i * stride, n, 0.0f) - dot));
+                load_n(y + i * stride, n, 0.0f) * (load_n(dy + i * stride, n, 0.0f) - dot) * cool);
 }
 
-INLINE void log_softmax_lanes_back(const float *y, const float *dy, float *dx, int64_t len,
-                                   int64_t stride, int64_t n)
+INLINE void log_softmax_beside_back(double cool, const float *y, const float *dy, float *dx,
+                                    int64_t len, int64_t stride, int64_t n)
 {
     vd part[8] = {{0}};
     for (int64_t i = 0; i < len; i++)
         part[i & 7] += load_n(dy + i * stride, n, 0.0f);
     vd sum = TREE(part);
-    for (int64_t i = 0; i < len; i++)
-        store_n(dx + i * stride, n,
-                load_n(dy + i * stride, n, 0.0f) -
-                    weight(load_n(y + i * stride, n, 0.0f), all(0.0)) * sum);
-}
-
-/* ---- choice of way ---- */
-
-/* LANES rows of touching elements to one row per lane, and back */
-INLINE void interleave(const float *x, float *t, int64_t len)
-{
-    for (int64_t i = 0; i < len; i++)
-        for (int l = 0; l < LANES; l++)
-            t[i * LANES + l] = x[l * len + i];
-}
-
-INLINE void deinterleave(const float *t, float *y, int64_t len)
-{
-    for (int l = 0; l < LANES; l++)
-        for (int64_t i = 0; i < len; i++)
-            y[l * len + i] = t[i * LANES + l];
-}
-
-typedef void along_fn(const float *x, float *y, int64_t len);
-typedef void beside_fn(const float *x, float *y, int64_t len, int64_t stride, int64_t n);
-typedef void along_back_fn(const float *y, const float *dy, float *dx, int64_t len);
-typedef void beside_back_fn(const float *y, const float *dy, float *dx, int64_t len, int64_t stride,
-                            int64_t n);
-
-INLINE void rows(along_fn *along, beside_fn *beside, const float *x, float *y, int64_t outer,
-                 int64_t len, int64_t inner)
-{
-    float t[SHORT * LANES];
-    int64_t o = 0;
-    if (inner == 1 && len <= SHORT)
-        for (; outer - o >= LANES; o += LANES) {
-            interleave(x + o * len, t, len);
-            beside(t, t, len, LANES, LANES);
-            deinterleave(t, y + o * len, len);
-        }
-    for (; o < outer; o++)
-        if (inner == 1)
-            along(x + o * len, y + o * len, len);
-        else
-            for (int64_t c = 0; c < inner; c += LANES)
-                beside(x + o * len * inner + c, y + o * len * inner + c, len, inner, inner - c);
-}
-
-INLINE void rows_back(along_back_fn *along, beside_back_fn *beside, const float *y, const float *dy,
-                      float *dx, int64_t outer, int64_t len, int64_t inner)
-{
-    float t[SHORT * LANES], d[SHORT * LANES];
-    int64_t o = 0;
-    if (inner == 1 && len <= SHORT)
-        for (; outer - o >= LANES; o += LANES) {
-            interleave(y + o * len, t, len);
-            interleave(dy + o * len, d, len);
-            beside(t, d, d, len, LANES, LANES);
-            deinterleave(d, dx + o * len, len);
-        }
-    for (; o < outer; o++) {
-        int64_t at = o * len * inner;
-        if (inner == 1)
-            along(y + at, dy + at, dx + at, len);
-        else
-            for (int64_t c = 0; c < inner; c += LANES)
-                beside(y + at + c, dy + at + c, dx + at + c, len, inner, inner - c);
+    for (int64_t i = 0; i < len; i++) {
+        vd e = weight(load_n(y + i * stride, n, 0.0f), all(0.0), 1.0);
+        store_n(dx + i * stride, n, (load_n(dy + i * stride, n, 0.0f) - e * sum) * cool);
     }
 }
 
-#define ROWS(k)                                                                                    \
-    static void k##_forward(const float *x, float *y, int64_t outer, int64_t len, int64_t inner)   \
-    {                                                                                              \
-        rows(k##_row, k##_lanes, x, y, outer, len, inner);                                         \
-    }                                                                                              \
-    static void k##_backward(const float *y, const float *dy, float *dx, int64_t outer,            \
-                             int64_t len, int64_t inner)                                           \
-    {                                                                                              \
-        rows_back(k##_row_back, k##_lanes_back, y, dy, dx, outer, len, inner);                     \
-    }                                                                                              \
-    extern const ax_act_vector AX_ACT_SYMBOL(k, AX_ISA);                                           \
-    const ax_act_vector AX_ACT_SYMBOL(k, AX_ISA) = {k##_forward, k##_backward};
+/* ---- the kernels: base formula, flip, one ---- */
 
-ROWS(softmax)
-ROWS(log_softmax)
+#define SOFT(k, base, flip, one)                                                                   \
+    static void k##_row(const double *p, const float *x, float *y, int64_t len)                    \
+    {                                                                                              \
+        base##_along((flavour){flip, one}, 1.0 / p[0], x, y, len);                                 \
+    }                                                                                              \
+    INLINE void k##_lanes(const double *p, const float *x, float *y, int64_t len, int64_t stride,  \
+                          int64_t n)                                                               \
+    {                                                                                              \
+        base##_beside((flavour){flip, one}, 1.0 / p[0], x, y, len, stride, n);                     \
+    }                                                                                              \
+    static void k##_row_back(const double *p, const float *y, const float *dy, float *dx,          \
+                             int64_t len)                                                          \
+    {                                                                                              \
+        base##_along_back((flip ? -1.0 : 1.0) / p[0], y, dy, dx, len);                             \
+    }                                                                                              \
+    INLINE void k##_lanes_back(const double *p, const float *y, const float *dy, float *dx,        \
+                               int64_t len, int64_t stride, int64_t n)                             \
+    {                                                                                              \
+        base##_beside_back((flip ? -1.0 : 1.0) / p[0], y, dy, dx, len, stride, n);                 \
+    }                                                                                              \
+    ROWS(k, k##_row, k##_lanes, k##_row_back, k##_lanes_back)
+
+SOFT(softmax, softmax, 0, 0)
+SOFT(log_softmax, log_softmax, 0, 0)
+SOFT(softmin, softmax, 1, 0)
+SOFT(softmax1, softmax, 0, 1)

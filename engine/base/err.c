@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/utf8.h"
 
@@ -85,25 +86,32 @@ static int lower(char c)
     return c >= 'A' && c <= 'Z' ? c + 32 : c;
 }
 
-enum { LONGEST_NAME = 63 }; /* longer ones are never near anything */
+enum {
+    LONGEST_NAME = 63, /* longer ones are never near anything                  */
+    PREFIX = 3         /* "out" is near "output": as far as near things may be */
+};
 
-/* Levenshtein distance, letter case aside. */
+static int least(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+/* How many letters to change, put in, leave out or swap with their neighbour; case aside. */
 static int distance(const char *a, int la, const char *b, int lb)
 {
-    int row[LONGEST_NAME + 1];
+    int rows[3][LONGEST_NAME + 1], *before = rows[0], *above = rows[1], *row = rows[2];
     for (int j = 0; j <= lb; j++)
         row[j] = j;
     for (int i = 1; i <= la; i++) {
-        int diag = row[0];
+        int *oldest = before;
+        before = above, above = row, row = oldest;
         row[0] = i;
         for (int j = 1; j <= lb; j++) {
-            int best = diag + (lower(a[i - 1]) != lower(b[j - 1]));
-            diag = row[j];
-            if (row[j] + 1 < best)
-                best = row[j] + 1;
-            if (row[j - 1] + 1 < best)
-                best = row[j - 1] + 1;
-            row[j] = best;
+            int same = lower(a[i - 1]) == lower(b[j - 1]);
+            row[j] = least(above[j - 1] + !same, least(above[j], row[j - 1]) + 1);
+            if (i > 1 && j > 1 && lower(a[i - 1]) == lower(b[j - 2]) &&
+                lower(a[i - 2]) == lower(b[j - 1]))
+                row[j] = least(row[j], before[j - 2] + 1);
         }
     }
     return row[lb];
@@ -114,11 +122,13 @@ const char *ax_nearest(const char *name, const char *const *names, int n)
     const char *best = NULL;
     int best_d = 0, la = (int)strnlen(name, LONGEST_NAME + 1);
     for (int i = 0; i < n && la <= LONGEST_NAME; i++) {
-        int lb = (int)strnlen(names[i], LONGEST_NAME + 1);
+        int lb = (int)strnlen(names[i], LONGEST_NAME + 1), longer = la > lb ? la : lb;
         if (lb > LONGEST_NAME)
             continue;
-        int d = distance(name, la, names[i], lb);
-        if (d * 3 <= (la > lb ? la : lb) && (!best || d < best_d))
+        int d = distance(name, la, names[i], lb), begins = least(la, lb);
+        if (begins >= PREFIX && !strncasecmp(name, names[i], (size_t)begins))
+            d = least(d, longer / 3);
+        if (d * 3 <= longer && (!best || d < best_d))
             best = names[i], best_d = d;
     }
     return best;

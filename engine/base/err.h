@@ -50,7 +50,8 @@ int ax_err_hint(ax_err *err, const char *fmt, ...) __attribute__((format(printf,
 const char *ax_code_name(ax_code code);
 
 /* The entry of names[0..n) nearest to `name` by edit distance, letter case aside, or NULL when none
- * is close (distance above a third of the longer length). For hints: "did you mean 'relu'?". */
+ * is close (distance above a third of the longer length, and neither begins with the other). For
+ * hints: "did you mean 'relu'?". */
 const char *ax_nearest(const char *name, const char *const *names, int n);
 
 #endif

@@ -245,6 +245,30 @@ static int check_target(const char *path, mode_t *mode, ax_err *err)
     return 0;
 }
 
+/* mkdir, where a folder that is there already is fine. */
+static int make_one(const char *path)
+{
+    struct stat st;
+    if (!mkdir(path, 0777))
+        return 0;
+    int e = errno;
+    return e == EEXIST && !stat(path, &st) ? (S_ISDIR(st.st_mode) ? 0 : ENOTDIR) : e;
+}
+
+int ax_make_folder(const char *path, ax_err *err)
+{
+    char *copy = strdup(path);
+    int e = copy ? 0 : ENOMEM;
+    for (char *p = copy; p && !e && (p = strchr(p + 1, '/')); *p = '/') {
+        *p = 0;
+        e = make_one(copy);
+    }
+    if (!e)
+        e = make_one(path);
+    free(copy);
+    return e ? fail_errno(err, e, "make the folder", path) : 0;
+}
+
 int ax_outfile_open(ax_outfile *f, const char *path, ax_err *err)
 {
     mode_t mode;

@@ -27,6 +27,9 @@ void ax_map_close(ax_map *m);
  * the caller frees. path "-" reads standard input. NULL on failure. */
 char *ax_file_read(const char *path, size_t limit, size_t *size, ax_err *err);
 
+/* Make a folder and those above it where they are missing. */
+int ax_make_folder(const char *path, ax_err *err);
+
 typedef struct ax_outfile {
     int fd;
     char *path, *temp; /* the target, and the file that becomes it */

@@ -37,6 +37,11 @@ int ax_json_bool(const cJSON *o, const char *key, int def, int *out, ax_err *err
 /* Borrowed from the tree; def may be NULL. */
 int ax_json_str(const cJSON *o, const char *key, const char *def, const char **out, ax_err *err);
 
+/* Put an item into an object (under `key`), or an array (key NULL). It is taken over in any case: -1,
+ * and deleted, where `to` or `item` is NULL or there is no memory. So a document is complete when no
+ * call failed. */
+int ax_json_put(cJSON *to, const char *key, cJSON *item);
+
 /* Every key of object o must be one of known[0..n); else AX_EINVAL naming the key, with the nearest
  * known one as hint. */
 int ax_json_known(const cJSON *o, const char *const *known, int n, ax_err *err);

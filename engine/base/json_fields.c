@@ -104,6 +104,14 @@ int ax_json_str(const cJSON *o, const char *key, const char *def, const char **o
     return 0;
 }
 
+int ax_json_put(cJSON *to, const char *key, cJSON *item)
+{
+    if (item && to && (key ? cJSON_AddItemToObject(to, key, item) : cJSON_AddItemToArray(to, item)))
+        return 0;
+    cJSON_Delete(item);
+    return -1;
+}
+
 static int is_known(const char *key, const char *const *known, int n)
 {
     for (int i = 0; i < n; i++)

@@ -76,7 +76,7 @@ typedef struct ax_op {
     /* dout[i]: gradient of output i or AX_NONE. Set din[i] for the inputs that need it
      * (ax_needs_grad); leave AX_NONE where the gradient is zero. NULL: not differentiable. */
     int (*grad)(ax_graph *g, const ax_node *n, const ax_val *dout, ax_val *din, ax_err *err);
-    /* multiply-adds * 2 of one run; NULL: the elements of output 0 */
+    /* multiply-adds * 2 of one run, by ax_count_mul(); NULL: the elements of output 0 */
     int64_t (*flops)(const void *attr, const ax_desc *in, const ax_desc *out);
 } ax_op;
 

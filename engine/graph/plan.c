@@ -1,91 +1,14 @@
-/* plan.c - choose kernels and layouts, then place every buffer; see plan.h.
- *
- * A buffer is a stretch of the arena with a lifetime in steps. A value may own two (one per
- * layout); a view shares its source's; an in-place output takes over a dying input's. "root" of a
- * buffer is the one whose memory it uses. */
-#include "graph/plan.h"
-
-#include <pthread.h>
+/* plan.c - from nodes to steps: shapes, kernels, layouts, conversions; see plan.h. Where the
+ * buffers lie is worked out by place.c. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "graph/plan_impl.h"
 
-/* ---- packed weights -------------------------------------------------------------------------- */
-
-typedef struct pack {
-    struct pack *next;
-    int node;
-    void (*fn)(const ax_site *, void *const *, float *);
-    int64_t floats;
-    float *data;
-} pack;
-
-struct ax_packs {
-    pthread_mutex_t lock; /* guards list */
-    pack *list;
-};
-
-ax_packs *ax_packs_new(void)
-{
-    ax_packs *p = calloc(1, sizeof *p);
-    if (p)
-        pthread_mutex_init(&p->lock, NULL);
-    return p;
-}
-
-void ax_packs_free(ax_packs *p)
-{
-    if (!p)
-        return;
-    for (pack *k = p->list, *next; k; k = next) {
-        next = k->next;
-        free(k->data);
-        free(k);
-    }
-    pthread_mutex_destroy(&p->lock);
-    free(p);
-}
-
-int64_t ax_packs_bytes(ax_packs *p)
-{
-    int64_t bytes = 0;
-    pthread_mutex_lock(&p->lock);
-    for (pack *k = p->list; k; k = k->next)
-        bytes += k->floats * (int64_t)sizeof(float);
-    pthread_mutex_unlock(&p->lock);
-    return bytes;
-}
-
-static float *aligned_floats(int64_t n)
-{
-    return aligned_alloc(64, ((size_t)n * sizeof(float) + 127) & ~(size_t)63);
-}
-
-/* The packed form of the node's weights, made on first demand. NULL: no memory. */
-static const float *packs_get(ax_packs *p, int node, const ax_choice *c, const ax_site *s,
-                              void *const *x)
-{
-    pthread_mutex_lock(&p->lock);
-    pack *k = p->list;
-    while (k && !(k->node == node && k->fn == c->pack && k->floats == c->pack_floats))
-        k = k->next;
-    if (!k && (k = malloc(sizeof *k))) {
-        *k = (pack){p->list, node, c->pack, c->pack_floats, aligned_floats(c->pack_floats)};
-        if (k->data) {
-            c->pack(s, x, k->data);
-            p->list = k;
-        } else {
-            free(k);
-            k = NULL;
-        }
-    }
-    pthread_mutex_unlock(&p->lock);
-    return k ? k->data : NULL;
-}
-
-/* ---- choosing -------------------------------------------------------------------------------- */
+/* ---- pieces of a plan -------------------------------------------------------------------------
+ */
 
 typedef struct planner {
     ax_plan *p;
@@ -128,8 +51,10 @@ static int add_buffer(planner *w, int64_t bytes)
         p->buf = b;
         p->cap_buf = cap;
     }
-    p->buf[p->n_buf] = (ax_buffer){.bytes = (bytes + 63) & ~(int64_t)63, .root = p->n_buf,
-                                   .first = p->n_step, .last = p->n_step};
+    p->buf[p->n_buf] = (ax_buffer){.bytes = (bytes + 63) & ~(int64_t)63,
+                                   .root = p->n_buf,
+                                   .first = p->n_step,
+                                   .last = p->n_step};
     return p->n_buf++;
 }
 
@@ -205,6 +130,19 @@ static int buffer_of(planner *w, ax_val v, ax_layout l)
     return w->buf[v][l] = b;
 }
 
+/* ---- a node ---------------------------------------------------------------------------------- */
+
+/* A node on its way to become a step. */
+typedef struct draft {
+    const ax_node *n;
+    int index;
+    ax_desc *in, *out;         /* in the plan's arena and desc table           */
+    ax_layout have[AX_MAX_IN]; /* the layout each input exists in              */
+    ax_site site;
+    ax_choice choice;
+    int in_buf[AX_MAX_IN]; /* -1: outside the arena, absent or not read    */
+} draft;
+
 /* Weights (input 1) that another node computes are new at every run and cannot be packed. */
 static int fixed_weights(const ax_graph *g, const ax_node *n)
 {
@@ -214,220 +152,123 @@ static int fixed_weights(const ax_graph *g, const ax_node *n)
     return kind == AX_VAL_PARAM || kind == AX_VAL_CONST;
 }
 
-static int plan_node(planner *w, int index)
+/* Shapes and layouts of the inputs; from them the shapes of the outputs. */
+static int infer(planner *w, draft *d)
 {
-    const ax_node *n = &w->g->node[index];
-    ax_desc *in = AX_ARRAY(&w->p->arena, ax_desc, AX_MAX_IN), *out = &w->desc[n->out];
-    ax_layout have[AX_MAX_IN] = {0};
-    if (!in)
+    const ax_node *n = d->n;
+    d->out = &w->desc[n->out];
+    if (!(d->in = AX_ARRAY(&w->p->arena, ax_desc, AX_MAX_IN)))
         return no_memory(w);
     for (int i = 0; i < n->n_in; i++) {
         if (n->in[i] == AX_NONE) {
-            in[i].shape.rank = -1;
+            d->in[i].shape.rank = -1;
             continue;
         }
-        in[i] = w->desc[n->in[i]];
-        have[i] = w->buf[n->in[i]][AX_BLOCKED] >= 0 ? AX_BLOCKED : AX_PLAIN;
+        d->in[i] = w->desc[n->in[i]];
+        d->have[i] = w->buf[n->in[i]][AX_BLOCKED] >= 0 ? AX_BLOCKED : AX_PLAIN;
     }
-    if (n->op->infer(n->attr, in, n->n_in, out, w->err)) {
-        if (w->err) {
-            char why[400];
-            snprintf(why, sizeof why, "%.399s", w->err->msg);
-            ax_fail(w->err, w->err->code, "%s '%s': %s", n->op->name, n->name, why);
-        }
-        return -1;
-    }
+    ax_err why;
+    if (n->op->infer(n->attr, d->in, n->n_in, d->out, &why))
+        return ax_fail(w->err, why.code, "%s '%s': %.399s", n->op->name, n->name, why.msg);
     for (int i = 0; i < n->n_out; i++)
-        if (ax_shape_count_checked(&out[i].shape, ax_dtype_size(out[i].dtype), w->err) < 0)
+        if (ax_shape_count_checked(&d->out[i].shape, ax_dtype_size(d->out[i].dtype), w->err) < 0)
             return -1;
-    ax_site site = {.attr = n->attr, .in = in, .out = out, .n_in = n->n_in, .n_out = n->n_out,
-                    .layout = have, .threads = w->o->threads, .frozen = w->o->packs && fixed_weights(w->g, n)};
-    ax_choice c = {.kernel = "", .run = n->op->run};
-    if (n->op->choose)
-        n->op->choose(&site, &c);
+    return 0;
+}
 
-    int in_buf[AX_MAX_IN];
+/* Let the op choose kernel and layouts, and bring the inputs into those. */
+static int choose(planner *w, draft *d)
+{
+    const ax_node *n = d->n;
+    d->site = (ax_site){.attr = n->attr,
+                        .in = d->in,
+                        .out = d->out,
+                        .n_in = n->n_in,
+                        .n_out = n->n_out,
+                        .layout = d->have,
+                        .threads = w->o->threads,
+                        .frozen = w->o->packs && fixed_weights(w->g, n)};
+    d->choice = (ax_choice){.kernel = "", .run = n->op->run};
+    if (n->op->choose)
+        n->op->choose(&d->site, &d->choice);
     for (int i = 0; i < n->n_in; i++) {
-        int skip = n->in[i] == AX_NONE || c.unread >> i & 1;
-        in_buf[i] = skip ? -1 : buffer_of(w, n->in[i], c.in[i]);
-        if (in_buf[i] == -2)
+        int skip = n->in[i] == AX_NONE || d->choice.unread >> i & 1;
+        d->in_buf[i] = skip ? -1 : buffer_of(w, n->in[i], d->choice.in[i]);
+        if (d->in_buf[i] == -2)
             return -1;
     }
-    if (c.alias && in_buf[c.alias - 1] >= 0) {
-        int b = add_buffer(w, 0);
+    return 0;
+}
+
+/* The output is its input seen in another shape: no step, no memory. */
+static int add_view(planner *w, const draft *d)
+{
+    int b = add_buffer(w, 0);
+    if (b < 0)
+        return -1;
+    w->p->buf[b].root = w->p->buf[d->in_buf[d->choice.alias - 1]].root;
+    w->buf[d->n->out][d->choice.out[0]] = b;
+    return 0;
+}
+
+/* Memory for what the step writes, and its weights in packed form. */
+static int equip(planner *w, const draft *d, ax_step *s)
+{
+    const ax_node *n = d->n;
+    const ax_choice *c = &d->choice;
+    for (int i = 0; i < n->n_out; i++) {
+        int b = add_buffer(w, value_bytes(&d->out[i], c->out[i]));
         if (b < 0)
             return -1;
-        w->p->buf[b].root = w->p->buf[in_buf[c.alias - 1]].root;
-        w->buf[n->out][c.out[0]] = b;
-        return 0;
+        w->buf[n->out + i][c->out[i]] = s->out_buf[i] = b;
     }
+    if (c->scratch > 0 && (s->scratch = add_buffer(w, c->scratch * (int64_t)sizeof(float))) < 0)
+        return -1;
+    if (!c->pack || !d->site.frozen)
+        return 0;
+    void *x[AX_MAX_IN] = {0};
+    for (int i = 0; i < n->n_in; i++)
+        x[i] = n->in[i] == AX_NONE ? NULL : w->g->val[n->in[i]].data;
+    s->packed = ax_packs_get(w->o->packs, d->index, c, &d->site, x);
+    return s->packed ? 0 : no_memory(w);
+}
+
+static int plan_node(planner *w, int index)
+{
+    draft d = {.n = &w->g->node[index], .index = index};
+    if (infer(w, &d) || choose(w, &d))
+        return -1;
+    if (d.choice.alias && d.in_buf[d.choice.alias - 1] >= 0)
+        return add_view(w, &d);
     ax_step *s = add_step(w);
     if (!s)
         return -1;
     s->node = index;
-    s->op = n->op;
-    s->name = n->name;
-    s->attr = n->attr;
-    s->in = in;
-    s->out = out;
-    s->n_in = n->n_in;
-    s->n_out = n->n_out;
-    s->choice = c;
-    memcpy(s->in_buf, in_buf, sizeof in_buf);
-    for (int i = 0; i < n->n_in; i++)
-        s->in_val[i] = n->in[i];
-    for (int i = 0; i < n->n_out; i++) {
-        int b = add_buffer(w, value_bytes(&out[i], c.out[i]));
-        if (b < 0)
-            return -1;
-        w->buf[n->out + i][c.out[i]] = s->out_buf[i] = b;
-    }
-    if (c.scratch > 0 && (s->scratch = add_buffer(w, c.scratch * (int64_t)sizeof(float))) < 0)
+    s->op = d.n->op;
+    s->name = d.n->name;
+    s->attr = d.n->attr;
+    s->in = d.in;
+    s->out = d.out;
+    s->n_in = d.n->n_in;
+    s->n_out = d.n->n_out;
+    s->choice = d.choice;
+    memcpy(s->in_buf, d.in_buf, sizeof d.in_buf);
+    memcpy(s->in_val, d.n->in, (size_t)d.n->n_in * sizeof s->in_val[0]);
+    if (equip(w, &d, s))
         return -1;
-    if (c.pack && site.frozen) {
-        void *x[AX_MAX_IN] = {0};
-        for (int i = 0; i < n->n_in; i++)
-            x[i] = n->in[i] == AX_NONE ? NULL : w->g->val[n->in[i]].data;
-        s->packed = packs_get(w->o->packs, index, &c, &site, x);
-        if (!s->packed)
-            return no_memory(w);
-    }
     w->p->n_step++;
     return 0;
 }
 
-/* ---- lifetimes and places -------------------------------------------------------------------- */
+/* ---- the whole ------------------------------------------------------------------------------- */
 
-static int root_of(const ax_plan *p, int b)
-{
-    while (p->buf[b].root != b)
-        b = p->buf[b].root;
-    return b;
-}
-
-static void use(ax_plan *p, int b, int step)
-{
-    if (b < 0)
-        return;
-    ax_buffer *r = &p->buf[root_of(p, b)];
-    if (r->last < step)
-        r->last = step;
-}
-
-static void lifetimes(planner *w)
-{
-    ax_plan *p = w->p;
-    for (int s = 0; s < p->n_step; s++) {
-        const ax_step *t = &p->step[s];
-        for (int i = 0; i < t->n_in; i++)
-            use(p, t->in_buf[i], s);
-        for (int i = 0; i < t->n_out; i++)
-            p->buf[t->out_buf[i]].first = s, use(p, t->out_buf[i], s);
-        if (t->scratch >= 0)
-            p->buf[t->scratch].first = p->buf[t->scratch].last = s;
-    }
-    for (int i = 0; i < p->n_input; i++) { /* a session may be run again with the same input */
-        p->buf[p->input[i]].first = -1;
-        use(p, p->input[i], p->n_step);
-    }
-    for (int i = 0; i < p->n_output; i++)
-        use(p, p->output[i], p->n_step);
-    for (int s = 0; s < p->n_step; s++) {
-        const ax_step *t = &p->step[s];
-        int k = t->choice.inplace - 1;
-        if (k < 0 || t->in_buf[k] < 0)
-            continue;
-        int from = root_of(p, t->in_buf[k]), to = t->out_buf[0];
-        if (p->buf[from].last == s && p->buf[from].bytes == p->buf[to].bytes) {
-            p->buf[from].last = p->buf[to].last;
-            p->buf[to].root = from;
-        }
-    }
-}
-
-static int by_size(const void *a, const void *b)
-{
-    const ax_buffer *x = *(ax_buffer *const *)a, *y = *(ax_buffer *const *)b;
-    if (x->bytes != y->bytes)
-        return x->bytes < y->bytes ? 1 : -1;
-    return x < y ? -1 : x > y;
-}
-
-/* The start of the tightest gap among placed[0..n), which are in order of their offsets, between those
- * that live at the same time as b; behind them all when there is none. */
-static int64_t best_gap(ax_buffer *const *placed, int n, const ax_buffer *b)
-{
-    int64_t end = 0, best = -1, tightest = INT64_MAX;
-    for (int k = 0; k < n; k++) {
-        const ax_buffer *o = placed[k];
-        if (o->first > b->last || b->first > o->last)
-            continue;
-        int64_t gap = o->offset - end;
-        if (gap >= b->bytes && gap < tightest)
-            best = end, tightest = gap;
-        if (o->offset + o->bytes > end)
-            end = o->offset + o->bytes;
-    }
-    return best >= 0 ? best : end;
-}
-
-static void insert(ax_buffer **placed, int n, ax_buffer *b)
-{
-    int low = 0, high = n;
-    while (low < high) {
-        int middle = low + (high - low) / 2;
-        if (placed[middle]->offset <= b->offset)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    memmove(placed + low + 1, placed + low, (size_t)(n - low) * sizeof *placed);
-    placed[low] = b;
-}
-
-/* Largest first, each into the tightest gap between the placed ones that live at the same time. */
-static int place(planner *w)
-{
-    ax_plan *p = w->p;
-    int64_t limit = w->o->memory_limit ? w->o->memory_limit : (int64_t)64 << 30;
-    ax_buffer **order = malloc((size_t)(p->n_buf + 1) * 2 * sizeof *order), **placed = order + p->n_buf + 1;
-    if (!order)
-        return no_memory(w);
-    int n = 0, bad = 0;
-    for (int i = 0; i < p->n_buf; i++)
-        if (p->buf[i].root == i)
-            order[n++] = &p->buf[i];
-    qsort(order, (size_t)n, sizeof *order, by_size);
-    for (int i = 0; i < n && !bad; i++) {
-        ax_buffer *b = order[i];
-        b->offset = best_gap(placed, i, b);
-        insert(placed, i, b);
-        if (b->offset + b->bytes > p->bytes)
-            p->bytes = b->offset + b->bytes;
-        bad = p->bytes > limit;
-    }
-    free(order);
-    if (bad)
-        return ax_fail(w->err, AX_ELIMIT, "this needs at least %lld MiB of working memory, the limit is %lld MiB",
-                       (long long)(p->bytes >> 20), (long long)(limit >> 20));
-    return 0;
-}
-
-static int plan_all(planner *w)
+static int plan_inputs(planner *w)
 {
     ax_plan *p = w->p;
     const ax_graph *g = w->g;
-    mark_needed(w);
-    for (int v = 0; v < g->n_val; v++) {
-        w->buf[v][0] = w->buf[v][1] = -1;
-        w->desc[v] = g->val[v].desc;
-        if (g->val[v].kind == AX_VAL_INPUT)
-            p->n_input++;
-    }
-    p->input = AX_ARRAY(&p->arena, int, p->n_input);
-    p->output = AX_ARRAY(&p->arena, int, w->o->n_outputs);
-    p->output_val = AX_ARRAY(&p->arena, ax_val, w->o->n_outputs);
-    if (!p->input || !p->output || !p->output_val)
+    for (int v = 0; v < g->n_val; v++)
+        p->n_input += g->val[v].kind == AX_VAL_INPUT;
+    if (!(p->input = AX_ARRAY(&p->arena, int, p->n_input)))
         return no_memory(w);
     for (int v = 0, i = 0; v < g->n_val; v++) {
         if (g->val[v].kind != AX_VAL_INPUT)
@@ -440,22 +281,53 @@ static int plan_all(planner *w)
         if (p->input[i++] < 0)
             return -1;
     }
-    for (int i = 0; i < g->n_node; i++) {
+    return 0;
+}
+
+static int plan_nodes(planner *w)
+{
+    for (int i = 0; i < w->g->n_node; i++) {
+        const ax_node *n = &w->g->node[i];
         int any = 0;
-        for (int k = 0; k < g->node[i].n_out; k++)
-            any |= w->need[g->node[i].out + k];
+        for (int k = 0; k < n->n_out; k++)
+            any |= w->need[n->out + k];
         if (any && plan_node(w, i))
             return -1;
     }
-    p->n_output = w->o->n_outputs;
-    for (int i = 0; i < p->n_output; i++) {
-        p->output_val[i] = w->o->outputs[i];
-        p->output[i] = buffer_of(w, w->o->outputs[i], AX_PLAIN);
-        if (p->output[i] == -2)
+    return 0;
+}
+
+static int plan_outputs(planner *w)
+{
+    ax_plan *p = w->p;
+    int n = w->o->n_outputs;
+    p->output = AX_ARRAY(&p->arena, int, n);
+    p->output_val = AX_ARRAY(&p->arena, ax_val, n);
+    if (!p->output || !p->output_val)
+        return no_memory(w);
+    for (; p->n_output < n; p->n_output++) {
+        ax_val v = w->o->outputs[p->n_output];
+        int b = buffer_of(w, v, AX_PLAIN);
+        if (b == -2)
             return -1;
+        p->output_val[p->n_output] = v;
+        p->output[p->n_output] = b;
     }
-    lifetimes(w);
-    return place(w);
+    return 0;
+}
+
+static int plan_all(planner *w)
+{
+    const ax_graph *g = w->g;
+    for (int v = 0; v < g->n_val; v++) {
+        w->buf[v][AX_PLAIN] = w->buf[v][AX_BLOCKED] = -1;
+        w->desc[v] = g->val[v].desc;
+    }
+    mark_needed(w);
+    if (plan_inputs(w) || plan_nodes(w) || plan_outputs(w))
+        return -1;
+    int64_t limit = w->o->memory_limit ? w->o->memory_limit : ax_memory_budget();
+    return ax_plan_place(w->p, limit, w->err);
 }
 
 ax_plan *ax_plan_new(const ax_graph *g, const ax_plan_options *o, ax_err *err)

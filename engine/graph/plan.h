@@ -29,7 +29,7 @@ typedef struct ax_plan_options {
     const ax_desc *inputs; /* concrete descs of the graph's inputs, in order */
     ax_packs *packs;       /* NULL: parameters may change between runs       */
     int threads;           /* the most a run may use                         */
-    int64_t memory_limit;  /* bytes of the arena; 0: 64 GiB                  */
+    int64_t memory_limit;  /* bytes of the arena; 0: ax_memory_budget()      */
 } ax_plan_options;
 
 /* The graph must outlive the plan. NULL with the node and reason on failure. */

@@ -1,5 +1,9 @@
-/* plan_impl.h - the inside of a plan, shared by plan.c (makes it), run.c (binds and runs it) and
- * plan_text.c (shows it). */
+/* plan_impl.h - the inside of a plan, shared by plan.c (makes it), packs.c and place.c (its
+ * helpers), run.c (binds and runs it) and plan_text.c (shows it).
+ *
+ * A buffer is a stretch of the arena with a lifetime in steps. A value may own two (one per
+ * layout); a view shares its source's; an in-place output takes over a dying input's. "root" of a
+ * buffer is the one whose memory it uses. */
 #ifndef AX_GRAPH_PLAN_IMPL_H
 #define AX_GRAPH_PLAN_IMPL_H
 
@@ -38,5 +42,13 @@ struct ax_plan {
     ax_val *output_val;
     int64_t bytes;
 };
+
+/* place.c: lifetimes and offsets of all buffers, p->bytes. AX_ELIMIT when the arena would be larger
+ * than `limit` bytes. */
+int ax_plan_place(ax_plan *p, int64_t limit, ax_err *err);
+
+/* packs.c: the packed form of the node's weights x, made on first demand. NULL: no memory. */
+const float *ax_packs_get(ax_packs *p, int node, const ax_choice *c, const ax_site *s,
+                          void *const *x);
 
 #endif

@@ -429,11 +429,27 @@ static int build_layer_norm(ax_builder *b, const cJSON *spec, const ax_val *in, 
     return *out < 0 ? -1 : 0;
 }
 
-static int build_identity(ax_builder *b, const cJSON *spec, const ax_val *in, int n_in, ax_val *out)
+/* an axis as people count: without the batch, or from the end */
+static int axis_field(ax_builder *b, const cJSON *spec, ax_val x, int *axis)
 {
-    (void)b, (void)spec, (void)n_in;
-    *out = in[0];
+    int64_t n, rank = shape_of(b, x)->rank;
+    if (ax_json_int(spec, "axis", 0, 1 - rank, rank - 2, &n, b->err))
+        return -1;
+    *axis = (int)(n < 0 ? n + rank : n + 1);
     return 0;
+}
+
+/* Nothing of its own: what "activation" asks for is done to every layer. */
+static int build_activation(ax_builder *b, const cJSON *spec, const ax_val *in, int n_in, ax_val *out)
+{
+    (void)n_in;
+    *out = in[0];
+    if (!cJSON_GetObjectItemCaseSensitive(spec, "axis"))
+        return 0;
+    if (b->act.row->kind == AX_ACT_VECTOR)
+        return axis_field(b, spec, in[0], &b->axis);
+    ax_fail(b->err, AX_EINVAL, "'%s': %s works element by element, along no axis", b->layer, b->act.row->name);
+    return ax_err_in(b->err, "axis");
 }
 
 static int build_activity(ax_builder *b, const cJSON *spec, const ax_val *in, int n_in, ax_val *out)
@@ -464,14 +480,41 @@ static int build_multiply(ax_builder *b, const cJSON *spec, const ax_val *in, in
     return build_pairwise(b, &ax_op_mul, NULL, in, n, out);
 }
 
-/* axis without the batch: 0 is the channels of a picture, the features of a vector */
+/* axis 0 is the channels of a picture, the features of a vector */
 static int build_concat(ax_builder *b, const cJSON *spec, const ax_val *in, int n, ax_val *out)
 {
-    int64_t axis, rank = shape_of(b, in[0])->rank;
-    if (ax_json_int(spec, "axis", 0, 1 - rank, rank - 2, &axis, b->err))
+    ax_axis_attr a;
+    if (axis_field(b, spec, in[0], &a.axis))
         return -1;
-    ax_axis_attr a = {(int)(axis < 0 ? axis + rank : axis + 1)};
     *out = node(b, &ax_op_concat, &a, in, n);
+    return *out < 0 ? -1 : 0;
+}
+
+/* max(x, t(x)), t a depthwise convolution: the two become the pieces of a maxout */
+static int build_frelu(ax_builder *b, const cJSON *spec, const ax_val *in, int n, ax_val *out)
+{
+    int k[2];
+    ax_conv2d_attr a = {.stride = {1, 1}, .dilation = {1, 1}};
+    (void)n;
+    if (want_rank(b, in[0], 4, "a picture [channels, height, width]") || pair(b, spec, "kernel_size", 3, k))
+        return -1;
+    ax_shape s = *shape_of(b, in[0]);
+    a.groups = (int)s.dim[1];
+    same_padding(s.dim[2], k[0], 1, 1, &a.pad[0], &a.pad[2]);
+    same_padding(s.dim[3], k[1], 1, 1, &a.pad[1], &a.pad[3]);
+    ax_val both[2] = {in[0]};
+    ax_activation_attr max = {.axis = 1};
+    if (conv(b, spec, in[0], s.dim[1], k, &a, &both[1]) || ax_act_by_name("maxout", &max.act, b->err))
+        return -1;
+    ax_reshape_attr apart = {AX_SHAPE(0, 2, s.dim[1] * s.dim[2], s.dim[3])};
+    ax_reshape_attr whole = {AX_SHAPE(0, s.dim[1], s.dim[2], s.dim[3])};
+    *out = node(b, &ax_op_concat, &(ax_axis_attr){1}, both, 2);
+    if (*out >= 0)
+        *out = node(b, &ax_op_reshape, &apart, out, 1);
+    if (*out >= 0)
+        *out = node(b, &ax_op_activation, &max, out, 1);
+    if (*out >= 0)
+        *out = node(b, &ax_op_reshape, &whole, out, 1);
     return *out < 0 ? -1 : 0;
 }
 
@@ -515,7 +558,8 @@ const ax_layer_row ax_layer_rows[] = {
     {"dropout",            1, 1, 0, {"rate"}, build_dropout},
     {"batch_norm",         1, 1, 1, {"momentum", "epsilon"}, build_batch_norm},
     {"layer_norm",         1, 1, 1, {"axis", "epsilon"}, build_layer_norm},
-    {"activation",         1, 1, 1, {NULL}, build_identity},
+    {"activation",         1, 1, 1, {"axis"}, build_activation},
+    {"frelu",              1, 1, 0, {"kernel_size", KERNEL}, build_frelu},
     {"activity_regularization", 1, 1, 0, {"l1", "l2"}, build_activity},
     {"add",                2, 64, 1, {NULL}, build_add},
     {"multiply",           2, 64, 1, {NULL}, build_multiply},

@@ -71,26 +71,6 @@ int ax_build_running(ax_builder *b, ax_val running, ax_val batch, double momentu
     return 0;
 }
 
-int ax_build_activation(ax_builder *b, ax_val *v)
-{
-    const ax_act *act = &b->act;
-    if (!act->row || !strcmp(act->row->name, "identity"))
-        return 0;
-    if (!strcmp(act->row->name, "prelu")) {
-        ax_init how = {.initializer = "constant", .value = act->param[0]};
-        const ax_shape *s = &b->g->val[*v].desc.shape;
-        ax_val in[2] = {*v, ax_build_param(b, "alpha", &AX_SHAPE(s->dim[1]), 1, how)};
-        if (in[1] < 0)
-            return -1;
-        *v = ax_graph_node(b->g, &ax_op_prelu, b->layer, NULL, in, 2, b->err);
-    } else {
-        /* softmax and its kin: over the channels of a picture, else over the last axis */
-        ax_activation_attr a = {*act, b->g->val[*v].desc.shape.rank == 4 ? 1 : -1};
-        *v = ax_graph_node(b->g, &ax_op_activation, b->layer, &a, v, 1, b->err);
-    }
-    return *v < 0 ? -1 : 0;
-}
-
 /* ---- names ----------------------------------------------------------------------------------- */
 
 static int good_name(ax_builder *b, const char *name)
@@ -371,7 +351,7 @@ static void count_layer(ax_builder *b, ax_layer *l, int first_val, int first_nod
 {
     for (int v = first_val; v < b->g->n_val; v++)
         if (b->g->val[v].kind == AX_VAL_PARAM)
-            l->params += ax_shape_count(&b->g->val[v].desc.shape);
+            l->params = ax_count_add(l->params, ax_shape_count(&b->g->val[v].desc.shape));
     for (int i = first_node; i < b->g->n_node; i++) {
         const ax_node *n = &b->g->node[i];
         ax_desc in[AX_MAX_IN];
@@ -379,7 +359,7 @@ static void count_layer(ax_builder *b, ax_layer *l, int first_val, int first_nod
             in[k] = n->in[k] >= 0 ? b->g->val[n->in[k]].desc : (ax_desc){.shape.rank = -1};
         const ax_desc *out = &b->g->val[n->out].desc;
         int64_t f = n->op->flops ? n->op->flops(n->attr, in, out) : ax_shape_count(&out->shape);
-        l->flops += batch > 0 ? f / batch : f;
+        l->flops = ax_count_add(l->flops, batch > 0 ? f / batch : f);
     }
 }
 
@@ -402,14 +382,18 @@ static int build_layer(ax_builder *b, cJSON *spec, int64_t batch, ax_val *last)
         return -1;
     const cJSON *act = cJSON_GetObjectItemCaseSensitive(spec, "activation");
     b->act.row = NULL;
+    b->axis = 0;
     if (act && ax_act_from_json(act, &b->g->arena, &b->act, b->err))
         return ax_err_in(b->err, "activation");
     if (!act && row->build && !strcmp(row->type, "activation")) {
         ax_fail(b->err, AX_EINVAL, "'%s' needs \"activation\"", b->layer);
         return ax_err_in(b->err, "activation");
     }
-    if (row->build(b, spec, in, n_in, &out) || ax_build_activation(b, &out) ||
-        ax_build_penalty(b, spec, "activity_regularizer", out, 1))
+    if (row->build(b, spec, in, n_in, &out))
+        return -1;
+    if (ax_build_activation(b, &out))
+        return ax_err_in(b->err, "activation");
+    if (ax_build_penalty(b, spec, "activity_regularizer", out, 1))
         return -1;
     ax_layer *l = &b->net->layers[b->net->n_layers];
     *l = (ax_layer){.name = b->layer, .type = row->type, .activation = act_text(b), .out = out};
@@ -421,25 +405,13 @@ static int build_layer(ax_builder *b, cJSON *spec, int64_t batch, ax_val *last)
 
 /* ---- outputs, labels, the whole -------------------------------------------------------------- */
 
-/* What goes into the softmax or sigmoid that makes v. */
-static ax_val before_probability(const ax_graph *g, ax_val v)
-{
-    if (g->val[v].kind != AX_VAL_NODE)
-        return v;
-    const ax_node *n = &g->node[g->val[v].node];
-    if (n->op != &ax_op_activation)
-        return v;
-    const char *name = ((const ax_activation_attr *)n->attr)->act.row->name;
-    return !strcmp(name, "softmax") || !strcmp(name, "sigmoid") ? n->in[0] : v;
-}
-
 static int add_output(ax_builder *b, const char *name, ax_val v)
 {
     ax_net *n = b->net;
     n->outputs[n->n_outputs] = v;
-    n->logits[n->n_outputs] = before_probability(b->g, v);
-    n->output_names[n->n_outputs++] = name;
-    return 0;
+    n->logits[n->n_outputs] = ax_build_logits(b, v);
+    n->output_names[n->n_outputs] = name;
+    return n->logits[n->n_outputs++] < 0 ? -1 : 0;
 }
 
 static int build_outputs(ax_builder *b, const cJSON *spec, ax_val last)
@@ -461,7 +433,8 @@ static int build_outputs(ax_builder *b, const cJSON *spec, ax_val last)
         const char *name = v < 0 ? NULL : ax_arena_strdup(&b->g->arena, e->valuestring);
         if (!name)
             return ax_err_in(b->err, "outputs[%d]", i);
-        add_output(b, name, v);
+        if (add_output(b, name, v))
+            return -1;
         i++;
     }
     return 0;

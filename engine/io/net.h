@@ -40,7 +40,8 @@ typedef struct ax_net {
     const char *name;
     ax_val *inputs, *outputs;
     const char **output_names;
-    ax_val *logits; /* of each output: what goes into its final softmax or sigmoid; else itself */
+    ax_val *logits; /* of each output: the numbers whose sigmoid or softmax (at temperature 1) it
+                       is, where it is one; else itself */
     ax_layer *layers;
     const char **labels;
     ax_init *inits;       /* one per parameter                            */

@@ -1,4 +1,5 @@
-/* net_build.h - shared by net.c (the spec as a whole) and layers.c (one row per layer type). */
+/* net_build.h - shared by net.c (the spec as a whole), layers.c (one row per layer type) and
+ * net_activation.c. */
 #ifndef AX_IO_NET_BUILD_H
 #define AX_IO_NET_BUILD_H
 
@@ -13,6 +14,7 @@ typedef struct ax_builder {
     const char *layer; /* the name of the one being built */
     int made[64];      /* the last number in a made-up name, per layer row */
     ax_act act;        /* its activation; row NULL: none  */
+    int axis;          /* along which it works; 0: the usual one */
     ax_err *err;
 } ax_builder;
 
@@ -35,8 +37,11 @@ ax_val ax_build_param(ax_builder *b, const char *suffix, const ax_shape *s, int 
 int ax_build_l1l2(ax_builder *b, const cJSON *o, ax_val v, int per_sample);
 /* The same for {"l1":..,"l2":..} in spec[field], if it is there. */
 int ax_build_penalty(ax_builder *b, const cJSON *spec, const char *field, ax_val v, int per_sample);
-/* The layer's activation on *v: vector, learnable or plain. */
+/* The layer's activation on *v: vector (over the channels of a picture, else over the last axis),
+ * learnable, noisy or plain. */
 int ax_build_activation(ax_builder *b, ax_val *v);
+/* The numbers whose softmax or sigmoid v is, where v is one; else v itself. */
+ax_val ax_build_logits(ax_builder *b, ax_val v);
 int ax_build_running(ax_builder *b, ax_val running, ax_val batch, double momentum);
 
 #endif

@@ -53,6 +53,18 @@ int64_t ax_shape_count_checked(const ax_shape *s, size_t size, ax_err *err)
     return n / (int64_t)size;
 }
 
+int64_t ax_count_add(int64_t a, int64_t b)
+{
+    int64_t sum;
+    return __builtin_add_overflow(a, b, &sum) ? INT64_MAX : sum;
+}
+
+int64_t ax_count_mul(int64_t a, int64_t b)
+{
+    int64_t product;
+    return __builtin_mul_overflow(a, b, &product) ? INT64_MAX : product;
+}
+
 int ax_shape_equal(const ax_shape *a, const ax_shape *b)
 {
     return a->rank == b->rank && !memcmp(a->dim, b->dim, (size_t)a->rank * sizeof a->dim[0]);

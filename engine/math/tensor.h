@@ -38,6 +38,9 @@ int64_t ax_shape_count(const ax_shape *s);
 /* The same under guard: -1 with err when a dimension is negative or the product times `size`
  * passes 2^46 bytes. */
 int64_t ax_shape_count_checked(const ax_shape *s, size_t size, ax_err *err);
+/* Sum and product of counts that only people read: INT64_MAX where they would overflow. */
+int64_t ax_count_add(int64_t a, int64_t b);
+int64_t ax_count_mul(int64_t a, int64_t b);
 int ax_shape_equal(const ax_shape *a, const ax_shape *b);
 /* "(32, 1, 28, 28)" into buf, which is returned. 128 bytes are enough for any shape. */
 const char *ax_shape_str(const ax_shape *s, char *buf, size_t size);

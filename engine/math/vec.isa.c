@@ -53,7 +53,7 @@ AX_INLINE vd widen(const float *p)
 }
 
 /* Per part of the 16 lanes: x, dy, d = x - mean as doubles; statements add to s0 and s1. */
-#define SUMS(name, statements)                                                                     \
+#define SUMS(name, reads_dy, statements)                                                           \
     static void name(const ax_lanes *l)                                                            \
     {                                                                                              \
         vd s0[PARTS], s1[PARTS], mean[PARTS];                                                      \
@@ -63,12 +63,15 @@ AX_INLINE vd widen(const float *p)
             mean[p] = *(const vdu *)(l->mean + p * HALF);                                          \
         }                                                                                          \
         const float *x_at = l->x, *dy_at = l->dy;                                                  \
-        for (int64_t i = 0; i < l->count; i++, x_at += l->step, dy_at += l->step)                  \
+        for (int64_t i = 0; i < l->count; i++, x_at += l->step) {                                  \
             AX_UNROLL for (int p = 0; p < PARTS; p++) {                                            \
                 vd x = widen(x_at + p * HALF), d = x - mean[p];                                    \
-                (void)d;                                                                           \
+                (void)d, (void)dy_at;                                                              \
                 statements                                                                         \
             }                                                                                      \
+            if (reads_dy)                                                                          \
+                dy_at += l->step;                                                                  \
+        }                                                                                          \
         AX_UNROLL for (int p = 0; p < PARTS; p++) {                                                \
             *(vdu *)(l->sum + p * HALF) = s0[p];                                                   \
             *(vdu *)(l->sum + 16 + p * HALF) = s1[p];                                              \
@@ -78,10 +81,10 @@ AX_INLINE vd widen(const float *p)
 typedef int64_t vl __attribute__((vector_size(AX_VL * 4)));
 
 // clang-format off
-SUMS(sum, s0[p] += x;)
-SUMS(norms, s0[p] += (vd)((vl)x & INT64_MAX); s1[p] += x * x;)
-SUMS(squares, s0[p] += d * d;)
-SUMS(products, vd dy = widen(dy_at + p * HALF); s0[p] += dy; s1[p] += dy * d;)
+SUMS(sum, 0, s0[p] += x;)
+SUMS(norms, 0, s0[p] += (vd)((vl)x & INT64_MAX); s1[p] += x * x;)
+SUMS(squares, 0, s0[p] += d * d;)
+SUMS(products, 1, vd dy = widen(dy_at + p * HALF); s0[p] += dy; s1[p] += dy * d;)
 // clang-format on
 
 #define MAP(name, reads_dy, expr)                                                                  \

@@ -164,11 +164,16 @@ static int conv_grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_val *
     return 0;
 }
 
+/* A multiply-add for each number of one plane of the weights, for each of `count` values. */
+static int64_t flops_of(int64_t count, const ax_shape *w)
+{
+    return ax_count_mul(2 * count, ax_count_mul(w->dim[1], w->dim[2] * w->dim[3]));
+}
+
 static int64_t conv_flops(const void *attr, const ax_desc *in, const ax_desc *out)
 {
     (void)attr;
-    const ax_shape *w = &in[1].shape;
-    return 2 * ax_shape_count(&out[0].shape) * w->dim[1] * w->dim[2] * w->dim[3];
+    return flops_of(ax_shape_count(&out[0].shape), &in[1].shape);
 }
 
 const ax_op ax_op_conv2d = {
@@ -232,8 +237,7 @@ static void dx_choose(const ax_site *s, ax_choice *c)
 static int64_t dx_flops(const void *attr, const ax_desc *in, const ax_desc *out)
 {
     (void)attr, (void)out;
-    const ax_shape *w = &in[1].shape;
-    return 2 * ax_shape_count(&in[0].shape) * w->dim[1] * w->dim[2] * w->dim[3];
+    return flops_of(ax_shape_count(&in[0].shape), &in[1].shape);
 }
 
 const ax_op ax_op_conv2d_dx = {
@@ -289,8 +293,7 @@ static void dw_choose(const ax_site *s, ax_choice *c)
 static int64_t dw_flops(const void *attr, const ax_desc *in, const ax_desc *out)
 {
     (void)attr;
-    const ax_shape *w = &out[0].shape;
-    return 2 * ax_shape_count(&in[1].shape) * w->dim[1] * w->dim[2] * w->dim[3];
+    return flops_of(ax_shape_count(&in[1].shape), &out[0].shape);
 }
 
 const ax_op ax_op_conv2d_dw = {

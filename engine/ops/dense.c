@@ -126,7 +126,7 @@ static int dense_grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_val 
 static int64_t dense_flops(const void *attr, const ax_desc *in, const ax_desc *out)
 {
     (void)attr;
-    return 2 * ax_shape_count(&out[0].shape) * in[1].shape.dim[1];
+    return ax_count_mul(2 * ax_shape_count(&out[0].shape), in[1].shape.dim[1]);
 }
 
 const ax_op ax_op_dense = {
@@ -161,7 +161,7 @@ static void dx_run(const ax_call *c)
 static int64_t grad_flops(const void *attr, const ax_desc *in, const ax_desc *out)
 {
     (void)attr;
-    return 2 * ax_shape_count(&out[0].shape) * last_of(&in[0].shape);
+    return ax_count_mul(2 * ax_shape_count(&out[0].shape), last_of(&in[0].shape));
 }
 
 const ax_op ax_op_dense_dx = {
@@ -187,7 +187,7 @@ static void dw_run(const ax_call *c)
 static int64_t dw_flops(const void *attr, const ax_desc *in, const ax_desc *out)
 {
     (void)attr;
-    return 2 * ax_shape_count(&out[0].shape) * rows_of(&in[0].shape);
+    return ax_count_mul(2 * ax_shape_count(&out[0].shape), rows_of(&in[0].shape));
 }
 
 const ax_op ax_op_dense_dw = {

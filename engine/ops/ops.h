@@ -95,9 +95,18 @@ typedef struct ax_activation_attr {
     int axis; /* vector activations; negative counts from the end */
 } ax_activation_attr;
 extern const ax_op ax_op_activation;      /* x                                              */
-extern const ax_op ax_op_activation_grad; /* x (element-wise) or y (vector; relu), dy -> dx */
-extern const ax_op ax_op_prelu;           /* x, slope (C) or (1)                            */
-extern const ax_op ax_op_prelu_grad;      /* x, slope, dy -> dx, dslope                     */
+extern const ax_op ax_op_activation_grad; /* x or y (relu; vector but for row->from_input), dy
+                                             -> dx */
+
+/* ---- prelu.c ---- */
+extern const ax_op ax_op_prelu;      /* x, slope (C) or (1)        */
+extern const ax_op ax_op_prelu_grad; /* x, slope, dy -> dx, dslope */
+
+/* ---- gumbel.c: y = x + Gumbel noise, a function of (seed, stream, step) ---- */
+typedef struct ax_gumbel_attr {
+    uint64_t seed, stream;
+} ax_gumbel_attr;
+extern const ax_op ax_op_gumbel; /* x, step (scalar int64) */
 
 /* (n, c, pixels) of a tensor of rank >= 2 whose channels are axis 1. */
 ax_maps ax_maps_of(const ax_shape *s, ax_layout l);

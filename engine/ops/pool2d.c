@@ -67,7 +67,7 @@ static int64_t flops(const void *attr, const ax_desc *in, const ax_desc *out)
 {
     const ax_pool2d_attr *a = attr;
     return a->global ? ax_shape_count(&in[0].shape)
-                     : ax_shape_count(&out[0].shape) * a->kernel[0] * a->kernel[1];
+                     : ax_count_mul(ax_shape_count(&out[0].shape), (int64_t)a->kernel[0] * a->kernel[1]);
 }
 
 const ax_op ax_op_pool2d = {

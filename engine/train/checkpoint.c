@@ -2,16 +2,16 @@
  * weights, optimizer slots, the best weights so far, and the counters.
  *
  * Random numbers need no state: they are functions of seed, stream and counters. Doubles are stored
- * as hexadecimal text, exactly. The file names the spec it belongs to by its hash. */
-#include <errno.h>
+ * as hexadecimal text, exactly. The file names the spec it belongs to by its hash, and carries the
+ * hash of its own content: a damaged one is refused, as a model is. */
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "train/trainer.h"
 
 /* One row per counter of the state. */
@@ -28,24 +28,33 @@ static const struct field {
 };
 enum { N_FIELDS = sizeof fields / sizeof *fields };
 
-static char *state_text(ax_trainer *t)
+static int put(cJSON *o, const char *key, const char *text)
+{
+    return ax_json_put(o, key, cJSON_CreateString(text));
+}
+
+static int put_field(const ax_trainer *t, const struct field *f, cJSON *o)
+{
+    const char *p = (const char *)&t->state + f->offset;
+    char text[64];
+    if (f->real)
+        snprintf(text, sizeof text, "%a", *(const double *)(const void *)p);
+    else
+        snprintf(text, sizeof text, "%" PRId64, *(const int64_t *)(const void *)p);
+    return put(o, f->name, text);
+}
+
+static char *state_text(const ax_trainer *t)
 {
     cJSON *o = cJSON_CreateObject();
-    char text[64];
-    snprintf(text, sizeof text, "%016" PRIx64, t->config.hash);
-    cJSON_AddStringToObject(o, "spec", text);
-    for (int i = 0; i < N_FIELDS; i++) {
-        const char *p = (const char *)&t->state + fields[i].offset;
-        if (fields[i].real)
-            snprintf(text, sizeof text, "%a", *(const double *)(const void *)p);
-        else
-            snprintf(text, sizeof text, "%" PRId64, *(const int64_t *)(const void *)p);
-        cJSON_AddStringToObject(o, fields[i].name, text);
-    }
     const ax_schedule *s = &t->config.schedule;
-    snprintf(text, sizeof text, "%a %a %" PRId64, s->best, s->factor, s->waited);
-    cJSON_AddStringToObject(o, "schedule", text);
-    char *out = cJSON_PrintUnformatted(o);
+    char spec[32], schedule[128];
+    snprintf(spec, sizeof spec, "%016" PRIx64, t->config.hash);
+    snprintf(schedule, sizeof schedule, "%a %a %" PRId64, s->best, s->factor, s->waited);
+    int bad = put(o, "spec", spec) || put(o, "schedule", schedule);
+    for (int i = 0; !bad && i < N_FIELDS; i++)
+        bad = put_field(t, &fields[i], o);
+    char *out = bad ? NULL : cJSON_PrintUnformatted(o);
     cJSON_Delete(o);
     return out;
 }
@@ -70,6 +79,17 @@ static int arrays_of(const ax_trainer *t, int i, const char *prefix[4], float *d
     return n;
 }
 
+int ax_checkpoint_prepare(const ax_trainer *t, ax_err *err)
+{
+    char path[4096];
+    ax_outfile f;
+    if (path_of(t, path, sizeof path, err) || ax_make_folder(t->options->checkpoint_dir, err) ||
+        ax_outfile_open(&f, path, err))
+        return -1;
+    ax_outfile_abort(&f);
+    return 0;
+}
+
 int ax_checkpoint_write(ax_trainer *t, ax_err *err)
 {
     char path[4096];
@@ -90,47 +110,73 @@ int ax_checkpoint_write(ax_trainer *t, ax_err *err)
     }
     if (!items || !text || no_memory) {
         ax_fail(err, AX_ENOMEM, "no memory for a checkpoint");
-    } else if (mkdir(t->options->checkpoint_dir, 0777) && errno != EEXIST) {
-        ax_fail(err, AX_EIO, "cannot make the checkpoint folder '%s': %s", t->options->checkpoint_dir, strerror(errno));
     } else if (!path_of(t, path, sizeof path, err)) {
-        ax_st_meta meta[] = {{"axond.checkpoint", text}, {"axond.spec", t->eval.spec}};
-        bad = ax_safetensors_write(path, items, n, meta, 2, err);
+        ax_st_meta meta[] = {{"axond.checkpoint", text}, {"axond.spec", t->eval.spec}, {AX_ST_HASH, NULL}};
+        bad = ax_safetensors_write(path, items, n, meta, 3, err);
     }
     cJSON_free(text);
     ax_arena_fini(&a);
     return bad;
 }
 
+/* One counter, all of its text. */
+static int read_field(ax_trainer *t, const cJSON *o, const struct field *f, ax_err *err)
+{
+    char *p = (char *)&t->state + f->offset, *end;
+    const char *s;
+    if (ax_json_str(o, f->name, "", &s, err))
+        return -1;
+    if (f->real) {
+        *(double *)(void *)p = strtod(s, &end);
+    } else {
+        int64_t v = strtoll(s, &end, 10);
+        *(int64_t *)(void *)p = v;
+        if (v < 0)
+            end = (char *)(uintptr_t)s;
+    }
+    return end > s && !*end ? 0 : ax_fail(err, AX_ECORRUPT, "the checkpoint's %s is damaged: '%.40s'", f->name, s);
+}
+
+static int check_state(const ax_trainer *t, ax_err *err)
+{
+    const ax_train_state *s = &t->state;
+    int sound = s->epoch <= t->config.epochs && s->in_epoch < t->steps_per_epoch &&
+                s->step == s->epoch * t->steps_per_epoch + s->in_epoch &&
+                s->seen == s->in_epoch * t->config.batch_size && s->correct <= s->decided &&
+                s->best_epoch <= s->epoch && s->waited <= s->epoch;
+    return sound ? 0 : ax_fail(err, AX_ECORRUPT, "the checkpoint's counters contradict each other");
+}
+
 static int read_state(ax_trainer *t, const char *text, ax_err *err)
 {
-    cJSON *o = text ? ax_json_parse(text, strlen(text), err) : NULL;
+    cJSON *o = text ? ax_json_parse(text, strlen(text), NULL) : NULL;
     const char *s;
     char want[32];
-    snprintf(want, sizeof want, "%016" PRIx64, t->config.hash);
-    if (!o)
-        return ax_fail(err, AX_ECORRUPT, "the checkpoint does not say what it is");
-    int bad = ax_json_str(o, "spec", "", &s, err);
-    if (!bad && strcmp(s, want))
-        bad = ax_fail(err, AX_EINVAL, "the checkpoint in '%s' belongs to another training spec", t->options->checkpoint_dir);
-    for (int i = 0; !bad && i < N_FIELDS; i++) {
-        char *p = (char *)&t->state + fields[i].offset;
-        if ((bad = ax_json_str(o, fields[i].name, "0", &s, err)))
-            break;
-        if (fields[i].real)
-            *(double *)(void *)p = strtod(s, NULL);
-        else
-            *(int64_t *)(void *)p = strtoll(s, NULL, 10);
-    }
     ax_schedule *sc = &t->config.schedule;
-    if (!bad && !(bad = ax_json_str(o, "schedule", "", &s, err)) &&
-        sscanf(s, "%la %la %" SCNd64, &sc->best, &sc->factor, &sc->waited) != 3)
-        bad = ax_fail(err, AX_ECORRUPT, "the checkpoint's schedule is damaged");
+    int bad = -1;
+    snprintf(want, sizeof want, "%016" PRIx64, t->config.hash);
+    if (!o) {
+        ax_fail(err, AX_ECORRUPT, "the checkpoint does not say what it is");
+        goto done;
+    }
+    if (ax_json_str(o, "spec", "", &s, err))
+        goto done;
+    if (strcmp(s, want)) {
+        ax_fail(err, AX_EINVAL, "the checkpoint in '%s' belongs to another training spec", t->options->checkpoint_dir);
+        goto done;
+    }
+    for (int i = 0; i < N_FIELDS; i++)
+        if (read_field(t, o, &fields[i], err))
+            goto done;
+    if (ax_json_str(o, "schedule", "", &s, err))
+        goto done;
+    if (sscanf(s, "%la %la %" SCNd64, &sc->best, &sc->factor, &sc->waited) != 3)
+        ax_fail(err, AX_ECORRUPT, "the checkpoint's schedule is damaged");
+    else
+        bad = check_state(t, err);
+done:
     cJSON_Delete(o);
-    const ax_train_state *st = &t->state;
-    if (!bad && (st->epoch < 0 || st->epoch > t->config.epochs || st->in_epoch < 0 || st->in_epoch >= t->steps_per_epoch ||
-                 st->step != st->epoch * t->steps_per_epoch + st->in_epoch))
-        bad = ax_fail(err, AX_ECORRUPT, "the checkpoint's counters contradict each other");
-    return bad ? -1 : 0;
+    return bad;
 }
 
 int ax_checkpoint_read(ax_trainer *t, ax_err *err)
@@ -141,7 +187,8 @@ int ax_checkpoint_read(ax_trainer *t, ax_err *err)
     if (access(path, F_OK))
         return 0;
     ax_safetensors *f = ax_safetensors_open(path, err);
-    int bad = !f || read_state(t, ax_safetensors_meta(f, "axond.checkpoint"), err);
+    int bad = !f || ax_safetensors_verify(f, err) < 0 ||
+              read_state(t, ax_safetensors_meta(f, "axond.checkpoint"), err);
     for (int i = 0; !bad && i < t->net.n_inits; i++) {
         const ax_value *v = &t->net.graph.val[t->net.inits[i].param];
         const char *prefix[4];
@@ -153,5 +200,7 @@ int ax_checkpoint_read(ax_trainer *t, ax_err *err)
         }
     }
     ax_safetensors_close(f);
+    if (bad)
+        ax_err_hint(err, "without --resume the training starts from the beginning");
     return bad ? -1 : 1;
 }

@@ -90,9 +90,8 @@ static const cJSON *item(const ax_train_config *c, const char *key)
     return cJSON_GetObjectItemCaseSensitive(c->json, key);
 }
 
-static int read_part(ax_train_config *c, const char *key, int bad, ax_err *err)
+static int in_part(const char *key, int bad, ax_err *err)
 {
-    (void)c;
     return bad ? ax_err_in(err, "%s", key) : 0;
 }
 
@@ -135,11 +134,11 @@ static int read_fields(ax_train_config *c, ax_err *err)
         return ax_err_in(err, "publish");
     }
     c->seed = (uint64_t)seed;
-    return read_part(c, "loss", read_loss(c, item(c, "loss"), err), err) ||
-                   read_part(c, "optimizer", ax_optimizer_read(item(c, "optimizer"), &c->optimizer, err), err) ||
-                   read_part(c, "schedule", ax_schedule_read(item(c, "schedule"), &c->schedule, err), err) ||
-                   read_part(c, "augment", read_augment(c, item(c, "augment"), err), err) ||
-                   read_part(c, "early_stopping", read_early(c, item(c, "early_stopping"), err), err)
+    return in_part("loss", read_loss(c, item(c, "loss"), err), err) ||
+                   in_part("optimizer", ax_optimizer_read(item(c, "optimizer"), &c->optimizer, err), err) ||
+                   in_part("schedule", ax_schedule_read(item(c, "schedule"), &c->schedule, err), err) ||
+                   in_part("augment", read_augment(c, item(c, "augment"), err), err) ||
+                   in_part("early_stopping", read_early(c, item(c, "early_stopping"), err), err)
                ? -1
                : 0;
 }
@@ -154,7 +153,11 @@ int ax_train_config_read(ax_train_config *c, const char *text, size_t len, ax_er
         return -1;
     }
     char *canonical = cJSON_PrintUnformatted(c->json);
-    c->hash = canonical ? ax_hash64(canonical, strlen(canonical)) : 0;
+    if (!canonical) {
+        ax_train_config_fini(c);
+        return ax_fail(err, AX_ENOMEM, "no memory for the training spec");
+    }
+    c->hash = ax_hash64(canonical, strlen(canonical));
     cJSON_free(canonical);
     return 0;
 }

@@ -3,6 +3,8 @@
 
 #include <math.h>
 
+#include "base/json.h"
+
 int ax_metrics_init(ax_metrics *m, ax_task task, int64_t width, ax_arena *a)
 {
     *m = (ax_metrics){.task = task, .width = width};
@@ -94,7 +96,12 @@ static double share(double part, double whole)
     return whole > 0 ? part / whole : 0;
 }
 
-static void classes_json(const ax_metrics *m, cJSON *o)
+static int put(cJSON *o, const char *key, double v)
+{
+    return ax_json_put(o, key, cJSON_CreateNumber(v));
+}
+
+static int put_classes(const ax_metrics *m, cJSON *o)
 {
     int64_t classes = m->task == AX_TASK_CLASSES ? m->width : 1;
     double p = 0, r = 0, f = 0;
@@ -104,26 +111,27 @@ static void classes_json(const ax_metrics *m, cJSON *o)
         r += share(tp, tp + fn);
         f += share(2 * tp, 2 * tp + fp + fn);
     }
-    cJSON_AddNumberToObject(o, "accuracy", ax_metrics_accuracy(m));
-    if (m->task == AX_TASK_CLASSES && m->width > 5)
-        cJSON_AddNumberToObject(o, "top5", share((double)m->top5, (double)m->n));
-    cJSON_AddNumberToObject(o, "precision", p / (double)classes);
-    cJSON_AddNumberToObject(o, "recall", r / (double)classes);
-    cJSON_AddNumberToObject(o, "f1", f / (double)classes);
+    if (put(o, "accuracy", ax_metrics_accuracy(m)))
+        return -1;
+    if (m->task == AX_TASK_CLASSES && m->width > 5 && put(o, "top5", share((double)m->top5, (double)m->n)))
+        return -1;
+    return put(o, "precision", p / (double)classes) || put(o, "recall", r / (double)classes) ||
+           put(o, "f1", f / (double)classes);
+}
+
+static int put_numbers(const ax_metrics *m, cJSON *o)
+{
+    double n = (double)m->decided, spread = m->y_sq - m->y_sum * m->y_sum / n;
+    return put(o, "mae", m->abs_sum / n) || put(o, "rmse", sqrt(m->sq_sum / n)) ||
+           (spread > 0 && put(o, "r2", 1 - m->sq_sum / spread));
 }
 
 cJSON *ax_metrics_json(const ax_metrics *m)
 {
     cJSON *o = cJSON_CreateObject();
-    cJSON_AddNumberToObject(o, "loss", ax_metrics_loss(m));
-    if (m->task != AX_TASK_NUMBERS) {
-        classes_json(m, o);
+    int bad = put(o, "loss", ax_metrics_loss(m));
+    if (!bad && !(m->task == AX_TASK_NUMBERS ? put_numbers : put_classes)(m, o))
         return o;
-    }
-    double n = (double)m->decided, spread = m->y_sq - m->y_sum * m->y_sum / n;
-    cJSON_AddNumberToObject(o, "mae", m->abs_sum / n);
-    cJSON_AddNumberToObject(o, "rmse", sqrt(m->sq_sum / n));
-    if (spread > 0)
-        cJSON_AddNumberToObject(o, "r2", 1 - m->sq_sum / spread);
-    return o;
+    cJSON_Delete(o);
+    return NULL;
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "base/rng.h"
 #include "train/init.h"
 #include "train/trainer.h"
@@ -45,12 +46,17 @@ static int check_input(ax_trainer *t, ax_err *err)
     return ax_err_in(err, "model.inputs[0].shape");
 }
 
+/* "sigmoid", "softmax" (of whatever scale), or another that gives shares of a whole; NULL: none of
+ * these. */
 static const char *final_activation(const ax_net *n)
 {
-    if (n->logits[0] == n->outputs[0])
+    const ax_value *out = &n->graph.val[n->outputs[0]];
+    if (out->kind != AX_VAL_NODE || n->graph.node[out->node].op != &ax_op_activation)
         return NULL;
-    const ax_node *node = &n->graph.node[n->graph.val[n->outputs[0]].node];
-    return ((const ax_activation_attr *)node->attr)->act.row->name;
+    const ax_act_row *row = ((const ax_activation_attr *)n->graph.node[out->node].attr)->act.row;
+    if (n->logits[0] != n->outputs[0])
+        return row->kind == AX_ACT_VECTOR ? "softmax" : row->name;
+    return !strcmp(row->family, "normalising") && strcmp(row->name, "log_softmax") ? row->name : NULL;
 }
 
 static int choose_loss(ax_trainer *t, ax_err *err)
@@ -119,6 +125,23 @@ static int add_gradients(ax_trainer *t, ax_err *err)
     for (int i = 0, k = 0; i < n->n_inits; i++)
         t->grads[i] = n->graph.val[n->inits[i].param].trainable ? d[k++] : AX_NONE;
     return 0;
+}
+
+/* Weights, slots and best weights, in bytes, before any of it is taken. */
+static int check_memory(const ax_trainer *t, ax_err *err)
+{
+    int64_t numbers = 0, limit = ax_memory_budget();
+    for (int i = 0; i < t->net.n_inits; i++) {
+        int slots = t->net.graph.val[t->net.inits[i].param].trainable ? t->config.optimizer.slots : 0;
+        int64_t copies = 1 + slots + t->config.restore_best;
+        numbers = ax_count_add(numbers, ax_count_mul(copies, ax_param_count(t, i)));
+    }
+    int64_t bytes = ax_count_mul(numbers, sizeof(float));
+    if (bytes <= limit)
+        return 0;
+    ax_fail(err, AX_ELIMIT, "the weights and what %s keeps of them need %lld MiB of memory, the limit is %lld MiB",
+            ax_optimizer_name(&t->config.optimizer), (long long)(bytes >> 20), (long long)(limit >> 20));
+    return ax_err_in(err, "model");
 }
 
 /* One block for weights, one per optimizer slot; both graphs see the same weights. */
@@ -249,10 +272,7 @@ static int add_labels(const ax_trainer *t, cJSON *spec, int64_t width)
     int yes_or_no = width == 1 && t->data.n_classes == 2;
     if (!t->data.labels || cJSON_GetObjectItemCaseSensitive(spec, "labels") || (width != t->data.n_classes && !yes_or_no))
         return 0;
-    cJSON *list = cJSON_AddArrayToObject(spec, "labels");
-    for (int i = 0; list && i < t->data.n_classes; i++)
-        cJSON_AddItemToArray(list, cJSON_CreateString(t->data.labels[i]));
-    return list ? 0 : -1;
+    return ax_json_put(spec, "labels", cJSON_CreateStringArray(t->data.labels, t->data.n_classes));
 }
 
 static int build(ax_trainer *t, cJSON *spec, ax_err *err)
@@ -273,7 +293,7 @@ static int build(ax_trainer *t, cJSON *spec, ax_err *err)
         return no_memory(err);
     if (ax_net_build(&t->eval, spec, NULL, 1, err))
         return ax_err_in(err, "model");
-    return add_loss(t, err) || add_gradients(t, err) || bind_memory(t, err) ? -1 : 0;
+    return check_memory(t, err) || add_loss(t, err) || add_gradients(t, err) || bind_memory(t, err) ? -1 : 0;
 }
 
 int ax_trainer_open(ax_trainer *t, const ax_train_options *o, ax_err *err)

@@ -239,10 +239,27 @@ static void shuffle(ax_trainer *t)
         t->order[i] = t->split[t->order[i]];
 }
 
+/* A loss that is finite does not say that the step it led to was: nobody shall go on from there. */
+static int check_weights(const ax_trainer *t, ax_err *err)
+{
+    for (int i = 0; i < t->net.n_inits; i++) {
+        const float *w = ax_param_data(t, i);
+        for (int64_t k = 0; k < ax_param_count(t, i); k++)
+            if (!isfinite(w[k])) {
+                ax_fail(err, AX_ENONFINITE, "'%s' is not finite after epoch %lld, step %lld: the training diverged",
+                        t->net.graph.val[t->net.inits[i].param].name, (long long)t->state.epoch, (long long)t->state.step);
+                return ax_err_hint(err, "a smaller learning_rate or a gradient_clip may help");
+            }
+    }
+    return 0;
+}
+
 static int save(ax_trainer *t, ax_err *err)
 {
     if (!t->options->checkpoint_dir)
         return 0;
+    if (check_weights(t, err))
+        return -1;
     double spent = seconds(t);
     t->state.seconds = spent;
     t->started = now();
@@ -283,70 +300,7 @@ static int one_epoch(ax_trainer *t, ax_err *err)
     return enough;
 }
 
-/* ---- the end ---------------------------------------------------------------------------------- */
-
-static void add_number(cJSON *o, const char *key, double v)
-{
-    if (isfinite(v))
-        cJSON_AddNumberToObject(o, key, v);
-}
-
-static char *summary(ax_trainer *t, const ax_train_result *r)
-{
-    cJSON *o = cJSON_CreateObject();
-    cJSON *spec = cJSON_Duplicate(t->config.json, 1);
-    const cJSON *data = cJSON_GetObjectItemCaseSensitive(spec, "dataset");
-    if (!cJSON_IsString(data)) /* the data themselves do not belong in the model */
-        cJSON_DeleteItemFromObjectCaseSensitive(spec, "dataset");
-    cJSON_DeleteItemFromObjectCaseSensitive(spec, "model");
-    cJSON_AddItemToObject(o, "spec", spec);
-    cJSON_AddStringToObject(o, "loss", t->loss->name);
-    cJSON_AddStringToObject(o, "optimizer", ax_optimizer_name(&t->config.optimizer));
-    cJSON_AddNumberToObject(o, "epochs", (double)r->epochs);
-    cJSON_AddNumberToObject(o, "samples", (double)t->n_train);
-    add_number(o, "train_loss", r->loss);
-    add_number(o, "train_accuracy", r->accuracy);
-    add_number(o, "val_loss", r->val_loss);
-    add_number(o, "val_accuracy", r->val_accuracy);
-    char *text = cJSON_PrintUnformatted(o);
-    cJSON_Delete(o);
-    return text;
-}
-
-/* Add the test metrics to a summary. */
-static char *with_test(const char *text, const ax_metrics *m)
-{
-    cJSON *o = cJSON_Parse(text);
-    cJSON_AddItemToObject(o, "test", ax_metrics_json(m));
-    char *out = cJSON_PrintUnformatted(o);
-    cJSON_Delete(o);
-    return out;
-}
-
-/* Write the model; when there are test samples, measure it as it will be served, and write the
- * figures into it. */
-static int publish(ax_trainer *t, ax_train_result *r, ax_err *err)
-{
-    char *text = summary(t, r), *full = NULL;
-    ax_model *m = NULL;
-    ax_metrics metrics;
-    int bad = text ? ax_model_write(t->options->out, &t->eval, text, err) : ax_fail(err, AX_ENOMEM, "no memory for the summary");
-    if (!bad && t->data.test.n > 0) {
-        m = ax_model_open(t->options->out, err);
-        bad = !m || ax_metrics_init(&metrics, t->task, t->width, &t->arena) ||
-              ax_trainer_test(t, m, &t->data.test, &metrics, err);
-        if (!bad) {
-            r->test_loss = ax_metrics_loss(&metrics);
-            r->test_accuracy = ax_metrics_accuracy(&metrics);
-            full = with_test(text, &metrics);
-            bad = full ? ax_model_write(t->options->out, &t->eval, full, err) : ax_fail(err, AX_ENOMEM, "no memory for the summary");
-        }
-    }
-    ax_model_release(m);
-    cJSON_free(text);
-    cJSON_free(full);
-    return bad ? -1 : 0;
-}
+/* ---- the whole -------------------------------------------------------------------------------- */
 
 int ax_train(const ax_train_options *o, ax_train_result *r, ax_err *err)
 {
@@ -355,9 +309,8 @@ int ax_train(const ax_train_options *o, ax_train_result *r, ax_err *err)
                            .test_loss = NAN, .test_accuracy = NAN};
     if (ax_trainer_open(&t, o, err))
         return -1;
-    int bad = 0, more = 0;
-    if (o->resume && o->checkpoint_dir)
-        bad = ax_checkpoint_read(&t, err) < 0;
+    int bad = o->checkpoint_dir && (ax_checkpoint_prepare(&t, err) || (o->resume && ax_checkpoint_read(&t, err) < 0));
+    int more = 0;
     t.started = now();
     while (!bad && t.state.epoch < t.config.epochs && !(t.config.patience && t.state.waited >= t.config.patience)) {
         more = one_epoch(&t, err);
@@ -379,7 +332,7 @@ int ax_train(const ax_train_options *o, ax_train_result *r, ax_err *err)
         r->val_accuracy = t.state.val_accuracy;
     }
     if (!bad && o->out)
-        bad = publish(&t, r, err);
+        bad = ax_trainer_publish(&t, r, err);
     ax_trainer_close(&t);
     return bad ? -1 : 0;
 }

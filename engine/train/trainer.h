@@ -1,5 +1,5 @@
 /* trainer.h - the inside of a training run, shared by trainer.c (the loop), setup.c (everything
- * before the first step), targets.c, evaluate.c and checkpoint.c. */
+ * before the first step), targets.c, evaluate.c, publish.c and checkpoint.c. */
 #ifndef AX_TRAIN_TRAINER_H
 #define AX_TRAIN_TRAINER_H
 
@@ -77,7 +77,13 @@ int ax_trainer_evaluate(ax_trainer *t, const ax_samples *s, const uint32_t *samp
 /* The same through a finished model file, as it will be served. */
 int ax_trainer_test(ax_trainer *t, ax_model *model, const ax_samples *s, ax_metrics *m, ax_err *err);
 
-/* checkpoint.c */
+/* publish.c: write the model; when there are test samples, measure it as it will be served, and write
+ * the figures into it and into r. */
+int ax_trainer_publish(ax_trainer *t, ax_train_result *r, ax_err *err);
+
+/* checkpoint.c. _prepare: the folder is there and can be written, which is better known before the
+ * first step than after hours. */
+int ax_checkpoint_prepare(const ax_trainer *t, ax_err *err);
 int ax_checkpoint_write(ax_trainer *t, ax_err *err);
 /* 1: continued from one; 0: there is none. */
 int ax_checkpoint_read(ax_trainer *t, ax_err *err);

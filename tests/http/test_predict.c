@@ -13,6 +13,12 @@ static int setup(void **state)
     write_picture(path);
     snprintf(path, sizeof path, "%s/overflow.safetensors", the.models);
     write_overflow(path);
+    snprintf(path, sizeof path, "%s/binary.safetensors", the.models);
+    write_model(
+        path,
+        "{\"inputs\":[{\"name\":\"x\",\"shape\":[2]}],\"layers\":[{\"type\":\"dense\","
+        "\"units\":1,\"activation\":\"sigmoid\",\"name\":\"d\"}],\"labels\":[\"no\",\"yes\"]}",
+        (dense[]){{"d", 2, 1, 0}}, 1, 9, 1);
     start((const char *[]){"--default-model", "tiny", "--max-body", "1000000", "--max-rows", "50",
                            NULL});
     return 0;
@@ -146,6 +152,33 @@ static void ranks_classes(void **state)
     assert_non_null(strstr(r.headers, "Server-Timing: parse;dur="));
     cJSON_Delete(j);
     reply_free(&r);
+}
+
+/* One sigmoid tells two classes apart; the best comes first and both share the probability. */
+static void ranks_yes_and_no(void **state)
+{
+    (void)state;
+    for (int sign = -1; sign <= 1; sign += 2) {
+        char body[64];
+        sprintf(body, "{\"inputs\":[%d,%d],\"top\":2}", 9 * sign, 9 * sign);
+        reply r = post("/models/binary/predict", body);
+        cJSON *j = cJSON_Parse(r.body), *y = cJSON_GetObjectItem(j, "outputs"),
+              *p = cJSON_GetArrayItem(cJSON_GetObjectItem(j, "predictions"), 0),
+              *top = cJSON_GetObjectItem(p, "top");
+        assert_int_equal(cJSON_GetArraySize(top), 2);
+        double v = cJSON_GetArrayItem(y, 0)->valuedouble, sum = 0;
+        for (int i = 0; i < 2; i++) {
+            cJSON *c = cJSON_GetArrayItem(top, i);
+            int class = v >= 0.5 ? !i : i;
+            assert_int_equal(cJSON_GetObjectItem(c, "class")->valueint, class);
+            assert_string_equal(cJSON_GetObjectItem(c, "label")->valuestring, class ? "yes" : "no");
+            sum += cJSON_GetObjectItem(c, "probability")->valuedouble;
+        }
+        assert_true(fabs(sum - 1) < 1e-6);
+        assert_int_equal(cJSON_GetObjectItem(p, "class")->valueint, v >= 0.5);
+        cJSON_Delete(j);
+        reply_free(&r);
+    }
 }
 
 static void shows_inner_layers(void **state)
@@ -345,6 +378,12 @@ static void refuses(void **state)
          "duplicate_field", "given in the URL and in the body"},
         {"POST", "/predict?top=4", NULL, "{\"inputs\":[[1,2,3,4]]}", 400, "out_of_range",
          "3 classes"},
+        {"POST", "/models/binary/predict?top=3", NULL, "{\"inputs\":[[1,2]]}", 400, "out_of_range",
+         "2 classes"},
+        {"POST", "/predict?top=1&outputs=hidden", NULL, "{\"inputs\":[[1,2,3,4]]}", 400, "conflict",
+         "top ranks the output 'out', which is not asked for"},
+        {"POST", "/predict?outputs=oyt", NULL, "{\"inputs\":[[1,2,3,4]]}", 404, "not_found",
+         "did you mean 'out'?"},
         {"POST", "/predict?timings=yes", NULL, "{\"inputs\":[[1,2,3,4]]}", 400, "invalid",
          "timings: 'yes' is not true or false"},
         {"POST", "/predict?outputs=", NULL, "{\"inputs\":[[1,2,3,4]]}", 400, "invalid",
@@ -380,6 +419,8 @@ static void refuses(void **state)
         {"DELETE", "/models/.git", NULL, NULL, 400, "bad_name", ".git"},
         {"PUT", "/models/.hidden", "application/octet-stream", "x", 400, "bad_name", ".hidden"},
         {"PUT", "/models/a%20b", "application/octet-stream", "x", 400, "bad_name", "a b"},
+        {"PUT", "/models/caf%c3%a9", "application/octet-stream", "x", 400, "bad_name",
+         "[A-Za-z0-9_.-]{1,64}"},
         {"PUT", "/models/new", "application/octet-stream", "not a model", 422, "", ""},
         {"PUT", "/models/new", "application/octet-stream", "", 400, "empty_body", ""},
     };
@@ -448,6 +489,7 @@ int main(void)
         cmocka_unit_test(answers_a_batch),
         cmocka_unit_test(says_the_same_in_all_forms),
         cmocka_unit_test(ranks_classes),
+        cmocka_unit_test(ranks_yes_and_no),
         cmocka_unit_test(shows_inner_layers),
         cmocka_unit_test(takes_pictures),
         cmocka_unit_test(reports_what_json_cannot_say),

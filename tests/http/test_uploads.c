@@ -130,12 +130,12 @@ static void refuses_what_fails_its_test(void **state)
 {
     (void)state;
     static const struct {
-        const char *selftest, *at;
+        const char *selftest, *says;
     } rows[] = {
-        {"{\"high\":1,\"hash\":\"0\",\"outputs\":[9,9,9]}", "axond.selftest"},
-        {"{\"high\":1,\"hash\":\"0\"}", "axond.selftest"},
-        {"nonsense", "axond.selftest"},
-        {"{\"high\":-1}", "axond.selftest.high"},
+        {"{\"seed\":1,\"high\":[1],\"hash\":\"0\",\"outputs\":[[9,9]]}", "the self-test failed"},
+        {"{\"seed\":1,\"high\":[-1],\"hash\":\"0\",\"outputs\":[[9,9]]}", "-1 in"},
+        {"{\"high\":[1]}", "needs a seed"},
+        {"nonsense", "cannot be read"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char path[160];
@@ -151,7 +151,7 @@ static void refuses_what_fails_its_test(void **state)
                                    {"axond.selftest", rows[i].selftest}};
         assert_int_equal(ax_safetensors_write(path, items, 2, meta, 2, &err), 0);
         char *bytes = ax_file_read(path, 1 << 20, &n, &err);
-        expect(rows[i].selftest, bytes, n, rows[i].at, "");
+        expect(rows[i].selftest, bytes, n, "axond.selftest", rows[i].says);
         free(bytes);
     }
 }

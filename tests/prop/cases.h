@@ -2,7 +2,7 @@
  * tests of values, gradients, instruction sets, threads and batches follow.
  *
  * A row: the operator, what is special about the case, its attributes, its inputs. An activation or
- * a loss inside the attributes is given by name. */
+ * a loss inside the attributes is given by name; an activation with parameters as JSON. */
 #ifndef CASES_H
 #define CASES_H
 
@@ -130,6 +130,40 @@ static const test_case cases[] = {
     {CASE(activation, "softmax over channels", &(ax_activation_attr){{0}, 1}), .in = {A(X, WIDE, 2, 17, 5, 7)}, .act = "softmax"},
     {CASE(activation, "softmax over rows", &(ax_activation_attr){{0}, -2}), .in = {A(X, WIDE, 2, 3, 5, 7)}, .act = "softmax"},
     {CASE(activation, "softmax of one", &(ax_activation_attr){{0}, -1}), .in = {A(X, WIDE, 2, 1)}, .act = "softmax"},
+    {CASE(activation, "softmax, cold", &(ax_activation_attr){{0}, -1}), .in = {A(X, WIDE, 5, 33)}, .act = "{\"name\":\"softmax\",\"temperature\":0.5}"},
+    {CASE(activation, "log_softmax of a vector", &(ax_activation_attr){{0}, -1}), .in = {A(X, WIDE, 5, 33)}, .act = "log_softmax"},
+    {CASE(activation, "log_softmax over channels, warm", &(ax_activation_attr){{0}, 1}), .in = {A(X, WIDE, 2, 17, 5, 7)}, .act = "{\"name\":\"log_softmax\",\"temperature\":3}"},
+    {CASE(activation, "softmin over channels", &(ax_activation_attr){{0}, 1}), .in = {A(X, WIDE, 2, 17, 5, 7)}, .act = "softmin"},
+    {CASE(activation, "softmin of a vector, warm", &(ax_activation_attr){{0}, -1}), .in = {A(X, WIDE, 5, 33)}, .act = "{\"name\":\"softmin\",\"temperature\":2.5}"},
+    {CASE(activation, "softmax1 of a vector", &(ax_activation_attr){{0}, -1}), .in = {A(X, WIDE, 5, 33)}, .act = "softmax1"},
+    {CASE(activation, "softmax1 over channels, cold", &(ax_activation_attr){{0}, 1}), .in = {A(X, WIDE, 2, 3, 5, 7)}, .act = "{\"name\":\"softmax1\",\"temperature\":0.4}"},
+    {CASE(activation, "hardmax over channels", &(ax_activation_attr){{0}, 1}), .in = {A(X, WIDE, 2, 17, 5, 7)}, .act = "hardmax"},
+    {CASE(activation, "gumbel_softmax, no noise", &(ax_activation_attr){{0}, -1}), .in = {A(X, WIDE, 5, 33)}, .act = "{\"name\":\"gumbel_softmax\",\"temperature\":0.7}"},
+    {CASE(activation, "sparsemax of a vector", &(ax_activation_attr){{0}, -1}), .in = {A(X, WIDE, 5, 33)}, .act = "sparsemax"},
+    {CASE(activation, "sparsemax over channels, warm", &(ax_activation_attr){{0}, 1}), .in = {A(X, WIDE, 2, 17, 5, 7)}, .act = "{\"name\":\"sparsemax\",\"temperature\":4}"},
+    {CASE(activation, "entmax15 of a vector", &(ax_activation_attr){{0}, -1}), .in = {A(X, WIDE, 5, 33)}, .act = "entmax15"},
+    {CASE(activation, "entmax15 over channels, warm", &(ax_activation_attr){{0}, 1}), .in = {A(X, WIDE, 2, 17, 5, 7)}, .act = "{\"name\":\"entmax15\",\"temperature\":3}"},
+    {CASE(activation, "maxout of a vector", &(ax_activation_attr){{0}, -1}), .in = {A(X, SPREAD, 5, 34)}, .act = "maxout"},
+    {CASE(activation, "maxout over channels, by 3", &(ax_activation_attr){{0}, 1}), .in = {A(X, SPREAD, 2, 15, 5, 7)}, .act = "{\"name\":\"maxout\",\"pieces\":3}"},
+    {CASE(activation, "crelu of a vector", &(ax_activation_attr){{0}, -1}), .in = {A(X, SPREAD, 5, 33)}, .act = "crelu"},
+    {CASE(activation, "crelu over channels", &(ax_activation_attr){{0}, 1}), .in = {A(X, SPREAD, 2, 17, 5, 7)}, .act = "crelu"},
+    {CASE(activation, "glu of a vector", &(ax_activation_attr){{0}, -1}), .in = {A(X, WIDE, 5, 66)}, .act = "glu"},
+    {CASE(activation, "glu over channels, gate first", &(ax_activation_attr){{0}, 1}), .in = {A(X, WIDE, 2, 34, 5, 7)}, .act = "{\"name\":\"glu\",\"gate_first\":true}"},
+    {CASE(activation, "gtu of a vector", &(ax_activation_attr){{0}, -1}), .in = {A(X, WIDE, 5, 66)}, .act = "gtu"},
+    {CASE(activation, "gtu over channels, gate first", &(ax_activation_attr){{0}, 1}), .in = {A(X, WIDE, 2, 34, 5, 7)}, .act = "{\"name\":\"gtu\",\"gate_first\":true}"},
+    {CASE(activation, "bilinear of a vector", &(ax_activation_attr){{0}, -1}), .in = {A(X, WIDE, 5, 66)}, .act = "bilinear"},
+    {CASE(activation, "bilinear over channels, gate first", &(ax_activation_attr){{0}, 1}), .in = {A(X, WIDE, 2, 34, 5, 7)}, .act = "{\"name\":\"bilinear\",\"gate_first\":true}"},
+    {CASE(activation, "reglu of a vector", &(ax_activation_attr){{0}, -1}), .in = {A(X, SPREAD, 5, 66)}, .act = "reglu"},
+    {CASE(activation, "reglu over channels, gate first", &(ax_activation_attr){{0}, 1}), .in = {A(X, SPREAD, 2, 34, 5, 7)}, .act = "{\"name\":\"reglu\",\"gate_first\":true}"},
+    {CASE(activation, "geglu of a vector", &(ax_activation_attr){{0}, -1}), .in = {A(X, WIDE, 5, 66)}, .act = "geglu"},
+    {CASE(activation, "geglu over channels, gate first", &(ax_activation_attr){{0}, 1}), .in = {A(X, WIDE, 2, 34, 5, 7)}, .act = "{\"name\":\"geglu\",\"gate_first\":true}"},
+    {CASE(activation, "swiglu of a vector", &(ax_activation_attr){{0}, -1}), .in = {A(X, WIDE, 5, 66)}, .act = "swiglu"},
+    {CASE(activation, "swiglu over channels, gate first", &(ax_activation_attr){{0}, 1}), .in = {A(X, WIDE, 2, 34, 5, 7)}, .act = "{\"name\":\"swiglu\",\"gate_first\":true}"},
+    {CASE(activation, "swiglu_oai of a vector", &(ax_activation_attr){{0}, -1}), .in = {A(X, WIDE, 5, 66)}, .act = "swiglu_oai"},
+    {CASE(activation, "swiglu_oai over channels, gate first", &(ax_activation_attr){{0}, 1}), .in = {A(X, WIDE, 2, 34, 5, 7)}, .act = "{\"name\":\"swiglu_oai\",\"gate_first\":true,\"limit\":2.2,\"alpha\":0.7}"},
+    {CASE(activation, "glu of rows", &(ax_activation_attr){{0}, 2}), .in = {A(X, WIDE, 2, 3, 10, 7)}, .act = "glu"},
+    {CASE(gumbel, "pictures", &(ax_gumbel_attr){7, 9}), .in = {A(X, SIGNED, 2, 17, 5, 7), A(T, STEP, 3)}, .mixes = 1},
+    {CASE(gumbel, "more than a stretch", &(ax_gumbel_attr){1, 2}), .in = {A(X, WIDE, 5, 333), A(T, STEP, 123456)}, .mixes = 1},
     {CASE(prelu, "a slope per channel", NULL), .in = {A(X, SPREAD, 2, 17, 5, 7), A(W, SIGNED, 17)}},
     {CASE(prelu, "one slope", NULL), .in = {A(X, SPREAD, 2, 3, 5, 7), A(W, SIGNED, 1)}},
     {CASE(prelu, "a slope per feature", NULL), .in = {A(X, SPREAD, 5, 33), A(W, SIGNED, 33)}},

@@ -269,23 +269,6 @@ static void twin_activation(twin_call *t)
     t->steps = 2;
 }
 
-/* softmax along an axis; the other vector activations have tests of their own */
-static void twin_softmax(twin_call *t)
-{
-    const ax_activation_attr *a = t->attr;
-    const ax_shape *s = &t->in[0].shape;
-    int axis = a->axis < 0 ? a->axis + s->rank : a->axis;
-    int64_t at[AX_MAX_RANK];
-    for (int64_t i = 0; i < count_of(&t->out[0]); i++) {
-        double sum = 0;
-        coordinates(s, i, at);
-        for (at[axis] = 0; at[axis] < s->dim[axis]; at[axis]++)
-            sum += exp(t->x[0][index_of(s, at)]);
-        t->y[0][i] = t->mag[0][i] = exp(t->x[0][i]) / sum;
-    }
-    t->steps = 4;
-}
-
 static void twin_prelu(twin_call *t)
 {
     for (int64_t i = 0; i < count_of(&t->out[0]); i++) {
@@ -293,6 +276,20 @@ static void twin_prelu(twin_call *t)
                x = t->x[0][i];
         t->y[0][i] = x > 0 ? x : slope * x;
         t->mag[0][i] = fabs(t->y[0][i]);
+    }
+    t->steps = 1;
+}
+
+/* its own gradient is the identity's */
+static void twin_gumbel(twin_call *t)
+{
+    const ax_gumbel_attr *a = t->attr;
+    uint64_t step = (uint64_t)t->x[1][0];
+    for (int64_t i = 0; i < count_of(&t->out[0]); i++) {
+        uint32_t word = ax_rng_u32((ax_rng){a->seed, a->stream}, (step << 34) + (uint64_t)i);
+        double g = -log(-log((word + 0.5) / 4294967296.0));
+        t->y[0][i] = t->x[0][i] + g;
+        t->mag[0][i] = fabs(t->x[0][i]) + fabs(g);
     }
     t->steps = 1;
 }
@@ -415,33 +412,6 @@ static void twin_penalty(twin_call *t)
         t->y[0][0] += (a->l1 * fabs(t->x[0][i]) + a->l2 * t->x[0][i] * t->x[0][i]) / divisor;
     t->mag[0][0] = t->y[0][0];
     t->steps = 2;
-}
-
-// clang-format off
-static const struct twin {
-    const ax_op *op;
-    twin_fn *fn;
-} twins[] = {
-    {&ax_op_dense, twin_dense},           {&ax_op_conv2d, twin_conv2d},
-    {&ax_op_pool2d, twin_pool2d},         {&ax_op_reshape, twin_copy},
-    {&ax_op_like, twin_copy},             {&ax_op_permute, twin_permute},
-    {&ax_op_concat, twin_concat},         {&ax_op_slice, twin_slice},
-    {&ax_op_pad2d, twin_pad2d},           {&ax_op_upsample2d, twin_upsample2d},
-    {&ax_op_add, twin_add},               {&ax_op_mul, twin_mul},
-    {&ax_op_affine, twin_affine},         {&ax_op_activation, twin_activation},
-    {&ax_op_prelu, twin_prelu},           {&ax_op_dropout, twin_dropout},
-    {&ax_op_batch_norm, twin_batch_norm}, {&ax_op_batch_norm_train, twin_batch_norm_train},
-    {&ax_op_layer_norm, twin_layer_norm}, {&ax_op_loss, twin_loss},
-    {&ax_op_penalty, twin_penalty},
-};
-// clang-format on
-
-static inline twin_fn *twin_of(const ax_op *op)
-{
-    for (size_t i = 0; i < sizeof twins / sizeof *twins; i++)
-        if (twins[i].op == op)
-            return twins[i].fn;
-    return NULL;
 }
 
 #endif

@@ -75,6 +75,21 @@ static const struct {
     {"hard_swish", 0x572072fcab10615c},
     {"softmax", 0x36bfb1135a915c62},
     {"log_softmax", 0xc04f8a04fa2757ba},
+    {"softmin", 0x5a3102c9913652b0},
+    {"softmax1", 0xcb34fdc3484d8ead},
+    {"hardmax", 0x865b0b7895179db5},
+    {"gumbel_softmax", 0x36bfb1135a915c62},
+    {"sparsemax", 0x2be6dffe1e4f31ed},
+    {"entmax15", 0x68e0e6220b03089f},
+    {"maxout", 0xbe7b862389f4e70b},
+    {"crelu", 0x966f31a272db1598},
+    {"glu", 0xc02ed1c03762f4db},
+    {"gtu", 0xc2a9b2b4c4a1f0e3},
+    {"bilinear", 0xc6e0827609a5911e},
+    {"reglu", 0x9c5c017687a39aa5},
+    {"geglu", 0xbdc31f78384ffc13},
+    {"swiglu", 0x66485d26e842458e},
+    {"swiglu_oai", 0x566d16d421820b10},
 };
 /* clang-format on */
 
@@ -118,20 +133,23 @@ static uint64_t hash_element(const ax_act *a)
     return h;
 }
 
+/* the row's own numbers, continued, serve as dy */
 static uint64_t hash_vector(const ax_act *a)
 {
-    static float x[BLOCK], y[BLOCK];
+    static float x[2 * BLOCK], y[2 * BLOCK], dx[BLOCK];
     uint64_t h = 0xcbf29ce484222325;
     for (int len = 1; len <= BLOCK; len += 1 + len / 3) {
-        int rows = BLOCK / len;
-        for (int i = 0; i < rows * len; i++)
+        int rows = BLOCK / len, m = (int)ax_act_out_len(a, len);
+        if (m < 0) /* not a length this function takes */
+            continue;
+        for (int i = 0; i < 2 * BLOCK; i++)
             x[i] = (float)((i * 7919 + len) % 1013 - 500) * (len % 2 ? 0.37f : 0.007f);
         ax_act_rows(a, x, y, rows, len, 1);
-        h = mix(h, y, rows * len);
-        ax_act_rows_backward(a, y, x, y, rows, len, 1);
-        h = mix(h, y, rows * len);
+        h = mix(h, y, rows * m);
+        ax_act_rows_backward(a, a->row->from_input ? x : y, x, dx, rows, len, 1);
+        h = mix(h, dx, rows * len);
         ax_act_rows(a, x, y, 1, len, rows);
-        h = mix(h, y, rows * len);
+        h = mix(h, y, rows * m);
     }
     return h;
 }

@@ -30,6 +30,9 @@ static void test_rows(void **state)
             const ax_act_param *q = &r->params[p];
             assert_true(q->min <= q->def && q->def <= q->max && isfinite(q->min + q->max));
             assert_true(q->doc && q->doc[0]);
+            if (r->whole >> p & 1)
+                assert_true(q->min == floor(q->min) && q->max == floor(q->max) &&
+                            q->def == floor(q->def));
         }
     }
 }
@@ -40,6 +43,7 @@ static const struct {
     {"swish", "silu"},  {"linear", "identity"},         {"hard_silu", "hard_swish"},
     {"relu", "relu"},   {"log_softmax", "log_softmax"}, {"logistic", "sigmoid"},
     {"prelu", "prelu"}, {"gelu_tanh", "gelu_tanh"},     {"soft_relu", "softplus"},
+    {"softmax2d", "softmax"}, {"quiet_softmax", "softmax1"}, {"entmax", "entmax15"},
     {"trelu", "threshold"}, {"relu2", "squared_relu"},  {"log_cosh", "logcosh"},
 };
 
@@ -83,6 +87,17 @@ static const struct {
     {"{\"name\":\"celu\",\"alpha\":0}", AX_ERANGE, "alpha is 0", "alpha", ""},
     {"{\"name\":\"elu\",\"alpha\":1e999}", AX_ERANGE, "alpha is inf", "alpha", ""},
     {"{\"name\":\"elu\",\"name\":\"relu\"}", AX_EINVAL, "'name'", "", ""},
+    {"{\"name\":\"maxout\",\"pieces\":1}", AX_ERANGE, "pieces is 1, expected 2", "pieces", ""},
+    {"{\"name\":\"maxout\",\"pieces\":2.5}", AX_ERANGE, "expected a whole number", "pieces", ""},
+    {"{\"name\":\"maxout\",\"pieces\":true}", AX_ETYPE, "must be a number", "pieces", ""},
+    {"{\"name\":\"glu\",\"gate_first\":2}", AX_ERANGE, "gate_first is 2", "gate_first", ""},
+    {"{\"name\":\"glu\",\"gate_first\":0.5}", AX_ERANGE, "a whole number", "gate_first", ""},
+    {"{\"name\":\"softmax\",\"temperature\":false}", AX_ETYPE, "must be a number",
+     "temperature", ""},
+    {"{\"name\":\"softmax\",\"temperature\":0}", AX_ERANGE, "temperature is 0", "temperature",
+     ""},
+    {"{\"name\":\"hardmax\",\"temperature\":1}", AX_EINVAL, "'temperature'", "",
+     "no parameters"},
 };
 
 static void test_errors(void **state)
@@ -129,6 +144,11 @@ static const struct {
      "{\"name\":\"hard_sigmoid\",\"alpha\":0.2,\"beta\":0.5}"},
     {"{\"name\":\"prelu\",\"alpha\":-0.125}", "{\"name\":\"prelu\",\"alpha\":-0.125}"},
     {"\"log_softmax\"", "\"log_softmax\""},
+    {"\"softmax2d\"", "\"softmax\""},
+    {"{\"name\":\"glu\",\"gate_first\":true}", "{\"name\":\"glu\",\"gate_first\":1}"},
+    {"{\"name\":\"glu\",\"gate_first\":false}", "\"glu\""},
+    {"{\"name\":\"gumbel_softmax\",\"hard\":1}",
+     "{\"name\":\"gumbel_softmax\",\"temperature\":1,\"hard\":1}"},
 };
 
 static void test_round_trip(void **state)
@@ -177,6 +197,16 @@ static const struct {
     {"{\"name\":\"hard_sigmoid\",\"alpha\":0.2}", 1.859834},
     {"\"tanh\"", 1.592537},
     {"\"softsign\"", 2.337533},
+    {"\"lecun_tanh\"", 1.154369},
+    {"\"arctan\"", 1.491208},
+    {"\"isru\"", 1.704192},
+    {"\"hard_tanh\"", 1.3920361},
+    {"\"gaussian\"", 1.495349},
+    {"\"erf\"", 1.4671670},
+    {"\"probit\"", 1.7320508075688772},
+    {"\"step\"", 1.4142135623730951},
+    {"\"soft_shrink\"", 1.544361},
+    {"\"tanh_shrink\"", 2.338368},
     {"\"softmax\"", 1},
 };
 

@@ -28,11 +28,12 @@ static const known table[] = {
     {"sigmoid'(20)", "sigmoid", 1, 20, 0x1.1b4866p-29f, "0: 1 - sigmoid is 0"},
     {"tanh'(9.5)", "tanh", 1, 9.5f, 0x1.810570p-26f, "0: 1 - tanh^2 is 0"},
     {"erf(1e-8)", "erf", 0, 1e-8f, 0x1.83b548p-27f, "0: small in an absolute sense only"},
-    {"tanh_shrink(1e-4)", "tanh_shrink", 0, 1e-4f, 0x1.774cc8p-42f, "-7.3e-12: nothing of x - tanh x is left"},
+    {"tanh_shrink(1e-4)", "tanh_shrink", 0, 1e-4f, 0x1.774cc8p-42f,
+     "-7.3e-12: nothing of x - tanh x is left"},
     {"hard_sigmoid(-2.9999998)", "hard_sigmoid", 0, -2.9999998f, 0x1.555556p-25f,
      "2.98e-8: x/6 is rounded before 1/2 is added"},
     {"hard_sigmoid(-2.99983)", "hard_sigmoid", 0, -2.99983f, 0x1.db5556p-16f,
-     "2.83e-5, 5461 ULP off: so is 1/6"},
+     "2.8312e-5, 5461 ULP off: 1/6 is rounded, too"},
 };
 /* clang-format on */
 

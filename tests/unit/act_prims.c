@@ -1,4 +1,5 @@
-/* act_prims.c - the elementary functions of prims_full.h against long double, as relative errors.
+/* act_prims.c - the elementary functions of prims_full.h against long double, as relative errors;
+ * pairs of doubles.
  *
  * Arguments are doubles of all sizes: random bit patterns, numbers round 1, and the places where a
  * formula changes. What belongs at the ends of the domains is a table. */
@@ -13,7 +14,7 @@
 #include <string.h>
 
 #define AX_VL 4
-#include "activation/prims_full.h"
+#include "activation/pairs_log.h"
 
 _Static_assert(LDBL_MANT_DIG >= 64, "the reference needs a long double wider than double");
 
@@ -81,10 +82,12 @@ static const struct {
 
 static double at(prim *f, double x)
 {
+    double lanes[LANES];
     vd v = f(x - (vd){0});
+    memcpy(lanes, &v, sizeof lanes);
     for (int i = 1; i < LANES; i++)
-        assert_memory_equal(&v[i], &v[0], sizeof v[0]);
-    return v[0];
+        assert_memory_equal(&lanes[i], &lanes[0], sizeof *lanes);
+    return lanes[0];
 }
 
 static double worst, worst_x;
@@ -180,8 +183,53 @@ static void test_ends(void **state)
     }
 }
 
+/* pairs: the product against a fused multiply-add, the logarithm against 90 digits */
+static void test_products(void **state)
+{
+    (void)state;
+    uint64_t seed = 5;
+    for (int i = 0; i < 100000; i++) {
+        double a = uniform(&seed, -4, 4), b = uniform(&seed, -1000, 1000);
+        float f = (float)b;
+        pair ab = two_product(a - (vd){0}, b - (vd){0}), af = two_product(a - (vd){0}, f - (vd){0});
+        assert_true(ab.hi[0] == a * b && af.hi[0] == a * f);
+        assert_true(af.lo[0] == fma(a, f, -af.hi[0]));
+        assert_true(fabs(ab.lo[0] - fma(a, b, -ab.hi[0])) <= 0x1p-102 * fabs(a * b));
+    }
+}
+
+/* clang-format off */
+static const struct {
+    double x, hi, lo; /* ln x = hi + lo */
+} logs[] = {
+    {0x1.47ae147ae147bp-7, -0x1.26bb1bbb55515p+2, -0x1.f3752b6b15c17p-52},
+    {0x1.3333333333333p-2, -0x1.34378fcbda721p+0, 0x1.9c1404e27f13dp-54},
+    {0x1.6a09e667f3bcdp-1, -0x1.62e42fefa39eep-2, 0x1.716fdfdbc882ep-60},
+    {0x1.fffffffffffffp-1, -0x1.0000000000000p-53, -0x1.0000000000000p-107},
+    {0x1.8000000000000p+0, 0x1.9f323ecbf984cp-2, -0x1.a92e513217f5cp-59},
+    {0x1.8000000000000p+1, 0x1.193ea7aad030bp+0, -0x1.a256f99caabebp-54},
+    {0x1.d000000000000p+2, 0x1.fb22e98a1c24ep+0, 0x1.1550131db6cfbp-54},
+    {0x1.9000000000000p+6, 0x1.26bb1bbb55516p+2, -0x1.f48ad494ea3e9p-52},
+    {0x1.56e1fc2f8f359p-997, -0x1.5963447f87fb5p+9, -0x1.aa670d35324e6p-46},
+    {0x1.7e43c8800759cp+996, 0x1.5963447f87fb5p+9, 0x1.abccc0710fcd4p-46},
+};
+/* clang-format on */
+
+static void test_logs(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof logs / sizeof *logs; i++) {
+        pair ln = log_pair(logs[i].x - (vd){0});
+        double off = (ln.hi[0] - logs[i].hi) + (ln.lo[0] - logs[i].lo);
+        if (!(fabs(off) <= 0x1p-95 * fabs(logs[i].hi)))
+            fail_msg("log_pair(%a) is off by %a", logs[i].x, off);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_errors), cmocka_unit_test(test_ends)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_errors), cmocka_unit_test(test_ends),
+                                       cmocka_unit_test(test_products),
+                                       cmocka_unit_test(test_logs)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,111 +1,68 @@
-/* act_softmax.c - softmax and log_softmax against long double; every layout, every instruction set,
- * same bits. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+/* act_softmax.c - softmax, log_softmax, softmin and softmax1 at several temperatures against long
+ * double; every layout, every instruction set, same bits. */
+#include "act_rows.h"
 
-#include <cmocka.h>
-#include <stdlib.h>
-
-#include "act_reference.h"
-#include "activation/activation.h"
-#include "math/cpu.h"
-
-enum { LONGEST = 5000, MOST = 3 * LONGEST };
-
-static uint32_t seed = 1;
-
-static float uniform(void) /* [-1, 1) */
-{
-    seed = seed * 1664525u + 1013904223u;
-    return (float)((int32_t)seed >> 8) * 0x1p-23f;
-}
+/* what tells the functions apart in the reference */
+static const struct function {
+    const char *json;
+    int log, flip, one;
+} functions[] = {
+    {"\"softmax\"", 0, 0, 0},
+    {"\"log_softmax\"", 1, 0, 0},
+    {"\"softmin\"", 0, 1, 0},
+    {"\"softmax1\"", 0, 0, 1},
+    {"{\"name\":\"softmax2d\",\"temperature\":0.3}", 0, 0, 0},
+    {"{\"name\":\"softmax\",\"temperature\":1e-6}", 0, 0, 0},
+    {"{\"name\":\"log_softmax\",\"temperature\":700}", 1, 0, 0},
+    {"{\"name\":\"softmin\",\"temperature\":17.3}", 0, 1, 0},
+    {"{\"name\":\"softmax1\",\"temperature\":0.01}", 0, 0, 1},
+};
+enum { PLAIN = 4, FUNCTIONS = sizeof functions / sizeof *functions };
 
 /* rows of touching elements */
-static void reference(int log, const float *x, real *y, int len)
+static void reference(const struct function *f, const ax_act *a, const float *x, real *y, int len)
 {
-    real m = -INFINITY, s = 0;
-    int top = 0;
+    real m = f->one ? 0 : -INFINITY, s = 0, t = a->param[0];
+    int top = -1;
+    for (int i = 0; i < len; i++) {
+        real v = f->flip ? -x[i] : x[i];
+        if (v > m)
+            m = v, top = i;
+    }
     for (int i = 0; i < len; i++)
-        if (x[i] > m)
-            m = x[i], top = i;
-    for (int i = 0; i < len; i++)
-        s += i == top ? 0 : expl(x[i] - m);
-    for (int i = 0; i < len; i++)
-        y[i] = log ? (x[i] - m) - log1pl(s) : expl(x[i] - m) / (1 + s);
-}
-
-static int same_bits(const float *a, const float *b, int64_t n)
-{
-    for (int64_t i = 0; i < n; i++)
-        if (memcmp(&a[i], &b[i], sizeof *a) != 0 && !(isnan(a[i]) && isnan(b[i])))
-            return 0;
-    return 1;
-}
-
-static void get(const char *name, const char *isa, ax_act *a)
-{
-    assert_int_equal(ax_act_by_name(name, a, NULL), 0);
-    assert_int_equal(ax_isa_force(isa, NULL), 0);
-}
-
-static const char *const functions[] = {"softmax", "log_softmax"};
-
-/* (outer, len) to (len, outer): what was a row is now a column */
-static void transpose(const float *x, float *t, int outer, int len)
-{
-    for (int o = 0; o < outer; o++)
-        for (int i = 0; i < len; i++)
-            t[i * outer + o] = x[o * len + i];
-}
-
-static const char *isas[AX_ISAS];
-static int n_isas;
-
-/* the rows of x by every instruction set, touching and strided, against `first` */
-static void check_ways(int f, const float *x, const float *first, int outer, int len)
-{
-    static float xt[MOST], y[MOST + 1], yt[MOST];
-    ax_act a;
-    transpose(x, xt, outer, len);
-    transpose(first, yt, outer, len);
-    for (int i = 0; i < n_isas; i++) {
-        get(functions[f], isas[i], &a);
-        y[outer * len] = 77;
-        ax_act_rows(&a, x, y, outer, len, 1);
-        assert_true(same_bits(y, first, outer * len) && y[outer * len] == 77);
-        for (int o = 0; o < outer; o++) /* a row does not depend on its neighbours */
-            ax_act_rows(&a, x + o * len, y + o * len, 1, len, 1);
-        assert_true(same_bits(y, first, outer * len));
-        ax_act_rows(&a, xt, y, 1, len, outer);
-        assert_true(same_bits(y, yt, outer * len) && y[outer * len] == 77);
-        memcpy(y, xt, sizeof xt);
-        ax_act_rows(&a, y, y, 1, len, outer); /* in place */
-        assert_true(same_bits(y, yt, outer * len));
+        s += i == top ? 0 : expl(((f->flip ? -x[i] : x[i]) - m) / t);
+    if (f->one && top >= 0)
+        s += expl(-m / t);
+    for (int i = 0; i < len; i++) {
+        real v = ((f->flip ? -x[i] : x[i]) - m) / t;
+        y[i] = f->log ? v - log1pl(s) : expl(v) / (1 + s);
     }
 }
 
-static const float scales[] = {0.01f, 1, 20, 300, 3e4f};
+static const float scales[] = {0.01f, 1, 20, 300, 3e4f, 3e38f};
 
-static double check_rows(int f, int outer, int len, float scale)
+static double check_rows(const struct function *f, int outer, int len, float scale)
 {
     static float x[MOST], y[MOST];
     static real exact[LONGEST];
-    ax_act a;
+    ax_act a = act_of(f->json);
     double worst = 0;
-    get(functions[f], isas[0], &a);
+    use(0);
     for (int i = 0; i < outer * len; i++)
         x[i] = uniform() * scale;
     ax_act_rows(&a, x, y, outer, len, 1);
     for (int o = 0; o < outer; o++) {
-        reference(f, x + o * len, exact, len);
+        double sum = 0;
+        reference(f, &a, x + o * len, exact, len);
         for (int i = 0; i < len; i++) {
             double u = ref_ulp(y[o * len + i], exact[i]);
             worst = u > worst ? u : worst;
+            sum += y[o * len + i];
         }
+        if (!f->log && !f->one)
+            assert_true(fabs(sum - 1) <= 4 * 0x1p-24); /* 4 ULP below 1 */
     }
-    check_ways(f, x, y, outer, len);
+    check_ways(&a, x, y, outer, len);
     return worst;
 }
 
@@ -113,21 +70,65 @@ static void test_ulp(void **state)
 {
     (void)state;
     static const int lens[] = {100, 511, 1000, 1024, 4095, 4096, 4097, LONGEST};
-    for (int f = 0; f < 2; f++) {
+    for (int f = 0; f < FUNCTIONS; f++) {
         double worst = 0;
         for (size_t s = 0; s < sizeof scales / sizeof *scales; s++) {
-            for (int len = 1; len <= 70; len++)
+            for (int len = 1; len <= 70; len += 1 + (f >= PLAIN) * 4)
                 for (int outer = 1; outer <= 19; outer += 6)
-                    worst = fmax(worst, check_rows(f, outer, len, scales[s]));
+                    worst = fmax(worst, check_rows(&functions[f], outer, len, scales[s]));
             for (size_t l = 0; l < sizeof lens / sizeof *lens; l++)
-                worst = fmax(worst, check_rows(f, 1 + (int)l % 3, lens[l], scales[s]));
+                worst = fmax(worst, check_rows(&functions[f], 1 + (int)l % 3, lens[l], scales[s]));
         }
-        print_message("%-11s %.6f ULP\n", functions[f], worst);
+        print_message("%-40s %.6f ULP\n", functions[f].json, worst);
         assert_true(worst <= 0.501);
     }
 }
 
-#define INF INFINITY
+/* Rows up to 4096 of the unpleasant kind: all equal, one far above, huge, masked, in steps. */
+static float adversary(int kind, int i, int len)
+{
+    switch (kind) {
+    case 0:
+        return -3.25f;
+    case 1:
+        return i == len / 3 ? 88 : -15;
+    case 2:
+        return i % 2 ? FLT_MAX : -FLT_MAX;
+    case 3:
+        return i % 5 == 1 ? 2.5f : -INF;
+    case 4:
+        return (float)i * -0.025f;
+    default:
+        return 1e-30f * (float)(i % 7);
+    }
+}
+
+static void test_adversaries(void **state)
+{
+    (void)state;
+    static const int lens[] = {2, 3, 7, 64, 65, 1000, 4096};
+    static float x[4096], y[4096];
+    static real exact[4096];
+    for (int f = 0; f < FUNCTIONS; f++)
+        for (int kind = 0; kind < 6; kind++)
+            for (size_t l = 0; l < sizeof lens / sizeof *lens; l++) {
+                int len = lens[l];
+                ax_act a = act_of(functions[f].json);
+                double worst = 0;
+                for (int i = 0; i < len; i++)
+                    x[i] = functions[f].flip ? -adversary(kind, i, len) : adversary(kind, i, len);
+                use(0);
+                ax_act_rows(&a, x, y, 1, len, 1);
+                reference(&functions[f], &a, x, exact, len);
+                for (int i = 0; i < len; i++)
+                    if (!isinf(exact[i]) || !isinf(y[i]))
+                        worst = fmax(worst, ref_ulp(y[i], exact[i]));
+                check_ways(&a, x, y, 1, len);
+                if (!(worst <= 0.501))
+                    fail_msg("%s, kind %d, %d elements: %g ULP", functions[f].json, kind, len,
+                             worst);
+            }
+}
 
 /* clang-format off */
 static const struct {
@@ -147,40 +148,65 @@ static const struct {
      {-1.4066517e-13f, -30, -31, -32}}, /* relative accuracy of a tiny logarithm */
     {{0, -103, -110, -1e4f}, {1, 1.4012985e-45f, 0, 0}, {-1.4012985e-45f, -103, -110, -1e4f}},
 };
+/* where softmax1 differs: it can be quiet */
+static const struct {
+    float x[4], y[4];
+} quiet[] = {
+    {{-INF, -INF, -INF, -INF}, {0, 0, 0, 0}},
+    {{-FLT_MAX, -1000, -INF, -2000}, {0, 0, 0, 0}},
+    {{0, 0, 0, 0}, {0.2f, 0.2f, 0.2f, 0.2f}},
+    {{0, -INF, -INF, -INF}, {0.5f, 0, 0, 0}},
+    {{-100, -INF, -INF, -INF}, {3.7835059e-44f, 0, 0, 0}},
+    {{FLT_MAX, 0, -FLT_MAX, FLT_MAX}, {0.5f, 0, 0, 0.5f}},
+    {{1, INF, 2, 3}, {NAN, NAN, NAN, NAN}},
+    {{-INF, NAN, -INF, -INF}, {NAN, NAN, NAN, NAN}},
+};
 /* clang-format on */
+
+static void check_special(const char *json, const float *x, const float *want)
+{
+    ax_act a = act_of(json);
+    float y[4];
+    use(0);
+    ax_act_rows(&a, x, y, 1, 4, 1);
+    for (int i = 0; i < 4; i++)
+        if (!(y[i] == want[i] || (isnan(y[i]) && isnan(want[i])) ||
+              fabsf(y[i] - want[i]) <= 2e-7f * fabsf(want[i])))
+            fail_msg("%s of %g %g %g %g: y[%d] = %a, expected %a", json, x[0], x[1], x[2], x[3], i,
+                     (double)y[i], (double)want[i]);
+    check_ways(&a, x, y, 1, 4);
+}
 
 static void test_special(void **state)
 {
     (void)state;
-    for (size_t s = 0; s < sizeof special / sizeof *special; s++)
-        for (int f = 0; f < 2; f++) {
-            const float *want = f ? special[s].log : special[s].soft;
-            float y[4];
-            ax_act a;
-            get(functions[f], isas[0], &a);
-            ax_act_rows(&a, special[s].x, y, 1, 4, 1);
-            for (int i = 0; i < 4; i++)
-                if (!(y[i] == want[i] || (isnan(y[i]) && isnan(want[i])) ||
-                      fabsf(y[i] - want[i]) <= 2e-7f * fabsf(want[i])))
-                    fail_msg("%s row %zu: y[%d] = %a, expected %a", functions[f], s, i,
-                             (double)y[i], (double)want[i]);
-            check_ways(f, special[s].x, y, 1, 4);
-        }
-    ax_act a;
-    get("softmax", isas[0], &a);
-    float y = 5;
-    ax_act_rows(&a, &y, &y, 0, 3, 1);
-    ax_act_rows(&a, &y, &y, 1, 0, 1);
-    ax_act_rows(&a, &y, &y, 1, 3, 0);
-    assert_true(y == 5); /* nothing to do */
+    for (size_t s = 0; s < sizeof special / sizeof *special; s++) {
+        float flipped[4];
+        for (int i = 0; i < 4; i++)
+            flipped[i] = -special[s].x[i];
+        check_special("\"softmax\"", special[s].x, special[s].soft);
+        check_special("\"log_softmax\"", special[s].x, special[s].log);
+        check_special("\"softmin\"", flipped, special[s].soft);
+    }
+    for (size_t s = 0; s < sizeof quiet / sizeof *quiet; s++)
+        check_special("\"softmax1\"", quiet[s].x, quiet[s].y);
+    for (int f = 0; f < FUNCTIONS; f++) {
+        ax_act a = act_of(functions[f].json);
+        float y = 5;
+        ax_act_rows(&a, &y, &y, 0, 3, 1);
+        ax_act_rows(&a, &y, &y, 1, 0, 1);
+        ax_act_rows(&a, &y, &y, 1, 3, 0);
+        assert_true(y == 5); /* nothing to do */
+    }
 }
 
 /* dx against long double: one rounding of what doubles make of it */
-static void check_backward(int f, int outer, int len)
+static void check_backward(const struct function *f, int outer, int len)
 {
-    static float x[MOST], y[MOST], dy[MOST], dx[MOST], yt[MOST], dt[MOST], want[MOST], got[MOST];
-    ax_act a;
-    get(functions[f], isas[0], &a);
+    static float x[MOST], y[MOST], dy[MOST], dx[MOST];
+    ax_act a = act_of(f->json);
+    real scale = (f->flip ? -1 : 1) / (real)a.param[0];
+    use(0);
     for (int i = 0; i < outer * len; i++)
         x[i] = uniform() * 8, dy[i] = uniform();
     ax_act_rows(&a, x, y, outer, len, 1);
@@ -189,70 +215,42 @@ static void check_backward(int f, int outer, int len)
         const float *yr = y + o * len, *dr = dy + o * len;
         real s = 0, size = 0;
         for (int i = 0; i < len; i++)
-            s += f ? (real)dr[i] : (real)yr[i] * dr[i], size += fabsl((real)dr[i]);
+            s += f->log ? (real)dr[i] : (real)yr[i] * dr[i], size += fabsl((real)dr[i]);
         for (int i = 0; i < len; i++) {
-            real exact = f ? dr[i] - expl(yr[i]) * s : yr[i] * (dr[i] - s);
+            real exact = scale * (f->log ? dr[i] - expl(yr[i]) * s : yr[i] * (dr[i] - s));
             real off = fabsl(dx[o * len + i] - exact);
-            assert_true(off <= 0x1p-24L * fabsl(exact) + 1e-12L * size * (f ? 1 : yr[i]) + 1e-45L);
+            assert_true(off <= 0x1p-24L * fabsl(exact) +
+                                   fabsl(scale) * 1e-12L * size * (f->log ? 1 : yr[i]) + 1e-45L);
         }
     }
-    transpose(y, yt, outer, len);
-    transpose(dy, dt, outer, len);
-    transpose(dx, want, outer, len);
-    for (int i = 0; i < n_isas; i++) {
-        get(functions[f], isas[i], &a);
-        memcpy(got, dy, sizeof dy);
-        ax_act_rows_backward(&a, y, got, got, outer, len, 1); /* dx may be dy */
-        assert_true(same_bits(got, dx, outer * len));
-        ax_act_rows_backward(&a, yt, dt, got, 1, len, outer);
-        assert_true(same_bits(got, want, outer * len));
-    }
+    check_ways_back(&a, y, dy, dx, outer, len);
 }
 
 static void test_backward(void **state)
 {
     (void)state;
-    for (int f = 0; f < 2; f++) {
+    for (int f = 0; f < FUNCTIONS; f++) {
         for (int len = 1; len <= 70; len++)
-            check_backward(f, 1 + len % 13, len);
-        check_backward(f, 3, 1000);
-        check_backward(f, 2, LONGEST);
+            check_backward(&functions[f], 1 + len % 13, len);
+        check_backward(&functions[f], 3, 1000);
+        check_backward(&functions[f], 2, LONGEST);
     }
 }
 
-/* several outer blocks of strided rows */
 static void test_outer_inner(void **state)
 {
     (void)state;
-    enum { OUTER = 3, LEN = 11, INNER = 21, N = OUTER * LEN * INNER };
-    static float x[N], y[N], row[LEN], want[LEN];
-    for (int i = 0; i < N; i++)
-        x[i] = uniform() * 5;
-    for (int f = 0; f < 2; f++) {
-        ax_act a;
-        get(functions[f], isas[n_isas - 1], &a);
-        ax_act_rows(&a, x, y, OUTER, LEN, INNER);
-        for (int o = 0; o < OUTER; o++)
-            for (int c = 0; c < INNER; c++) {
-                for (int i = 0; i < LEN; i++)
-                    row[i] = x[(o * LEN + i) * INNER + c];
-                ax_act_rows(&a, row, want, 1, LEN, 1);
-                for (int i = 0; i < LEN; i++)
-                    assert_true(want[i] == y[(o * LEN + i) * INNER + c]);
-            }
-    }
+    for (int f = 0; f < FUNCTIONS; f++)
+        check_outer_inner(functions[f].json, 11);
 }
 
 int main(void)
 {
-    for (int i = 0; i < AX_ISAS; i++)
-        if (ax_isa_supported((ax_isa)i))
-            isas[n_isas++] = ax_isa_name((ax_isa)i);
+    find_isas();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_special),
-        cmocka_unit_test(test_outer_inner),
-        cmocka_unit_test(test_backward),
-        cmocka_unit_test(test_ulp),
+        cmocka_unit_test(test_special),     cmocka_unit_test(test_outer_inner),
+        cmocka_unit_test(test_backward),    cmocka_unit_test(test_ulp),
+        cmocka_unit_test(test_adversaries),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

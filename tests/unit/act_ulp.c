@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "act_limits_gated.h"
 #include "act_limits_rectifier.h"
 #include "act_limits_sigmoidal.h"
 #include "act_reference.h"
@@ -176,13 +177,33 @@ static const struct {
 } limits[] = {
     LIMITS_SIGMOIDAL
     LIMITS_RECTIFIER
-    {"silu", {-0.0f, -0.0f, 0.0f, INFINITY, -0.0f, 0.5f, 1}},
-    {"gelu", {-0.0f, -0.0f, 0.0f, INFINITY, -0.0f, 0.5f, 1}},
-    {"gelu_tanh", {-0.0f, -0.0f, 0.0f, INFINITY, -0.0f, 0.5f, 1}},
-    {"mish", {-0.0f, -0.0f, 0.0f, INFINITY, -0.0f, 0.6f, 1}},
-    {"hard_swish", {-0.0f, -0.0f, 0.0f, INFINITY, 0, 0.5f, 1}},
+    LIMITS_GATED
+};
+/* f''(-inf), f''(inf) where they are not 0 */
+static const struct {
+    const char *name;
+    float v[2];
+} curves[] = {
+    {"squared_relu", {0, 2}},
+    {"star_relu", {0, 1.7888f}},
+    {"exponential", {0, INFINITY}},
+    {"xielu", {0, 1.6f}},
 };
 /* clang-format on */
+
+static void check_curves(const char *isa, const ax_act *a)
+{
+    static const float ends[] = {-INFINITY, INFINITY};
+    float want[2] = {0, 0}, y[2];
+    for (size_t i = 0; i < sizeof curves / sizeof *curves; i++)
+        if (strcmp(curves[i].name, a->row->name) == 0)
+            memcpy(want, curves[i].v, sizeof want);
+    ax_act_second(a, ends, y, 2);
+    for (int i = 0; i < 2; i++)
+        if (y[i] != want[i] && !(isnan(y[i]) && isnan(want[i])))
+            fail_msg("%s %s''(%g) = %g, expected %g", isa, a->row->name, (double)ends[i],
+                     (double)y[i], (double)want[i]);
+}
 
 static void check_limits(const char *isa, size_t row)
 {
@@ -197,6 +218,7 @@ static void check_limits(const char *isa, size_t row)
             fail_msg("%s %s%s(%g) = %g, expected %g", isa, a.row->name, i < 4 ? "" : "'",
                      (double)x[i], (double)y, (double)limits[row].v[i]);
     }
+    check_curves(isa, &a);
     for (int i = 0; i < 4; i++) {
         float nan, y[3], back, one = 1;
         memcpy(&nan, &nans[i], sizeof nan);

@@ -84,7 +84,9 @@ static void test_clean(void **state)
         {"\x7f|", " |", " |"},
         {"caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80", "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80",
          "caf\xc3\xa9 \xe2\x82\xac \xf0\x9f\x98\x80"},
-        {"\xc2\x9b" "31m", "  31m", "  31m"},
+        {"\xc2\x9b"
+         "31m",
+         "  31m", "  31m"},
         {"\xff|\xc0\x80|\xed\xa0\x80|", "?|??|???|", "?|??|???|"},
         {"cut \xe2\x82", "cut ", "cut "},
         {"cut \xf0\x9f\x98", "cut ", "cut "},
@@ -170,9 +172,26 @@ static void test_nearest(void **state)
     static const struct {
         const char *name, *want;
     } cases[] = {
-        {"relu", "relu"},       {"rellu", "relu"},   {"ReLU", "relu"},   {"RELU6", "relu6"},
-        {"leakyrelu", "leaky_relu"}, {"sigmiod", "sigmoid"}, {"tan", "tanh"}, {"softmax", NULL},
-        {"", NULL},             {"x", NULL},         {"re", NULL},       {huge, NULL},
+        {"relu", "relu"},
+        {"rellu", "relu"},
+        {"ReLU", "relu"},
+        {"RELU6", "relu6"},
+        {"leakyrelu", "leaky_relu"},
+        {"sigmiod", "sigmoid"},
+        {"tan", "tanh"},
+        {"softmax", NULL},
+        {"", NULL},
+        {"x", NULL},
+        {"re", NULL},
+        {huge, NULL},
+        {"atnh", "tanh"},
+        {"tnah", "tanh"},
+        {"sig", "sigmoid"},
+        {"SIGMOID_OF_X", "sigmoid"},
+        {"rel", "relu"},
+        {"relu66", "relu6"},
+        {"si", NULL},
+        {"erul", NULL},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         const char *got = ax_nearest(cases[i].name, names, 6);

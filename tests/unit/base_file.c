@@ -143,6 +143,30 @@ static void test_map_refuses(void **state)
     }
 }
 
+static void test_make_folder(void **state)
+{
+    (void)state;
+    struct stat st;
+    ax_err err = {0};
+    char deep[128], text[256];
+    snprintf(deep, sizeof deep, "%s", in_dir("a/b/c"));
+    static const char *const again[] = {"a/b/c", "a/b/c/", "a//b", "a/b/d/"};
+    for (size_t i = 0; i < sizeof again / sizeof *again; i++)
+        assert_int_equal(ax_make_folder(in_dir(again[i]), &err), 0);
+    assert_true(!stat(deep, &st) && S_ISDIR(st.st_mode));
+    assert_true(!stat(in_dir("a/b/d"), &st) && S_ISDIR(st.st_mode));
+    assert_int_equal(ax_make_folder("/tmp", &err), 0);
+    put(in_dir("file"), "x", 1);
+    static const char *const bad[] = {"file", "file/below", ""};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        const char *path = *bad[i] ? in_dir(bad[i]) : "";
+        assert_int_equal(ax_make_folder(path, &err), -1);
+        assert_non_null(strstr(err.msg, path));
+    }
+    snprintf(text, sizeof text, "rm -r %s", in_dir("a"));
+    assert_int_equal(system(text), 0);
+}
+
 static void test_read_sizes(void **state)
 {
     (void)state;
@@ -424,6 +448,7 @@ int main(void)
         cmocka_unit_test_teardown(test_map, clean),
         cmocka_unit_test_teardown(test_copy_stays, clean),
         cmocka_unit_test_teardown(test_map_refuses, clean),
+        cmocka_unit_test_teardown(test_make_folder, clean),
         cmocka_unit_test_teardown(test_read_sizes, clean),
         cmocka_unit_test_teardown(test_read_pipe_proc_and_refusals, clean),
         cmocka_unit_test_teardown(test_commit_and_abort, clean),

@@ -314,77 +314,6 @@ static void test_idle_sleeps(void **state)
 
 /* ---- cores ----------------------------------------------------------------------------------- */
 
-static void put(const char *root, const char *path, const char *text)
-{
-    char full[512];
-    snprintf(full, sizeof full, "%s/%s", root, path);
-    for (char *p = full + strlen(root) + 1; (p = strchr(p, '/')); *p++ = '/') {
-        *p = 0;
-        mkdir(full, 0755);
-    }
-    FILE *f = fopen(full, "w");
-    assert_non_null(f);
-    fputs(text, f);
-    fclose(f);
-}
-
-static void test_quota(void **state)
-{
-    (void)state;
-    enum { FILES = 4 };
-    static const struct {
-        const char *self; /* what /proc/self/cgroup says */
-        struct {
-            const char *path, *text;
-        } file[FILES];
-        int want;
-    } cases[] = {
-        {"0::/\n", {{"cpu.max", "200000 100000\n"}}, 2},
-        {"0::/\n", {{"cpu.max", "150000 100000\n"}}, 2},
-        {"0::/\n", {{"cpu.max", "1000 100000\n"}}, 1},
-        {"0::/\n", {{"cpu.max", "max 100000\n"}}, 0},
-        {"0::/\n", {{"cpu.max", "garbage"}}, 0},
-        {"0::/\n", {{"cpu.max", ""}}, 0},
-        {"0::/\n", {{"cpu.max", "100000 0\n"}}, 0},
-        {"0::/\n", {{"cpu.max", "-5 100000\n"}}, 0},
-        {"0::/\n", {{"cpu.max", "9223372036854775807 1\n"}}, 0},
-        {"0::/a/b\n", {{"a/b/cpu.max", "max 100000\n"}, {"a/cpu.max", "300000 100000\n"}}, 3},
-        {"0::/a/b\n", {{"a/b/cpu.max", "400000 100000\n"}, {"a/cpu.max", "300000 100000\n"}}, 3},
-        {"0::/a/b\n", {{"a/b/cpu.max", "200000 100000\n"}, {"a/cpu.max", "300000 100000\n"}}, 2},
-        {"0::/not/seen/here\n", {{"cpu.max", "250000 100000\n"}}, 3},
-        {"0::/../up\n", {{"cpu.max", "100000 100000\n"}}, 0},
-        {"5:memory:/m\n3:cpu,cpuacct:/c\n0::/\n",
-         {{"cpu,cpuacct/c/cpu.cfs_quota_us", "500000\n"},
-          {"cpu,cpuacct/c/cpu.cfs_period_us", "100000\n"}},
-         5},
-        {"3:cpuacct,cpu:/c\n",
-         {{"cpu/cpu.cfs_quota_us", "50000\n"}, {"cpu/cpu.cfs_period_us", "100000\n"}},
-         1},
-        {"3:cpu:/c\n",
-         {{"cpu/c/cpu.cfs_quota_us", "-1\n"}, {"cpu/c/cpu.cfs_period_us", "100000\n"}},
-         0},
-        {"3:cpuset:/c\n",
-         {{"cpu/c/cpu.cfs_quota_us", "100000\n"}, {"cpu/c/cpu.cfs_period_us", "100000\n"}},
-         0},
-        {"nonsense\n::\n:\n\n", {{"x", ""}}, 0},
-        {"", {{"cpu.max", "100000 100000\n"}}, 0},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        char root[] = "/tmp/axon-base-cores-XXXXXX", self[64], command[64];
-        assert_non_null(mkdtemp(root));
-        snprintf(self, sizeof self, "%s/self", root);
-        put(root, "self", cases[i].self);
-        for (int k = 0; k < FILES && cases[i].file[k].path; k++)
-            put(root, cases[i].file[k].path, cases[i].file[k].text);
-        int got = ax_cores_quota(self, root);
-        snprintf(command, sizeof command, "rm -r %s", root);
-        assert_int_equal(system(command), 0);
-        if (got != cases[i].want)
-            fail_msg("case %zu: %d, wanted %d", i, got, cases[i].want);
-    }
-    assert_int_equal(ax_cores_quota("/none", "/none"), 0);
-}
-
 static void test_cores_follow_affinity(void **state)
 {
     (void)state;
@@ -414,7 +343,6 @@ int main(void)
         cmocka_unit_test(test_lifetimes),
         cmocka_unit_test(test_same_bits),
         cmocka_unit_test(test_idle_sleeps),
-        cmocka_unit_test(test_quota),
         cmocka_unit_test(test_cores_follow_affinity),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "axon.h"
+#include "io/safetensors.h"
 
 enum { TEXT = 1 << 16 };
 
@@ -125,14 +126,25 @@ static void usage(void **state)
         {"run", 2, "", "usage: axond run"},
         {"inspect a b", 2, "", "'b' is one argument too many"},
         {"inspect a --json --plan", 2, "", "exclude each other"},
-        {"bench m --batch 0", 2, "", "outside 1 to"},
-        {"serve --listn x", 2, "", "listen"},
+        {"bench m --batch 0", 2, "", "--batch: 0 is outside 1 to 1048576\n"},
+        {"help inspect more", 2, "", "'more' is one argument too many"},
+        {"help help", 0, "usage: axond help [COMMAND]", ""},
+        {"version --long", 2, "", "there is no flag '--long'"},
+        {"serve --listn x", 2, "",
+         "axond serve: no setting is called 'listn', did you mean 'listen'?"},
         {"train /nowhere.json --out @/m", 1, "", "/nowhere.json"},
-        {"predict /nowhere.safetensors x.png", 1, "", "/nowhere.safetensors"},
+        {"predict /nowhere.safetensors x.png", 1, "",
+         "axond predict: cannot open '/nowhere.safetensors'"},
         {"run /nowhere.safetensors", 1, "", "/nowhere.safetensors"},
         {"inspect @", 1, "", "axond inspect"},
         {"bench /dev/null", 1, "", "/dev/null"},
         {"health 127.0.0.1:1", 1, "", "127.0.0.1"},
+        {"health https://127.0.0.1:1", 2, "", "https is not spoken here: expected http://HOST"},
+        {"health ftp://127.0.0.1", 2, "", "ftp is not spoken here"},
+        {"health HTTP://127.0.0.1:1/a://b", 1, "", "cannot connect to 127.0.0.1 port 1"},
+        {"health 127.0.0.1:65536", 2, "", "'65536' is not a port"},
+        {"health 127.0.0.1:", 2, "", "'' is not a port"},
+        {"health '127.0.0.1:1/a b'", 2, "", "white space"},
         {"version >/dev/full", 1, "", "standard output"},
     };
     (void)state;
@@ -185,10 +197,16 @@ static void train_and_ask(void **state)
     cJSON_Delete(j);
     expect("predict @/xor.safetensors @/xor.json", 1, "", "xor.json");
     assert_string_equal(output, "");
+    expect("predict @/xor.safetensors @/q.json", 0, "different", ""); /* of two classes all */
+    expect("predict @/xor.safetensors @/q.json --top 3", 1, "",
+           "--top: 3 is outside 1 to 2, the classes of the model 'xor'");
+    write_text("q.csv", "0,1\n1,x\n");
+    expect("predict @/xor.safetensors @/q.csv", 1, "", "q.csv: column 2 holds text in line 2");
+    expect("inspect @/xor.safetensors", 0, "self-test  passed", "");
     expect("inspect @/xor.safetensors", 0, "hidden     dense    tanh        (16)            48",
            "");
     expect("inspect @/xor.safetensors --plan", 0, "working memory", "");
-    expect("inspect @/xor.safetensors --json", 0, "\"spec\"", "");
+    expect("inspect @/xor.safetensors --json", 0, "\"self_test\":\t\"passed\"", "");
     assert_non_null(j = ax_json_parse(output, strlen(output), NULL));
     cJSON_Delete(j);
     expect("bench @/xor.safetensors --batch 4 --threads 1 --seconds 0.05 --json", 0, "\"gflops\"",
@@ -212,6 +230,40 @@ static void train_further(void **state)
     write_text("q.json", "[[0,0],[1,0]]");
     expect("predict @/not-xor.safetensors @/q.json", 0, "q.json[0]      1  different", "");
     expect("predict @/xor.safetensors @/q.json", 0, "q.json[0]      0  same", "");
+}
+
+/* The model again with these keys of its metadata alone. */
+static void write_other(const char *const *keys, int n)
+{
+    ax_safetensors *f = ax_safetensors_open(in("xor.safetensors"), NULL);
+    assert_non_null(f);
+    ax_st_item items[8];
+    ax_st_meta meta[4];
+    for (int i = 0; i < ax_safetensors_count(f); i++) {
+        items[i].name = ax_safetensors_at(f, i)->name;
+        assert_int_equal(ax_safetensors_get(f, items[i].name, &items[i].tensor, NULL), 0);
+    }
+    for (int i = 0; i < n; i++)
+        meta[i] = (ax_st_meta){keys[i], ax_safetensors_meta(f, keys[i])};
+    assert_int_equal(ax_safetensors_write(in("other.safetensors"), items, ax_safetensors_count(f),
+                                          meta, n, NULL),
+                     0);
+    ax_safetensors_close(f);
+}
+
+/* A file of another tool has nothing that shows damage, and inspect says so; one that was written
+ * here must have it. */
+static void other_tools(void **state)
+{
+    static const char *const keys[] = {"axond.spec", "axond.version", "axond.selftest"};
+    (void)state;
+    write_other(keys, 1);
+    expect("inspect @/other.safetensors", 0,
+           "self-test  none: WARNING: damage to this file would go unnoticed", "");
+    expect("inspect @/other.safetensors --json", 0, "\"self_test\":\t\"none\"", "");
+    write_other(keys, 3);
+    expect("inspect @/other.safetensors", 1, "",
+           "other.safetensors: the file is damaged: axond wrote it, but axond.hash is not");
 }
 
 /* Repetitions in one batch must have the bits of the sample alone. */
@@ -240,6 +292,7 @@ static void run_arrays(void **state)
     t.shape = AX_SHAPE(2, 2, 2), t.data = cube;
     assert_int_equal(ax_npy_save(in("cube.npy"), &t, &err), 0);
     expect("run @/xor.safetensors --input @/cube.npy", 1, "", "(2, 2, 2)");
+    expect("run @/xor.safetensors --input @/xor.json", 1, "", "xor.json: not an npy file");
     expect("run @/xor.safetensors", 1, "", "input 'x' has no file");
     expect("run @/xor.safetensors --input y=@/x.npy", 1, "", "no input 'y'");
     expect("run @/xor.safetensors --input x=@/x.npy --input @/x.npy", 1, "", "one input too many");
@@ -344,10 +397,15 @@ static int drop_folder(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(usage),           cmocka_unit_test(bad_specs),
-        cmocka_unit_test(train_and_ask),   cmocka_unit_test(train_further),
-        cmocka_unit_test(run_arrays),      cmocka_unit_test(json_progress),
-        cmocka_unit_test(stop_and_resume), cmocka_unit_test(reader_goes_away),
+        cmocka_unit_test(usage),
+        cmocka_unit_test(bad_specs),
+        cmocka_unit_test(train_and_ask),
+        cmocka_unit_test(train_further),
+        cmocka_unit_test(other_tools),
+        cmocka_unit_test(run_arrays),
+        cmocka_unit_test(json_progress),
+        cmocka_unit_test(stop_and_resume),
+        cmocka_unit_test(reader_goes_away),
     };
     return cmocka_run_group_tests(tests, make_folder, drop_folder);
 }

@@ -370,6 +370,49 @@ static void test_not_finite(void **state)
     ax_net_fini(&n);
 }
 
+/* A few bytes that ask for more memory, or more arithmetic, than there is. */
+static void test_far_too_large(void **state)
+{
+    static const struct {
+        const char *spec;
+        ax_code code;
+        const char *why;
+    } rows[] = {
+        {"{\"inputs\":[{\"name\":\"x\",\"shape\":[1,16384,16384]}],\"layers\":[{\"type\":"
+         "\"upsample2d\","
+         "\"size\":64}]}",
+         AX_ELIMIT, "MiB of working memory, the limit is"},
+        {"{\"inputs\":[{\"name\":\"x\",\"shape\":[16777216]}],\"layers\":[{\"type\":\"reshape\","
+         "\"target_shape\":[16,1024,1024]},{\"type\":\"conv2d\",\"filters\":2097152,"
+         "\"kernel_size\":1000,\"padding\":\"same\"}]}",
+         AX_ELIMIT, "too large"},
+        {"{\"inputs\":[{\"name\":\"x\",\"shape\":[16777216]}],\"layers\":[{\"type\":\"dense\","
+         "\"units\":1048576}]}",
+         AX_ECORRUPT, "is missing"},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char path[256];
+        strcpy(path, in_folder("large.safetensors"));
+        const ax_st_meta meta[] = {{"axond.spec", rows[i].spec}};
+        assert_int_equal(ax_safetensors_write(path, NULL, 0, meta, 1, NULL), 0);
+        must_refuse(path, rows[i].code, rows[i].why);
+    }
+    /* what people read says so instead of wrapping round */
+    assert_true(ax_count_mul((int64_t)1 << 40, (int64_t)1 << 40) == INT64_MAX);
+    assert_true(ax_count_add(INT64_MAX, 1) == INT64_MAX && ax_count_add(2, 3) == 5);
+    ax_net n;
+    ax_err err;
+    cJSON *json = cJSON_Parse(
+        "{\"inputs\":[{\"name\":\"x\",\"shape\":[1024,1024,1024]}],\"layers\":[{\"type\":"
+        "\"conv2d\",\"filters\":4096,\"kernel_size\":500,\"padding\":\"same\"}]}");
+    if (ax_net_build(&n, json, NULL, 1, &err))
+        fail_msg("%s", err.msg);
+    assert_true(n.layers[0].flops > 0);
+    ax_net_fini(&n);
+    cJSON_Delete(json);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -378,6 +421,7 @@ int main(void)
         cmocka_unit_test(test_all_outputs),   cmocka_unit_test(test_ranges),
         cmocka_unit_test(test_bad_selftests), cmocka_unit_test(test_overflow),
         cmocka_unit_test(test_file_goes),     cmocka_unit_test(test_not_finite),
+        cmocka_unit_test(test_far_too_large),
     };
     return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }

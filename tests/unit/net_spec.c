@@ -63,6 +63,17 @@ static const struct bad {
     {L(IN4, "{\"type\":\"dense\",\"units\":2,\"kernel_regularizer\":{\"l3\":1}}"), AX_EINVAL, "layers[0].kernel_regularizer.l3", "unknown field"},
     {L(IN4, "{\"type\":\"dense\",\"units\":2,\"activity_regularizer\":{\"l1\":-1}}"), AX_ERANGE, "layers[0].activity_regularizer.l1", "from 0"},
     {L(IN4, "{\"type\":\"activation\"}"), AX_EINVAL, "layers[0].activation", "needs \"activation\""},
+    {L(IN4, "{\"type\":\"dense\",\"units\":3,\"activation\":\"glu\"}"), AX_ESHAPE, "layers[0].activation", "glu takes a multiple of 2 elements, but there are 3"},
+    {L(IN4, "{\"type\":\"dense\",\"units\":8,\"activation\":{\"name\":\"maxout\",\"pieces\":3}}"), AX_ESHAPE, "layers[0].activation", "a multiple of 3 elements, but there are 8"},
+    {L(IN4, "{\"type\":\"dense\",\"units\":8,\"activation\":{\"name\":\"maxout\",\"pieces\":2.5}}"), AX_ERANGE, "layers[0].activation.pieces", "a whole number"},
+    {L(IN4, "{\"type\":\"dense\",\"units\":8,\"activation\":{\"name\":\"maxout\",\"pieces\":true}}"), AX_ETYPE, "layers[0].activation.pieces", "a number"},
+    {L(IN4, "{\"type\":\"dense\",\"units\":8,\"activation\":{\"name\":\"softmax\",\"temperature\":0}}"), AX_ERANGE, "layers[0].activation.temperature", "expected 1e-06 to"},
+    {L(IN4, "{\"type\":\"dense\",\"units\":8,\"activation\":{\"name\":\"softmax\",\"temperature\":true}}"), AX_ETYPE, "layers[0].activation.temperature", "a number"},
+    {L(PIC, "{\"type\":\"activation\",\"activation\":\"glu\"}"), AX_ESHAPE, "layers[0].activation", "there are 3"},
+    {L(PIC, "{\"type\":\"activation\",\"activation\":\"softmax\",\"axis\":3}"), AX_ERANGE, "layers[0].axis", "to 2"},
+    {L(PIC, "{\"type\":\"activation\",\"activation\":\"relu\",\"axis\":1}"), AX_EINVAL, "layers[0].axis", "element by element"},
+    {L(IN4, "{\"type\":\"dense\",\"units\":8,\"activation\":\"softmax\",\"axis\":0}"), AX_EINVAL, "layers[0].axis", "unknown field"},
+    {L(IN4, "{\"type\":\"frelu\"}"), AX_ESHAPE, "layers[0]", "needs a picture"},
     {L(IN4, "{\"type\":\"flatten\",\"activation\":\"relu\"}"), AX_EINVAL, "layers[0].activation", "unknown field"},
     {L(IN4, "{\"type\":\"dense\",\"units\":2,\"name\":\"a/b\"}"), AX_EINVAL, "layers[0].name", "slashes"},
     {L(IN4, "{\"type\":\"dense\",\"units\":2,\"name\":\"x\"}"), AX_EEXIST, "layers[0].name", "used twice"},
@@ -170,6 +181,10 @@ static const char *const good_specs[] = {
     L(SEQ, "{\"type\":\"conv1d\",\"filters\":10,\"kernel_size\":4,\"padding\":\"same\",\"strides\":3,\"groups\":5},{\"type\":\"layer_norm\",\"axis\":-2},"
            "{\"type\":\"activation\",\"activation\":\"softmax\"},{\"type\":\"multiply\",\"inputs\":[\"conv1d_1\",\"activation_1\"]}"),
     "{" IN4 ",\"layers\":[{\"type\":\"dense\",\"units\":1,\"activation\":\"sigmoid\"}],\"labels\":[\"no\",\"yes\"]}",
+    L(PIC, "{\"type\":\"conv2d\",\"filters\":12,\"kernel_size\":3,\"activation\":{\"name\":\"swiglu\",\"gate_first\":true}},{\"type\":\"frelu\",\"kernel_size\":[3,2]},"
+           "{\"type\":\"activation\",\"activation\":\"crelu\"},{\"type\":\"activation\",\"activation\":{\"name\":\"maxout\",\"pieces\":3}},"
+           "{\"type\":\"flatten\"},{\"type\":\"dense\",\"units\":5,\"activation\":{\"name\":\"gumbel_softmax\",\"hard\":true}},"
+           "{\"type\":\"dense\",\"units\":4,\"activation\":{\"name\":\"softmin\",\"temperature\":0.5}}"),
 };
 // clang-format on
 
@@ -255,6 +270,110 @@ static void test_facts_of_layers(void **state)
     }
 }
 
+/* Functions of whole rows work over the channels of a picture, else over the last axis, or where
+ * "axis" says, and may change the length. */
+static void test_shapes_of_rows(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *input, *layer;
+        int64_t params;
+        ax_shape out;
+    } rows[] = {
+        {IN4, "{\"type\":\"dense\",\"units\":6,\"activation\":\"glu\"}", 30, AX_SHAPE(2, 3)},
+        {IN4, "{\"type\":\"dense\",\"units\":6,\"activation\":\"crelu\"}", 30, AX_SHAPE(2, 12)},
+        {IN4, "{\"type\":\"dense\",\"units\":6,\"activation\":{\"name\":\"maxout\",\"pieces\":3}}", 30,
+         AX_SHAPE(2, 2)},
+        {IN4, "{\"type\":\"dense\",\"units\":6,\"activation\":\"softmax1\"}", 30, AX_SHAPE(2, 6)},
+        {PIC, "{\"type\":\"conv2d\",\"filters\":4,\"kernel_size\":1,\"activation\":\"geglu\"}", 16,
+         AX_SHAPE(2, 2, 8, 8)},
+        {PIC, "{\"type\":\"activation\",\"activation\":\"crelu\"}", 0, AX_SHAPE(2, 6, 8, 8)},
+        {PIC, "{\"type\":\"activation\",\"activation\":\"crelu\",\"axis\":1}", 0,
+         AX_SHAPE(2, 3, 16, 8)},
+        {PIC, "{\"type\":\"activation\",\"activation\":\"glu\",\"axis\":-1}", 0,
+         AX_SHAPE(2, 3, 8, 4)},
+        {SEQ, "{\"type\":\"activation\",\"activation\":\"glu\"}", 0, AX_SHAPE(2, 5, 10)},
+        {SEQ, "{\"type\":\"activation\",\"activation\":\"crelu\",\"axis\":0}", 0, AX_SHAPE(2, 10, 20)},
+        {PIC, "{\"type\":\"frelu\"}", 3 * 9 + 3, AX_SHAPE(2, 3, 8, 8)},
+        {PIC, "{\"type\":\"frelu\",\"kernel_size\":[4,1],\"use_bias\":false}", 3 * 4,
+         AX_SHAPE(2, 3, 8, 8)},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        for (int t = 0; t < 2; t++) {
+            ax_net_training training = {1, NULL};
+            char spec[512];
+            ax_net n;
+            ax_err err;
+            snprintf(spec, sizeof spec, "{%s,\"layers\":[%s]}", rows[i].input, rows[i].layer);
+            if (build(&n, spec, t ? &training : NULL, 2, &err))
+                fail_msg("%s: %s", spec, err.msg);
+            const ax_shape *s = &n.graph.val[n.outputs[0]].desc.shape;
+            char text[160];
+            if (!ax_shape_equal(s, &rows[i].out) || n.layers[0].params != rows[i].params)
+                fail_msg("%s: %lld parameters, shape %s", spec, (long long)n.layers[0].params,
+                         ax_shape_str(s, text, sizeof text));
+            ax_net_fini(&n);
+        }
+}
+
+static int count_ops(const ax_net *n, const ax_op *op)
+{
+    int count = 0;
+    for (int i = 0; i < n->graph.n_node; i++)
+        count += n->graph.node[i].op == op;
+    return count;
+}
+
+/* gumbel_softmax is noisy in training alone; each layer draws its own noise. */
+static void test_noise(void **state)
+{
+    (void)state;
+    const char *spec = L(IN4, "{\"type\":\"dense\",\"units\":4,\"activation\":\"gumbel_softmax\"},"
+                              "{\"type\":\"activation\",\"activation\":\"gumbel_softmax\"}");
+    ax_net n;
+    ax_err err;
+    ax_net_training training = {7, NULL};
+    assert_int_equal(build(&n, spec, NULL, 1, &err), 0);
+    assert_int_equal(count_ops(&n, &ax_op_gumbel), 0);
+    ax_net_fini(&n);
+    assert_int_equal(build(&n, spec, &training, 4, &err), 0);
+    assert_int_equal(count_ops(&n, &ax_op_gumbel), 2);
+    const ax_gumbel_attr *found[2];
+    for (int i = 0, k = 0; i < n.graph.n_node; i++)
+        if (n.graph.node[i].op == &ax_op_gumbel)
+            found[k++] = n.graph.node[i].attr;
+    assert_true(found[0]->seed == 7 && found[1]->seed == 7 && found[0]->stream != found[1]->stream);
+    ax_net_fini(&n);
+}
+
+/* Where a final softmax or sigmoid is, the loss gets what goes into it, scaled where a temperature
+ * says so. */
+static void test_logits(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *activation;
+        int other, scaled;
+    } rows[] = {
+        {"\"softmax\"", 1, 0},   {"{\"name\":\"softmax\",\"temperature\":2}", 1, 1},
+        {"\"softmin\"", 1, 1},   {"\"sigmoid\"", 1, 0},
+        {"\"sparsemax\"", 0, 0}, {"\"softmax1\"", 0, 0},
+        {"\"relu\"", 0, 0},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char spec[512];
+        ax_net n;
+        ax_err err;
+        snprintf(spec, sizeof spec,
+                 "{%s,\"layers\":[{\"type\":\"dense\",\"units\":3,\"activation\":%s}]}", IN4,
+                 rows[i].activation);
+        assert_int_equal(build(&n, spec, NULL, 1, &err), 0);
+        assert_int_equal(n.logits[0] != n.outputs[0], rows[i].other);
+        assert_int_equal(count_ops(&n, &ax_op_affine), rows[i].scaled);
+        ax_net_fini(&n);
+    }
+}
+
 /* What training adds and inference leaves out. */
 static void test_training_and_inference(void **state)
 {
@@ -325,6 +444,9 @@ int main(void)
         cmocka_unit_test(test_round_trip),
         cmocka_unit_test(test_made_up_names),
         cmocka_unit_test(test_facts_of_layers),
+        cmocka_unit_test(test_shapes_of_rows),
+        cmocka_unit_test(test_noise),
+        cmocka_unit_test(test_logits),
         cmocka_unit_test(test_training_and_inference),
         cmocka_unit_test(test_many_layers),
     };

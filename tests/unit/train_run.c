@@ -203,11 +203,26 @@ static void test_bad_checkpoints(void **state)
     assert_int_equal(ax_train(&o, &r, &err), -1);
     assert_int_equal(err.code, AX_EINVAL);
     assert_non_null(strstr(err.msg, "another training spec"));
-    /* damaged: text replaced by text of the same length */
+    /* damaged: a bit in the numbers */
+    bytes[size - 2] ^= 0x40;
+    write_file("bad/checkpoint.safetensors", bytes, size);
+    bytes[size - 2] ^= 0x40;
+    o = options_of(busy_spec(5));
+    o.checkpoint_dir = in_folder("bad");
+    o.resume = 1;
+    assert_int_equal(ax_train(&o, &r, &err), -1);
+    assert_int_equal(err.code, AX_ECORRUPT);
+    assert_non_null(strstr(err.msg, "the file is damaged"));
+    /* text replaced by text of the same length, where no hash tells */
+    memcpy(memmem(bytes, size, AX_ST_HASH, 10), "other.hash", 10);
     static const struct {
         const char *from, *to, *word;
     } rows[] = {
         {"\\\"step\\\":\\\"21\\\"", "\\\"step\\\":\\\"99\\\"", "contradict"},
+        {"\\\"step\\\":\\\"21\\\"", "\\\"step\\\":\\\"-9\\\"", "step is damaged: '-9'"},
+        {"\\\"step\\\":\\\"21\\\"", "\\\"step\\\":\\\"2x\\\"", "step is damaged: '2x'"},
+        {"\\\"step\\\":\\\"21\\\"", "\\\"stop\\\":\\\"21\\\"", "step is damaged: ''"},
+        {"\\\"seconds\\\":\\\"0x", "\\\"seconds\\\":\\\"zz", "seconds is damaged: 'zz"},
         {"\\\"epoch\\\":\\\"3\\\"", "\\\"epoch\\\":\\\"9\\\"", "contradict"},
         {"\\\"in_epoch\\\":\\\"0\\\"", "\\\"in_epoch\\\":\\\"7\\\"", "contradict"},
         {"\\\"schedule\\\":\\\"0x", "\\\"schedule\\\":\\\"zz", "schedule is damaged"},
@@ -234,6 +249,56 @@ static void test_bad_checkpoints(void **state)
     free(bytes);
 }
 
+static int count_calls(void *ctx, const ax_train_progress *p)
+{
+    (void)p;
+    ++*(int *)ctx;
+    return 0;
+}
+
+/* The folder is made, with those above it; one that cannot be is told before the first step. */
+static void test_checkpoint_folder(void **state)
+{
+    (void)state;
+    int calls = 0;
+    char dir[128];
+    ax_err err = {0};
+    ax_train_result r;
+    ax_train_options o = options_of(small_spec(",\"epochs\":1"));
+    o.progress = count_calls;
+    o.ctx = &calls;
+    snprintf(dir, sizeof dir, "%s/far/down/here", folder);
+    o.checkpoint_dir = dir;
+    must_train(&o);
+    assert_int_equal(access(in_folder("far/down/here/checkpoint.safetensors"), R_OK), 0);
+    write_text("plain", "a file");
+    static const char *const wrong[] = {"plain", "plain/below"};
+    for (int i = 0; i < 2; i++) {
+        calls = 0;
+        snprintf(dir, sizeof dir, "%s/%s", folder, wrong[i]);
+        assert_int_equal(ax_train(&o, &r, &err), -1);
+        assert_non_null(strstr(err.msg, dir));
+        assert_int_equal(calls, 0);
+    }
+}
+
+/* A step out of the range of float32 behind a loss that was finite: nothing to go on from. */
+static void test_diverged_weights(void **state)
+{
+    (void)state;
+    ax_err err = {0};
+    ax_train_result r;
+    ax_train_options o = options_of(
+        "{\"model\":{\"inputs\":[{\"name\":\"x\",\"shape\":[1]}],\"layers\":[{\"type\":\"dense\","
+        "\"units\":1,\"name\":\"d\"}]},\"dataset\":{\"x\":[[1e18]],\"y\":[0.5]},\"epochs\":1,"
+        "\"optimizer\":{\"name\":\"sgd\",\"learning_rate\":1000}}");
+    o.checkpoint_dir = in_folder("diverged");
+    assert_int_equal(ax_train(&o, &r, &err), -1);
+    assert_int_equal(err.code, AX_ENONFINITE);
+    assert_non_null(strstr(err.msg, "'d/kernel' is not finite after epoch 1, step 1"));
+    assert_int_not_equal(access(in_folder("diverged/checkpoint.safetensors"), F_OK), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -242,6 +307,8 @@ int main(void)
         cmocka_unit_test(test_same_seed_same_bits),
         cmocka_unit_test(test_resume_gives_the_same_bits),
         cmocka_unit_test(test_bad_checkpoints),
+        cmocka_unit_test(test_checkpoint_folder),
+        cmocka_unit_test(test_diverged_weights),
     };
     return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }

@@ -100,6 +100,8 @@ static const struct bad {
     {SPEC(TWO, "{\"x\":" XS ",\"y\":[\"a\",\"b\",3,\"a\"]}", ""), AX_ETYPE, "dataset.y[2]", "not both"},
     {SPEC(TWO, "{\"x\":" XS ",\"y\":[0,1,2,0]}", ""), AX_ERANGE, "dataset", "label of sample 2 is 2"},
     {SPEC(TWO, "{\"x\":" XS ",\"y\":[0,1,0.5,0]}", ""), AX_ERANGE, "dataset", "sample 2 is 0.5"},
+    {SPEC("{\"type\":\"dense\",\"units\":1048576},{\"type\":\"dense\",\"units\":1048576}," TWO, XOR, ""),
+     AX_ELIMIT, "model", "the weights and what adam keeps of them need"},
     {SPEC(TWO, "{\"x\":" XS ",\"y\":[\"a\",\"b\",\"c\",\"a\"]}", ""), AX_ESHAPE, "dataset", "3 labels ('a' to 'c')"},
     {SPEC(TWO, "{\"x\":" XS ",\"y\":[[1,0],[0,1],[2,-1],[1,0]]}", ""), AX_ERANGE, "dataset", "target of sample 2 is 2, cross_entropy expects numbers from 0 to 1"},
     {SPEC(ONE, "{\"x\":" XS ",\"y\":[0,1,2,0]}", ""), AX_ERANGE, "dataset", "binary_cross_entropy expects"},

@@ -138,7 +138,7 @@ static inline const float *predict(ax_session *s, const float *x, int64_t batch,
     return ax_session_output(s, 0);
 }
 
-/* Pictures with everything that is random or has a state: dropout, batch-norm, augmentation,
+/* Pictures with everything that is random or has a state: dropout, noise, batch-norm, augmentation,
  * shuffling, slots, plateau, best weights. 7 steps an epoch, the last one smaller. */
 static inline const char *busy_spec(int seed)
 {
@@ -165,6 +165,7 @@ static inline const char *busy_spec(int seed)
         "\"flatten\"},{\"type\":\"dropout\",\"rate\":0.3},"
         "{\"type\":\"dense\",\"units\":20,\"activation\":\"prelu\",\"kernel_regularizer\":{\"l2\":"
         "1e-3},\"activity_regularizer\":{\"l1\":1e-3}},"
+        "{\"type\":\"dense\",\"units\":8,\"name\":\"choice\",\"activation\":\"gumbel_softmax\"},"
         "{\"type\":\"dense\",\"units\":3,\"activation\":\"softmax\"}]},\"dataset\":{"
         "\"safetensors\":\"%s\"},\"validation_split\":0.2,\"batch_size\":6,"
         "\"epochs\":3,\"seed\":%d,\"augment\":{\"flip\":true,\"shift\":1},\"optimizer\":{\"name\":"

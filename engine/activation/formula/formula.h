@@ -62,9 +62,12 @@ const char *const *ax_formula_rewrites(const ax_formula *f, int *count);
  * something linear in x tell; sorted; at most `room` of them. Returns how many. */
 int ax_formula_kinks(const ax_formula *f, const double *p, double *at, int room);
 
-/* Output `which` of the text as written, before any rewriting, interpreted in 113 bits at one point:
- * the independent judge of accuracy. Slow. */
-long double ax_formula_exact(const ax_formula *f, int which, const double *p, double x);
+/* Output `which` at one point in 113 bits, from the text as written and by rules of its own for
+ * derivatives: the independent judge of accuracy. *off, if not NULL, gets a bound of the error of
+ * the result, infinite where nothing is known (at a kink, too). Where the text as written cancels
+ * even in 113 bits its stable form is taken. Slow. */
+long double ax_formula_exact(const ax_formula *f, int which, const double *p, double x,
+                             long double *off);
 
 /* The functions a formula may call besides the catalogue, for documents and hints. */
 typedef struct ax_formula_function {

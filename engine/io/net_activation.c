@@ -1,0 +1,65 @@
+/* net_activation.c - what an activation in a spec becomes: mostly one node, for some a parameter or
+ * noise beside it; and the way back from probabilities to logits. */
+#include <string.h>
+
+#include "base/rng.h"
+#include "io/net_build.h"
+
+static ax_val build_prelu(ax_builder *b, ax_val v)
+{
+    ax_init how = {.initializer = "constant", .value = b->act.param[0]};
+    const ax_shape *s = &b->g->val[v].desc.shape;
+    ax_val in[2] = {v, ax_build_param(b, "alpha", &AX_SHAPE(s->dim[1]), 1, how)};
+    return in[1] < 0 ? AX_NONE : ax_graph_node(b->g, &ax_op_prelu, b->layer, NULL, in, 2, b->err);
+}
+
+static ax_val build_noise(ax_builder *b, ax_val v)
+{
+    ax_gumbel_attr a = {b->training->seed, ax_rng_name(b->layer)};
+    return ax_graph_node(b->g, &ax_op_gumbel, b->layer, &a, (ax_val[]){v, b->net->step}, 2, b->err);
+}
+
+int ax_build_activation(ax_builder *b, ax_val *v)
+{
+    const ax_act *act = &b->act;
+    if (!act->row || !strcmp(act->row->name, "identity"))
+        return 0;
+    if (!strcmp(act->row->name, "prelu")) {
+        *v = build_prelu(b, *v);
+        return *v < 0 ? -1 : 0;
+    }
+    int usual = b->g->val[*v].desc.shape.rank == 4 ? 1 : -1;
+    ax_activation_attr a = {*act, b->axis ? b->axis : usual};
+    if (b->training && !strcmp(act->row->name, "gumbel_softmax") && (*v = build_noise(b, *v)) < 0)
+        return -1;
+    *v = ax_graph_node(b->g, &ax_op_activation, b->layer, &a, v, 1, b->err);
+    return *v < 0 ? -1 : 0;
+}
+
+static ax_val scaled(ax_builder *b, ax_val v, double by)
+{
+    float one[2] = {(float)by, 0};
+    ax_val in[3] = {v};
+    for (int i = 0; i < 2; i++)
+        if ((in[1 + i] = ax_graph_const(b->g, AX_F32, &AX_SHAPE(1), &one[i], b->err)) < 0)
+            return AX_NONE;
+    return ax_graph_node(b->g, &ax_op_affine, "logits", NULL, in, 3, b->err);
+}
+
+ax_val ax_build_logits(ax_builder *b, ax_val v)
+{
+    const ax_graph *g = b->g;
+    if (g->val[v].kind != AX_VAL_NODE)
+        return v;
+    const ax_node *n = &g->node[g->val[v].node];
+    if (n->op != &ax_op_activation)
+        return v;
+    const ax_act *act = &((const ax_activation_attr *)n->attr)->act;
+    int min = !strcmp(act->row->name, "softmin");
+    if (!strcmp(act->row->name, "sigmoid"))
+        return n->in[0];
+    if (!min && strcmp(act->row->name, "softmax"))
+        return v;
+    double by = (min ? -1 : 1) / act->param[0];
+    return by == 1 ? n->in[0] : scaled(b, n->in[0], by);
+}
