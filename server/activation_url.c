@@ -127,13 +127,13 @@ int activation_from_url(request *r, const char *name, const char *formula, other
     return bad;
 }
 
-int activation_number(request *r, const char *option, double *out)
+int query_number(request *r, const char *option, double *out)
 {
     const char *text = request_query(r, option);
     return text ? read_number(r, option, text, out) : 0;
 }
 
-int activation_whole(request *r, const char *option, int64_t lo, int64_t hi, int64_t *out)
+int query_whole(request *r, const char *option, int64_t lo, int64_t hi, int64_t *out)
 {
     const char *text = request_query(r, option);
     const char *end = text ? text + strlen(text) : NULL;
@@ -165,7 +165,7 @@ static const char *list_number(const char *p, const char *end, float *out)
     return number_read_slow(p, end, out);
 }
 
-int activation_list(request *r, const char *option, float **x, ax_shape *shape)
+int query_numbers(request *r, const char *option, float **x, ax_shape *shape)
 {
     const char *text = request_query(r, option), *end, *p = text;
     int64_t n = 0;

@@ -62,8 +62,8 @@ void activations_list(request *r)
 /* "x":[...],"y":[...],... when the URL has an x. */
 static int put_values(request *r, evaluation *e)
 {
-    if (activation_list(r, "x", &e->x, &e->shape) < 0 ||
-        activation_whole(r, "derivatives", 0, 2, &e->derivatives) < 0 ||
+    if (query_numbers(r, "x", &e->x, &e->shape) < 0 ||
+        query_whole(r, "derivatives", 0, 2, &e->derivatives) < 0 ||
         activation_policy(request_query(r, "non_finite"), &e->policy, &r->why) < 0)
         return -1;
     if (!e->x && (request_query(r, "derivatives") || request_query(r, "non_finite"))) {
@@ -161,9 +161,9 @@ static void plot(request *r)
     double from = FROM, to = TO;
     int64_t derivatives = 0;
     size_t len;
-    if (curves(r, &p) < 0 || activation_number(r, "from", &from) < 0 ||
-        activation_number(r, "to", &to) < 0 ||
-        activation_whole(r, "derivative", 0, 2, &derivatives) < 0) {
+    if (curves(r, &p) < 0 || query_number(r, "from", &from) < 0 ||
+        query_number(r, "to", &to) < 0 ||
+        query_whole(r, "derivative", 0, 2, &derivatives) < 0) {
         request_refuse(r);
         return;
     }

@@ -31,10 +31,10 @@ typedef enum other_options { OTHER_MINE, OTHER_WRONG, OTHER_PASS } other_options
 int activation_from_url(request *r, const char *name, const char *formula, other_options others,
                         ax_act *out);
 /* An option that is a number, a whole number: *out stays where it is absent. */
-int activation_number(request *r, const char *option, double *out);
-int activation_whole(request *r, const char *option, int64_t lo, int64_t hi, int64_t *out);
+int query_number(request *r, const char *option, double *out);
+int query_whole(request *r, const char *option, int64_t lo, int64_t hi, int64_t *out);
 /* "1,2.5,-Infinity": *x into r->mem, NULL when the option is absent. */
-int activation_list(request *r, const char *option, float **x, ax_shape *shape);
+int query_numbers(request *r, const char *option, float **x, ax_shape *shape);
 /* "string" or "null" as the option's or the field's value. */
 int activation_policy(const char *word, wire_non_finite *out, problem *why);
 

@@ -178,8 +178,8 @@ static int read_raw(evaluation *e, problem *why)
                     (long long)n, (long long)most);
         return ax_err_hint(&why->err, "send them in parts, or raise --max-evaluate");
     }
-    if (activation_whole(r, "derivatives", 0, 2, &e->derivatives) < 0 ||
-        activation_whole(r, "row", 1, most, &row) < 0 ||
+    if (query_whole(r, "derivatives", 0, 2, &e->derivatives) < 0 ||
+        query_whole(r, "row", 1, most, &row) < 0 ||
         activation_policy(request_query(r, "non_finite"), &e->policy, why) < 0 ||
         activation_from_url(r, name, formula, OTHER_MINE, &e->act) < 0)
         return -1;
