@@ -98,7 +98,7 @@ INLINE vd log1p_ratio(vd a, vd b)
 /* ln(1 + e^-|x|), any x */
 INLINE vd log1p_exp(vd x)
 {
-    ratio e = exp_ratio(at_least(-magnitude(x), -200.0));
+    ratio e = exp_ratio(at_least(minus_magnitude(x), -200.0));
     return log1p_ratio(e.a, e.b);
 }
 
@@ -116,6 +116,18 @@ INLINE vd sech2_of(vd x)
     ratio e = exp_ratio(at_least(-2.0 * magnitude(x), -200.0));
     vd s = e.a + e.b;
     return 4.0 * e.a * e.b / (s * s);
+}
+
+/* ln cosh x = ln((1 + z)/(1 - z)) with z = tanh^2(x/2), which keeps its digits at 0; from 5/4 on
+ * |x| - ln 2 + ln(1 + e^-2|x|); any x */
+INLINE vd logcosh_of(vd x)
+{
+    vd t = magnitude(x);
+    expm1_parts e = expm1_ratio(at_least(-t, -110.0));
+    vl near = (vl)(t < 1.25);
+    vd a2 = e.a * e.a, b2 = e.b * e.b;
+    vd over = pick(near, e.minus * e.minus, a2), under = pick(near, e.plus * e.plus, a2 + 2.0 * b2);
+    return zero_where(near, t - LN2) + two_atanh(over / under);
 }
 
 /* The upper tail of the normal distribution, scaled: for 0 <= t <= 15

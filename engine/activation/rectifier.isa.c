@@ -78,8 +78,7 @@ KERNEL(selu)
 /* p: beta. ln(1 + e^bx) / b = max(x, 0) + ln(1 + e^-|bx|) / b; no threshold is needed. */
 INLINE vd softplus_f(vd x, const double *p)
 {
-    vd positive = zero_where((vl)(x < 0.0), x);
-    return positive + log1p_exp(p[0] * x) * (1.0 / p[0]);
+    return at_least(x, 0.0) + log1p_exp(p[0] * x) * (1.0 / p[0]);
 }
 
 INLINE vd softplus_d(vd x, const double *p)
@@ -90,24 +89,17 @@ INLINE vd softplus_d(vd x, const double *p)
 
 INLINE vd softplus_dd(vd x, const double *p)
 {
-    ratio e = exp_ratio(at_least(-magnitude(p[0] * x), LOW_STEEP));
+    ratio e = exp_ratio(at_least(minus_magnitude(p[0] * x), LOW_STEEP));
     vd s = e.a + e.b;
     return p[0] * (e.a * e.b / (s * s));
 }
 
 KERNEL(softplus)
 
-/* ln cosh x = ln((1 + z)/(1 - z)) with z = tanh^2(x/2), which keeps its digits at 0; from 5/4 on
- * |x| - ln 2 + ln(1 + e^-2|x|) */
 INLINE vd logcosh_f(vd x, const double *p)
 {
     (void)p;
-    vd t = magnitude(x);
-    expm1_parts e = expm1_ratio(at_least(-t, LOW));
-    vl near = (vl)(t < 1.25);
-    vd a2 = e.a * e.a, b2 = e.b * e.b;
-    vd over = pick(near, e.minus * e.minus, a2), under = pick(near, e.plus * e.plus, a2 + 2.0 * b2);
-    return zero_where(near, t - LN2) + two_atanh(over / under);
+    return logcosh_of(x);
 }
 
 INLINE vd logcosh_d(vd x, const double *p)

@@ -155,11 +155,12 @@ static void merge(fgraph *g, term *t)
     }
 }
 
+/* where it stands in a product: without x, x, functions, sums */
 static int rank(const fgraph *g, int node)
 {
-    switch (g->node[node].op) {
-    case OP_PARAM:
+    if (!g->node[node].has_x)
         return 0;
+    switch (g->node[node].op) {
     case OP_VAR:
         return 1;
     case OP_ADD:

@@ -4,7 +4,7 @@
 
 #include "activation/formula/impl.h"
 
-enum { ROOM_WRITTEN = 2048, ROOM_STABLE = 8 * AX_FORMULA_MORE };
+enum { ROOM_WRITTEN = 2048, ROOM_STABLE = 4 * AX_FORMULA_MORE };
 
 typedef struct maker {
     ax_arena *arena, scratch;

@@ -355,6 +355,8 @@ static int make_div(fgraph *g, int a, int b)
         return negative(g, make(g, OP_DIV, t, b));
     if ((t = turned(g, b)) >= 0)
         return negative(g, make(g, OP_DIV, a, t));
+    if (is_op(g, b, OP_CONST) && r != a && (float)(c / g->node[b].v) == c / g->node[b].v)
+        return make(g, OP_MUL, formula_const(g, c / g->node[b].v), r);
     if (s != b && (r != a || is_op(g, a, OP_CONST)))
         return make(g, OP_DIV, make(g, OP_MUL, formula_const(g, (r == a ? g->node[a].v : c) / d),
                                     r == a ? formula_const(g, 1) : r), s);

@@ -209,7 +209,7 @@ typedef struct ftext {
 } ftext;
 /* The whole with lets, in arena. */
 const char *formula_write(const fgraph *g, const ax_act_param *param, int root, ax_arena *arena);
-/* 2: what is written needs no parentheses anywhere; 1: none in a sum; 0: it may */
+/* 3: what is written needs no parentheses anywhere; 2: none in a product; 1: none in a sum */
 int formula_binding(const fgraph *g, int node);
 /* One expression without lets, cut to size. */
 void formula_write_short(const fgraph *g, const ax_act_param *param, int root, char *to,

@@ -32,6 +32,8 @@ static const rule rules[] = {
     {"sigmoid(a) - 1", "-sigmoid(-a)", 0},
     {"sigmoid(a) + sigmoid(-a)", "1", 0},
     {"sigmoid(a) - sigmoid(-a)", "tanh(0.5*a)", 0},
+    {"sigmoid(-a) + tanh(0.5*a)", "sigmoid(a)", 0},
+    {"sigmoid(a) - tanh(0.5*a)", "sigmoid(-a)", 0},
     {"2*sigmoid(a) - 1", "tanh(0.5*a)", 0},
     {"1 - 2*sigmoid(a)", "-tanh(0.5*a)", 0},
     {"sigmoid(a) - 0.5", "0.5*tanh(0.5*a)", 0},
@@ -53,6 +55,7 @@ static const rule rules[] = {
     {"softplus(a) - a", "softplus(-a)", 0},
     {"a - softplus(a)", "-softplus(-a)", 0},
     {"a + softplus(-a)", "softplus(a)", 0},
+    {"a*sigmoid(a) - softplus(a)", "-(abs(a)*sigmoid(-abs(a)) + softplus(-abs(a)))", 0},
     {"max(a, 0) + softplus(-abs(a))", "softplus(a)", 0},
     /* hyperbolic */
     {"exp(a) - exp(-a)", "2*sinh(a)", 0},
@@ -76,6 +79,7 @@ static const rule rules[] = {
     {"cosh(a)^2 - 1", "sinh(a)^2", 0},
     {"cosh(a) - 1", "2*sinh(0.5*a)^2", 0},
     {"1 - cosh(a)", "-2*sinh(0.5*a)^2", 0},
+    {"sech(softplus(a))", "2*sigmoid(-a)/(1 + sigmoid(-a)^2)", 0},
     {"a - tanh(a)", "tanh_shrink(a)", 0},
     {"tanh(a) - a", "-tanh_shrink(a)", 0},
     {"tanh(softplus(a))", "_gate(a)", "n/(n + 2), n = exp(a)*(exp(a) + 2)"},
@@ -264,7 +268,8 @@ static void fill_in(const fgraph *g, const ax_act_param *param, const char *text
         formula_write_short(g, param, node, with, SHOWN);
         int alone = n == 0 || strchr("( ", out[n - 1]), closed = alone && s[1] && strchr("),", s[1]);
         int level = formula_binding(g, node);
-        int bare = level == 2 || closed || (level == 1 && alone && (!s[1] || s[1] == ' '));
+        int bare = level == 3 || closed || (level == 2 && s[1] != '^') ||
+                   (level == 1 && alone && (!s[1] || s[1] == ' '));
         n += (size_t)snprintf(out + n, size - n, bare ? "%s" : "(%s)", with);
     }
 }

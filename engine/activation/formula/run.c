@@ -1,8 +1,9 @@
 /* run.c - programs over stretches of numbers.
  *
  * A block of elements is converted to doubles, goes through all instructions while it lies in the
- * first-level cache, and is rounded once. Where a NaN comes out though x is a number, the mathematics
- * is asked again, one element at a time: see mend(). */
+ * first-level cache, and is rounded once. Where a NaN comes out though x is a number, or an infinity
+ * though x is finite, something inside may have overflowed: the element is computed again with
+ * exponents that do not end (wide.c). */
 #include <math.h>
 #include <string.h>
 
@@ -62,21 +63,21 @@ static const double *block(const program *p, const formula_vm *vm, const double 
 static double limit(const program *p, const double *s, double x)
 {
     static const double far[] = {1, 1.22, 1.48, 1.17, 1.57, 1.36, 1.89, 1};
-    double first = 0, last = 0;
-    int same = 1, fading = 1;
+    double first = 0;
+    int same = 1, fading = 1, one_side = 1;
     for (int i = 0; i < 8; i++) {
         double y = formula_wide(p, s, copysign(far[i], x), 400 + 80 * i);
         float v = (float)y, w = (float)first;
         if (i == 0) {
-            first = last = y;
+            first = y;
             fading = fabs(y) < 0x1p-60;
             continue;
         }
         same &= v == w && !signbit(v) == !signbit(w);
-        fading &= fabs(y) <= fabs(last) && !signbit(y) == !signbit(last);
-        last = y;
+        fading &= fabs(y) < 0x1p-60;
+        one_side &= !signbit(y) == !signbit(first);
     }
-    return same ? (double)(float)first : fading ? copysign(0, last) : NAN;
+    return same ? (double)(float)first : fading ? copysign(0, one_side ? first : 1) : NAN;
 }
 
 static double mend(const program *p, const double *s, double x)
@@ -84,12 +85,17 @@ static double mend(const program *p, const double *s, double x)
     return isinf(x) ? limit(p, s, x) : formula_wide(p, s, x, 0);
 }
 
+static int suspicious(double v, double x)
+{
+    return isnan(v) ? !isnan(x) : isinf(v) && isfinite(x);
+}
+
 static void mend_block(const program *p, const double *s, const double *v, const double *x,
                        const float *dy, float *y, size_t n)
 {
     int single = p->out >= SCALAR;
     for (size_t i = 0; i < n; i++)
-        if (isnan(v[single ? 0 : i]) && !isnan(x[i])) {
+        if (suspicious(v[single ? 0 : i], x[i])) {
             double m = mend(p, s, x[i]);
             y[i] = (float)(dy ? dy[i] * m : m);
         }
@@ -140,7 +146,9 @@ static void run_double(const program *p, const double *s, double *frame, const d
         const double *v = block(p, formula_vm_get(), s, frame, stride, (m + 15) / 16 * 16);
         for (size_t k = 0; k < m; k++) {
             double r = v[p->out >= SCALAR ? 0 : k];
-            y[i + k] = isnan(frame[k]) ? frame[k] : isnan(r) ? mend(p, s, frame[k]) : r;
+            y[i + k] = isnan(frame[k])                ? frame[k]
+                       : suspicious(r, frame[k]) ? mend(p, s, frame[k])
+                                                 : r;
         }
     }
 }

@@ -61,6 +61,8 @@ static int number_text(double v, char s[40])
     for (size_t i = 0; i < sizeof named / sizeof *named; i++)
         if (v == named[i].v)
             return strcpy(s, named[i].name), 0;
+    if (v == floor(v) && v < 1e15)
+        return snprintf(s, 40, "%.0f", v), 0;
     for (int digits = 1; digits <= 17; digits++) {
         snprintf(s, 40, "%.*g", digits, v);
         for (char *c = s; *c; c++) /* whatever the locale thinks */
@@ -231,7 +233,7 @@ int formula_binding(const fgraph *g, int node)
 {
     const fnode *n = node_of(g, node);
     int level = n->op == OP_CONST && n->v < 0 ? UNARY : level_of(g, n);
-    return level == ATOM ? 2 : level >= PRODUCT;
+    return level == ATOM ? 3 : level == POWER ? 2 : level >= PRODUCT;
 }
 
 static void write_own(writer *w, const fnode *n)

@@ -18,7 +18,8 @@ typedef struct formula_vm {
     /* n floats to doubles, zeros up to the next multiple of 16 */
     void (*load)(const float *x, double *d, size_t n);
     /* y = v, or dy v if dy is not NULL, rounded once; NaN where x is. scalar: v is one number.
-     * Non-zero if v is NaN somewhere where x is not (in the padding, too). */
+     * Non-zero if v is NaN somewhere where x is not, or infinite where x is finite (in the padding,
+     * too). */
     int (*store)(const double *v, int scalar, const double *x, const float *dy, float *y, size_t n);
 } formula_vm;
 AX_ISA_TABLES(formula_vm)

@@ -50,7 +50,7 @@ UNARY(SINH, sinh_any(x))
 UNARY(COSH, cosh_any(x))
 UNARY(TANH, tanh_of(x))
 UNARY(SECH, sech_any(x))
-UNARY(LOGCOSH, logcosh_any(x))
+UNARY(LOGCOSH, logcosh_of(x))
 UNARY(SIGMOID, sigmoid_any(x))
 UNARY(SOFTPLUS, softplus_any(x))
 UNARY(TANH_SHRINK, tanh_shrink_full(x))
@@ -128,11 +128,13 @@ static void load_block(const float *x, double *d, size_t n)
         d[i] = i < n ? (double)x[i] : 0.0;
 }
 
-/* one vector: what goes out, and where a NaN came about */
+/* One vector: what goes out, and where a NaN came from a number or an infinity from a finite one:
+ * v - v is 0 for finite v alone. */
 INLINE vd outgoing(const double *v, int scalar, const double *x, vl *lost)
 {
     vd in = get(x), out = scalar ? all(*v) : get(v);
-    *lost |= (vl)(out != out) & (vl)(in == in);
+    vl finite = (vl)(in - in == 0.0);
+    *lost |= ((vl)(out != out) & (vl)(in == in)) | ((vl)(out - out != 0.0) & finite);
     return pick((vl)(in == in), out, in);
 }
 

@@ -78,14 +78,6 @@ INLINE vd cosh_any(vd x)
     return pick((vl)(t > 40.0), half_exp(t), (e.a * e.a + e.b * e.b) / (2.0 * (e.a * e.b)));
 }
 
-/* ln cosh x = ln(1 + 2 sinh(x/2)^2); from 1 on as |x| + ln(1 + e^-2|x|) - ln 2 */
-INLINE vd logcosh_any(vd x)
-{
-    vd t = magnitude(x), s = sinh_ratio(0.5 * at_most(t, 1.0)), u = 2.0 * (s * s);
-    ratio e = exp_ratio(at_least(-2.0 * t, -700.0));
-    return pick((vl)(t < 1.0), two_atanh(u / (u + 2.0)), (t - LN2) + log1p_ratio(e.a, e.b));
-}
-
 /* ---- roots, steps ---- */
 
 /* Two steps of Halley's from a parabola; x = m 2^k, k = 3q + r */
