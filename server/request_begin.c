@@ -69,7 +69,7 @@ static int answer_options(request *r, unsigned allowed)
     return -1;
 }
 
-static int bad_option(request *r, const char *name, int twice, const char *const *known, int n)
+int request_bad_option(request *r, const char *name, int twice, const char *const *known, int n)
 {
     char list[160] = "";
     const char *near = ax_nearest(name, known, n);
@@ -104,8 +104,8 @@ static int check_query(request *r)
             k++;
         for (int j = 0; j < i; j++)
             twice |= !strcmp(r->query[j][0], name);
-        if (k == n || twice)
-            return bad_option(r, name, twice, known, n);
+        if (twice || (k == n && !(r->route->flags & ROUTE_MORE)))
+            return request_bad_option(r, name, twice, known, n);
     }
     return 0;
 }
