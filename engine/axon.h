@@ -17,6 +17,9 @@
 #define AX_AXON_H
 
 #include "activation/activation.h"
+#include "activation/card.h"
+#include "activation/formula/formula.h"
+#include "activation/plot.h"
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/file.h"

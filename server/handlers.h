@@ -18,6 +18,13 @@ void models_put(request *r);
 void models_delete(request *r);
 void models_reload(request *r);
 
+void activations_list(request *r);
+void activations_get(request *r);
+void activations_plot(request *r);
+void activations_evaluate(request *r);
+extern const char *const activation_options[], *const activation_plot_options[];
+extern const char *const plot_options[], *const evaluate_options[];
+
 void system_root(request *r);
 void system_ready(request *r);
 void system_live(request *r);

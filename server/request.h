@@ -113,6 +113,9 @@ void request_refuse(request *r);
 /* A header of the answer; name is a literal, value lives in r->mem or for ever. */
 void request_header(request *r, const char *name, const char *value);
 
+/* Refuse an option: it is none of known[0..n), or given twice. Always -1. */
+int request_bad_option(request *r, const char *name, int twice, const char *const *known, int n);
+
 /* Run fn(r) on a worker thread; it must answer. The request is away until then. */
 void request_offload(request *r, workers *w, void (*fn)(request *r));
 
