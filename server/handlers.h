@@ -7,6 +7,11 @@
 void predict_handle(request *r);
 extern const char *const predict_options[]; /* behind the ? of its URL; NULL at the end */
 
+/* The version of the model that the path names, with a reference; NULL with r->why. */
+struct served *models_acquire(request *r);
+void models_diagnose(request *r);
+extern const char *const diagnostics_options[];
+
 void models_list(request *r);
 void models_get(request *r);
 void models_put(request *r);

@@ -26,6 +26,8 @@ const route routes[] = {
     {METHOD_PUT,    "/models/{name}",                           models_put,     LIMIT_MODEL, FILES,   ROUTE_TO_FILE, NULL, "a model file becomes a new version"},
     {METHOD_DELETE, "/models/{name}",                           models_delete,  LIMIT_NONE,  0,       0, NULL, "remove a model and its files"},
     {METHOD_GET,    "/models/{name}/versions/{version}",        models_get,     LIMIT_NONE,  0,       0, NULL, "one version of a model"},
+    {METHOD_GET,    "/models/{name}/diagnostics",               models_diagnose, LIMIT_NONE, 0,       0, diagnostics_options, "how the model's activations fare: dead, saturated, exploding"},
+    {METHOD_GET,    "/models/{name}/versions/{version}/diagnostics", models_diagnose, LIMIT_NONE, 0,  0, diagnostics_options, "the same for one version"},
     {METHOD_DELETE, "/models/{name}/versions/{version}",        models_delete,  LIMIT_NONE,  0,       0, NULL, "remove one version and its file"},
     {METHOD_GET,    "/activations",                             activations_list, LIMIT_NONE, 0,      0, NULL, "all activation functions: formulas, parameters, accuracy, names elsewhere"},
     {METHOD_GET,    "/activations/plot.svg",                    activations_plot, LIMIT_NONE, 0,      ROUTE_MORE, plot_options, "curves of activations, or of a formula, in one picture"},
