@@ -61,7 +61,9 @@ int evaluation_run(evaluation *e, problem *why)
     for (int i = 0; i <= e->derivatives; i++) {
         if (!(e->y[i] = ax_arena_raw(&e->r->mem, (size_t)out * sizeof(float))))
             return problem_set(why, 503, "out_of_memory", "the results do not fit into memory");
-        if (n && e->act.row->kind == AX_ACT_VECTOR) {
+        if (!n)
+            continue;
+        if (e->act.row->kind == AX_ACT_VECTOR) {
             int64_t len = e->shape.dim[e->shape.rank - 1];
             ax_act_rows(&e->act, e->x, e->y[i], n / len, len, 1);
         } else {

@@ -41,6 +41,8 @@ void system_root(request *r)
     }
     free(list);
     buf_char(b, ',');
+    put_curl(b, r, "/activations/gelu", "");
+    buf_char(b, ',');
     put_curl(b, r, "/metrics", "");
     buf_str(b, "],\"routes\":[");
     for (int i = 0; i < n_routes; i++) {

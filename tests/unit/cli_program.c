@@ -116,6 +116,7 @@ static void usage(void **state)
         {"run --help", 0, "--batch-repeat N", ""},
         {"inspect --help", 0, "--plan", ""},
         {"bench --help", 0, "--seconds S", ""},
+        {"activation --help", 0, "--range FROM:TO:STEP", ""},
         {"help nonsense", 2, "", "no command 'nonsense'"},
         {"tran", 2, "", "did you mean 'train'?"},
         {"train", 2, "", "usage: axond train"},
@@ -392,6 +393,57 @@ static void reader_goes_away(void **state)
     assert_int_equal(access(in("gone/checkpoint.safetensors"), R_OK), 0);
 }
 
+static void activations(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *args;
+        int code;
+        const char *out, *err;
+    } cases[] = {
+        {"activation", 0, "shrinker\n  hard_shrink      soft_shrink      tanh_shrink\n\ngated\n", ""},
+        {"activation --json", 0, "{\n\t\"activations\":\t[{\n\t\t\t\"name\":\t\"identity\"", ""},
+        {"activation --markdown", 0, "\n### gelu_tanh\n", ""},
+        {"activation gelu", 0, "f'       Phi(x) + x*phi(x)\n", ""},
+        {"activation LeakyReLU --dialect keras", 0, "alpha    0.3, from 0 to 1000", ""},
+        {"activation 'log(1 + exp(x))'", 0, "rewritten  log(1 + exp(x)) -> softplus(x)\n", ""},
+        {"activation relu --x=-2,0,2", 0, " x  f  f'  f''\n-2  0   0    0\n 0  0   0    0\n 2  2   1    0\n", ""},
+        {"activation elu --param alpha=0.5 --x=-1,inf,nan --derivatives 0", 0,
+         "  x            f\n -1  -0.31606027\ninf          inf\nnan          nan\n", ""},
+        {"activation identity --range=-0.3:0.3:0.1 --derivatives 0", 0,
+         "   x     f\n-0.3  -0.3\n-0.2  -0.2\n-0.1  -0.1\n   0     0\n 0.1   0.1\n 0.2   0.2\n 0.3   0.3\n", ""},
+        {"activation 'x*b' --param b=3 --x 2 --derivatives 1", 0, "x  f  f'\n2  6   3\n", ""},
+        {"activation glu --x=3,0", 0, "x    f\n3  1.5\n", ""},
+        {"activation elu --x=-1 --json --derivatives 1", 0,
+         "\"x\":\t[-1],\n\t\"y\":\t[-0.63212055],\n\t\"dy\":\t[0.36787945]\n}", ""},
+        {"activation exponential --x=inf,100,nan,-inf --json", 0, "[\"Infinity\", \"Infinity\", \"NaN\", 0]", ""},
+        {"activation gelu --plot @/gelu.svg", 0, "name     gelu", ""},
+        {"activation tanh --plot -", 0, "\n          tanh\n", ""},
+        {"activation relux", 2, "", "unknown activation 'relux'; did you mean 'relu'?"},
+        {"activation elu --param alhpa=1", 2, "", "did you mean 'alpha'?"},
+        {"activation elu --param alpha", 2, "", "'alpha' is not NAME=NUMBER"},
+        {"activation elu --param alpha=1x", 2, "", "'alpha=1x' is not NAME=NUMBER"},
+        {"activation elu --param alpha=1 --param alpha=2", 2, "", "given twice"},
+        {"activation elu --dialect kears", 2, "", "did you mean 'keras'?"},
+        {"activation elu --x=1,", 2, "", "does not begin with a number"},
+        {"activation elu --range=1:0", 2, "", "is not FROM:TO:STEP"},
+        {"activation elu --range=0:1:0", 2, "", "is not FROM:TO:STEP"},
+        {"activation elu --range=0:1e9:1", 2, "", "more than 100000 steps"},
+        {"activation elu --x 1 --range 0:1", 2, "", "exclude each other"},
+        {"activation softmax --x 1,2 --derivatives 1", 2, "", "whole rows"},
+        {"activation glu --x 1,2,3", 2, "", "multiple of 2"},
+        {"activation softmax --plot -", 1, "", "has no curve"},
+        {"activation gelu --plot @/no/such.svg", 1, "", "no/such.svg"},
+        {"activation --x 1", 2, "", "which activation?"},
+        {"activation 'x*sigmoid(beta*x)'", 2, "", "column 11: unknown name 'beta'\n"},
+        {"activation 'x*sigmoid(beta*x)'", 2, "", "\nx*sigmoid(beta*x)\n          ^\n"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        expect(cases[i].args, cases[i].code, cases[i].out, cases[i].err);
+    slurp(in("gelu.svg"), output);
+    assert_int_equal(strncmp(output, "<svg xmlns=", 11), 0);
+}
+
 static int make_folder(void **state)
 {
     (void)state;
@@ -418,6 +470,7 @@ int main(void)
         cmocka_unit_test(json_progress),
         cmocka_unit_test(stop_and_resume),
         cmocka_unit_test(reader_goes_away),
+        cmocka_unit_test(activations),
     };
     return cmocka_run_group_tests(tests, make_folder, drop_folder);
 }

@@ -1,0 +1,224 @@
+/* act_plot.c - pictures of activations: marks where they are known to be, SVG that any reader takes,
+ * text of the size asked for. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "activation/marks.h"
+#include "axon.h"
+#include "xml.h"
+
+/* In the arena, a formula or a name. */
+static ax_act make(ax_arena *mem, const char *json)
+{
+    ax_act a;
+    ax_err err;
+    cJSON *j = cJSON_Parse(json);
+    if (ax_act_from_json(j, mem, &a, &err) < 0)
+        fail_msg("%s: %s", json, err.msg);
+    cJSON_Delete(j);
+    return a;
+}
+
+static const struct {
+    const char *json;
+    int n;
+    struct {
+        ax_mark_kind kind;
+        double x, y;
+    } mark[4];
+} known[] = {
+    {"\"identity\"", 0, {{0}}},
+    {"\"tanh\"", 0, {{0}}},
+    {"\"relu\"", 1, {{AX_MARK_KINK, 0, 0}}},
+    {"\"relu6\"", 1, {{AX_MARK_KINK, 0, 0}}},
+    {"{\"name\":\"relu6\",\"ceiling\":3}", 2, {{AX_MARK_KINK, 0, 0}, {AX_MARK_KINK, 3, 3}}},
+    {"\"step\"", 1, {{AX_MARK_JUMP, 0, 0}}},
+    {"\"hard_sigmoid\"", 2, {{AX_MARK_KINK, -3, 0}, {AX_MARK_KINK, 3, 1}}},
+    {"\"hard_tanh\"", 2, {{AX_MARK_KINK, -1, -1}, {AX_MARK_KINK, 1, 1}}},
+    {"\"hard_shrink\"", 2, {{AX_MARK_JUMP, -0.5, 0}, {AX_MARK_JUMP, 0.5, 0}}},
+    {"\"silu\"", 1, {{AX_MARK_FLAT, -1.2784645427610738, -0.2784645427610738}}},
+    {"\"gelu\"", 1, {{AX_MARK_FLAT, -0.75179152469356446, -0.16997120747990366}}},
+    {"\"mish\"", 1, {{AX_MARK_FLAT, -1.1924312145154955, -0.30884341301725041}}},
+    {"\"elu\"", 0, {{0}}},
+    {"{\"name\":\"elu\",\"alpha\":0.5}", 1, {{AX_MARK_KINK, 0, 0}}},
+    {"{\"formula\":\"abs(x - 1)\"}", 1, {{AX_MARK_KINK, 1, 0}}},
+    {"{\"formula\":\"x < 2 ? x : x + 1\"}", 1, {{AX_MARK_JUMP, 2, 3}}},
+    {"{\"formula\":\"(x - 1)^2\"}", 1, {{AX_MARK_FLAT, 1, 0}}},
+};
+
+static void marks_are_where_they_are(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        ax_arena mem;
+        ax_arena_init(&mem, 0);
+        ax_act a = make(&mem, known[i].json);
+        ax_mark m[AX_MARKS];
+        int n = ax_act_marks(&a, -5, 5, m);
+        if (n != known[i].n)
+            fail_msg("%s: %d marks, the first at %g", known[i].json, n, n ? m[0].x : NAN);
+        for (int k = 0; k < n; k++)
+            if (m[k].kind != known[i].mark[k].kind || fabs(m[k].x - known[i].mark[k].x) > 2e-7 ||
+                fabs(m[k].y - known[i].mark[k].y) > 2e-7)
+                fail_msg("%s: mark %d is kind %d at %.9g, %.9g", known[i].json, k, (int)m[k].kind, m[k].x,
+                         m[k].y);
+        ax_arena_fini(&mem);
+    }
+}
+
+static void check_svg(const ax_plot *p, const char *name)
+{
+    size_t len;
+    ax_err err;
+    if (ax_plot_check(p, &err) < 0)
+        fail_msg("%s: %s", name, err.msg);
+    char *svg = ax_plot_svg(p, &len);
+    assert_non_null(svg);
+    assert_int_equal(strlen(svg), len);
+    const char *fault = xml_fault(svg);
+    if (fault)
+        fail_msg("%s is not well-formed at: %.60s", name, fault);
+    const char *none = xml_no_number(svg);
+    if (none)
+        fail_msg("%s has a coordinate that is no number: %.20s", name, none);
+    assert_non_null(strstr(svg, "<svg xmlns=\"http://www.w3.org/2000/svg\""));
+    free(svg);
+}
+
+static void every_curve_is_xml(void **state)
+{
+    (void)state;
+    static const double stretch[][2] = {{-5, 5}, {-1e6, 1e6}, {100, 200}, {-1e-3, 1e-3}};
+    int n;
+    const ax_act_row *row = ax_act_catalog(&n);
+    for (int i = 0; i < n; i++) {
+        ax_plot_curve c = {.label = row[i].name};
+        if (row[i].kind == AX_ACT_VECTOR)
+            continue;
+        assert_int_equal(ax_act_by_name(row[i].name, &c.act, NULL), 0);
+        for (size_t k = 0; k < sizeof stretch / sizeof *stretch; k++)
+            check_svg(&(ax_plot){&c, 1, stretch[k][0], stretch[k][1], 2}, row[i].name);
+    }
+}
+
+/* Labels come from outside; a formula may be NaN somewhere, everywhere, or leave the picture. */
+static void strange_curves_are_xml(void **state)
+{
+    (void)state;
+    static const char *const formulas[] = {"log(x)", "sqrt(-1 - x^2)", "1/x", "exp(exp(x))", "x < 0 && x > -1 ? 1 : 0",
+                                           "1e30*x", "1e-30*x"};
+    ax_arena mem;
+    ax_arena_init(&mem, 0);
+    ax_plot_curve c[AX_PLOT_CURVES];
+    for (int i = 0; i < AX_PLOT_CURVES; i++) {
+        char json[100];
+        snprintf(json, sizeof json, "{\"formula\":\"%s\"}", formulas[i % 7]);
+        c[i] = (ax_plot_curve){make(&mem, json), i == 7 ? "a long label & <odd> \"one\"\n\x01" : formulas[i % 7]};
+        check_svg(&(ax_plot){&c[i], 1, -3, 3, 2}, json);
+    }
+    for (int derivatives = 0; derivatives < 3; derivatives++)
+        check_svg(&(ax_plot){c, AX_PLOT_CURVES, -3, 3, derivatives}, "all at once");
+    ax_arena_fini(&mem);
+}
+
+static void the_checker_sees_faults(void **state)
+{
+    (void)state;
+    static const char *const good[] = {"<a/>", "<a b=\"1\" c=\"x &lt; y\"><d>t</d>\n<e/></a>\n"};
+    static const char *const bad[] = {"",          "<a>",         "<a></b>",      "<a/><b/>",        "x<a/>",
+                                      "<a b=1/>",  "<a b=\"1/>",  "<a>&odd;</a>", "<a b=\"<\"/>",    "</a>",
+                                      "<a><b></a></b>", "<a b=\"1\" b=\"2\"/>", "<a>\x01</a>", "<ab></a>", "<a></ab>"};
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        assert_null(xml_fault(good[i]));
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (!xml_fault(bad[i]))
+            fail_msg("passed: %s", bad[i]);
+    assert_non_null(xml_no_number("<a x=\"1 nan\"/>"));
+    assert_null(xml_no_number("<a x=\"1\">nan</a>"));
+}
+
+/* Characters of UTF-8 in a line. */
+static int width(const char *line, const char *end)
+{
+    int n = 0;
+    for (; line < end; line++)
+        n += ((unsigned char)*line & 0xc0) != 0x80;
+    return n;
+}
+
+static void text_has_its_size(void **state)
+{
+    (void)state;
+    static const int size[][2] = {{20, 8}, {80, 20}, {133, 40}, {400, 9}};
+    ax_plot_curve c = {.label = "mish"};
+    assert_int_equal(ax_act_by_name("mish", &c.act, NULL), 0);
+    for (size_t i = 0; i < sizeof size / sizeof *size; i++)
+        for (int utf8 = 0; utf8 < 2; utf8++) {
+            char *text = ax_plot_text(&(ax_plot){&c, 1, -4, 4, 1}, size[i][0], size[i][1], utf8);
+            assert_non_null(text);
+            int lines = 0;
+            for (const char *p = text, *end; *p; p = end + 1, lines++) {
+                assert_non_null(end = strchr(p, '\n'));
+                if (lines < size[i][1])
+                    assert_int_equal(width(p, end), size[i][0]);
+                for (const char *q = p; q < end; q++)
+                    assert_true(utf8 || (*q >= ' ' && *q < 127));
+            }
+            assert_int_equal(lines, size[i][1] + 1 + 2); /* numbers below, and a legend of two */
+            free(text);
+        }
+}
+
+static const struct {
+    double from, to;
+    int n, derivatives;
+    const char *name, *msg;
+} bad[] = {
+    {-1, 1, 1, 0, "softmax", "has no curve"},
+    {1, 1, 1, 0, "relu", "stretch that grows"},
+    {1, -1, 1, 0, "relu", "stretch that grows"},
+    {100, 100.00001, 1, 0, "relu", "too narrow"},
+    {-1, 2e6, 1, 0, "relu", "-1e6 to 1e6"},
+    {NAN, 1, 1, 0, "relu", "-1e6 to 1e6"},
+    {-INFINITY, 1, 1, 0, "relu", "-1e6 to 1e6"},
+    {-1, 1, 0, 0, "relu", "0 curves"},
+    {-1, 1, AX_PLOT_CURVES + 1, 0, "relu", "curves"},
+    {-1, 1, 1, 3, "relu", "0, 1 or 2"},
+    {-1, 1, 1, -1, "relu", "0, 1 or 2"},
+};
+
+static void bad_plots_are_refused(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        ax_plot_curve c[AX_PLOT_CURVES + 1];
+        ax_err err = {0};
+        for (int k = 0; k <= AX_PLOT_CURVES; k++) {
+            c[k].label = bad[i].name;
+            assert_int_equal(ax_act_by_name(bad[i].name, &c[k].act, NULL), 0);
+        }
+        ax_plot p = {c, bad[i].n, bad[i].from, bad[i].to, bad[i].derivatives};
+        assert_int_equal(ax_plot_check(&p, &err), -1);
+        if (!strstr(err.msg, bad[i].msg))
+            fail_msg("case %zu: %s", i, err.msg);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(marks_are_where_they_are),
+        cmocka_unit_test(every_curve_is_xml),
+        cmocka_unit_test(strange_curves_are_xml),
+        cmocka_unit_test(the_checker_sees_faults),
+        cmocka_unit_test(text_has_its_size),
+        cmocka_unit_test(bad_plots_are_refused),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
