@@ -40,7 +40,8 @@ static void test_rows(void **state)
 static const struct {
     const char *alias, *name;
 } aliases[] = {
-    {"swish_1", "silu"},  {"linear", "identity"},         {"hard_silu", "hard_swish"},
+    {"swish_1", "silu"}, {"swish", "swish"},            {"tanhexp", "telu"},
+    {"siren", "sin"},   {"linear", "identity"},         {"hard_silu", "hard_swish"},
     {"relu", "relu"},   {"log_softmax", "log_softmax"}, {"logistic", "sigmoid"},
     {"prelu", "prelu"}, {"gelu_tanh", "gelu_tanh"},     {"soft_relu", "softplus"},
     {"softmax2d", "softmax"}, {"quiet_softmax", "softmax1"}, {"entmax", "entmax15"},
@@ -136,7 +137,9 @@ static const struct {
     const char *in, *out;
 } trips[] = {
     {"\"relu\"", "\"relu\""},
+    {"\"swish\"", "\"swish\""},
     {"\"swish_1\"", "\"silu\""},
+    {"{\"name\":\"swish\",\"beta\":1.5}", "{\"name\":\"swish\",\"beta\":1.5}"},
     {"{\"name\":\"relu\"}", "\"relu\""},
     {"{\"alpha\":0.5,\"name\":\"elu\"}", "{\"name\":\"elu\",\"alpha\":0.5}"},
     {"{\"name\":\"elu\",\"alpha\":1}", "\"elu\""},
@@ -207,6 +210,26 @@ static const struct {
     {"\"step\"", 1.4142135623730951},
     {"\"soft_shrink\"", 1.544361},
     {"\"tanh_shrink\"", 2.338368},
+    {"{\"name\":\"swish\",\"beta\":3}", 1.455314772},
+    {"\"e_swish\"", 1.117688314},
+    {"\"quick_gelu\"", 1.539458762},
+    {"\"hard_mish\"", 1.331207239},
+    {"\"telu\"", 1.374781576},
+    {"\"serf\"", 1.412205251},
+    {"\"smish\"", 2.512954231},
+    {"\"logish\"", 2.26767219},
+    {"\"phish\"", 1.664233375},
+    {"\"lisht\"", 1.14867442},
+    {"\"elish\"", 1.707302005},
+    {"\"hard_elish\"", 1.447380275},
+    {"{\"name\":\"acon_c\",\"p1\":1.2,\"p2\":-0.8,\"beta\":1.5}", 1.037718181},
+    {"\"pau\"", 1.414004074},
+    {"\"sin\"", 1.520866623},
+    {"\"cos\"", 1.3272506},
+    {"\"sinc\"", 1.144105109},
+    {"\"sinlu\"", 1.054392283},
+    {"\"snake\"", 0.8745809829},
+    {"\"gcu\"", 1.834948644},
     {"\"softmax\"", 1},
 };
 

@@ -34,6 +34,22 @@ static const known table[] = {
      "2.98e-8: x/6 is rounded before 1/2 is added"},
     {"hard_sigmoid(-2.99983)", "hard_sigmoid", 0, -2.99983f, 0x1.db5556p-16f,
      "2.8312e-5, 5461 ULP off: 1/6 is rounded, too"},
+    {"gelu(-6)", "gelu", 0, -6, -0x1.96c966p-28f, "0: 1 + erf is 0"},
+    {"gelu(-13)", "gelu", 0, -13, -0x1.b0f714p-124f,
+     "151 ULP off with erfc: its argument 13/sqrt(2) is rounded"},
+    {"gelu'(-5.5)", "gelu", 1, -5.5f, -0x1.33d03ep-21f, "-5.63e-7: 1 + erf has two digits left"},
+    {"gelu_tanh(-9.95)", "gelu_tanh", 0, -9.95f, -0x1.002a5ep-121f, "0: 1 + tanh is 0"},
+    {"mish(-104)", "mish", 0, -104, -0x1.98p-144f, "0: e^-104 is, 104 times it is not"},
+    {"mish'(-1.1924312)", "mish", 1, -1.19243121f, 0x1.beb774p-31f, "0: two halves cancel"},
+    {"silu(-91)", "silu", 0, -91, -0x1.2ab2cep-125f, "0: 1 + e^91 overflows"},
+    {"silu'(-1.2784646)", "silu", 1, -1.27846454f, -0x1.848b9ep-29f,
+     "0: 1 + x (1 - sigmoid) cancels at the minimum of silu"},
+    {"hard_swish(-2.99983)", "hard_swish", 0, -2.99983f, -0x1.647ad4p-14f,
+     "8191 ULP off: x/6 is rounded before 1/2 is added"},
+    {"gcu'(0.86033359)", "gcu", 1, 0.860333589f, 0x1.e3f1a2p-25f, "5.96e-8: cos x - x sin x cancels"},
+    {"sin(3.1415927)", "sin", 0, 3.14159265f, -0x1.777a5cp-24f,
+     "0 where pi is a float32: x is not a multiple of it"},
+    {"sin(1e22)", "sin", 0, 1e22f, -0x1.77d988p-1f, "anything: pi needs 100 digits here"},
 };
 /* clang-format on */
 
