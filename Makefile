@@ -57,6 +57,9 @@ CONTRACT_math := -ffp-contract=fast
 CONTRACT_activation := -ffp-contract=off
 CONTRACT_formula := -ffp-contract=off
 CONTRACT_train := -ffp-contract=off
+# The formulas of activations are evaluated for several vectors abreast. gcc interleaves them only when
+# told to schedule before it gives out registers; clang has no such switch.
+SCHEDULE_activation := $(if $(findstring clang,$(CC)),,-fschedule-insns -fsched-pressure)
 
 ENGINE_C := $(filter-out %.isa.c,$(wildcard engine/*/*.c engine/*/*/*.c engine/*.c))
 ENGINE_ISA := $(wildcard engine/*/*.isa.c engine/*/*/*.isa.c)
@@ -83,7 +86,8 @@ define isa_rule
 $(BUILD)/obj/%.$(1).o: %.isa.c
 	@mkdir -p $$(@D)
 	$$(V)$$(CC) $$(STD) $$(WARN) $$(OPT_ISA) $$(SAN) $$(CPPFLAGS) $$(CFLAGS) \
-	    $$(CONTRACT_$$(notdir $$(patsubst %/,%,$$(dir $$<)))) $$(ISA_$(1)) -fno-lto \
+	    $$(CONTRACT_$$(notdir $$(patsubst %/,%,$$(dir $$<)))) \
+	    $$(SCHEDULE_$$(notdir $$(patsubst %/,%,$$(dir $$<)))) $$(ISA_$(1)) -fno-lto \
 	    -DAX_ISA=$(1) -c $$< -o $$@
 endef
 $(foreach i,$(ISAS),$(eval $(call isa_rule,$(i))))
@@ -194,7 +198,7 @@ layers: ## prove from the #include lines which way dependencies point
 	@tests/layers.sh
 
 .PHONY: docs
-docs: all ## generate docs/commands.md from the program's own help
+docs: all ## generate docs/commands.md and docs/activations.md from the program itself
 	@docs/generate.sh $(BIN)
 
 -include $(shell find $(wildcard $(BUILD)/obj $(BUILD)/tests $(BUILD)/bench) -name '*.d' -type f 2>/dev/null)

@@ -98,6 +98,29 @@ INLINE vd swish_dd(vd x, const double *p)
 
 KERNEL(swish)
 
+/* p: alpha, limit. The value is 1 + a, a cut off at +-limit; the gate swish of min(b, limit) */
+INLINE vd oai_value_f(vd x, const double *p)
+{
+    return at_least(at_most(x, p[1]), -p[1]) + 1.0;
+}
+
+INLINE vd oai_value_d(vd x, const double *p)
+{
+    return zero_where((vl)(magnitude(x) >= p[1]), pick((vl)(x == x), all(1.0), x));
+}
+
+INLINE vd oai_gate_f(vd x, const double *p)
+{
+    return swish_f(at_most(x, p[1]), p);
+}
+
+INLINE vd oai_gate_d(vd x, const double *p)
+{
+    return zero_where((vl)(x >= p[1]), swish_d(x, p));
+}
+
+GATED(swiglu_oai, oai_value, oai_gate, 0, 2)
+
 /* z = 2 sqrt(2/pi) (x + 0.044715 x^3) */
 #define GELU_TANH_1 1.5957691216057307118
 #define GELU_TANH_3 0.071354816272600248776
@@ -121,7 +144,7 @@ INLINE vd gelu_tanh_d(vd x, const double *p)
 INLINE vd gelu_tanh_dd(vd x, const double *p)
 {
     (void)p;
-    vd t = at_least(-magnitude(x), -12.0), t2 = t * t;
+    vd t = at_least(minus_magnitude(x), -12.0), t2 = t * t;
     ratio e = exp_ratio(t * (t2 * GELU_TANH_3 + GELU_TANH_1));
     vd slope = t2 * (3.0 * GELU_TANH_3) + GELU_TANH_1;
     vd curve = gate_curve(2.0 * slope + t2 * (6.0 * GELU_TANH_3), t * slope * slope, e);

@@ -98,7 +98,7 @@ INLINE vd log1p_ratio(vd a, vd b)
 /* ln(1 + e^-|x|), any x */
 INLINE vd log1p_exp(vd x)
 {
-    ratio e = exp_ratio(at_least(-magnitude(x), -200.0));
+    ratio e = exp_ratio(at_least(minus_magnitude(x), -200.0));
     return log1p_ratio(e.a, e.b);
 }
 

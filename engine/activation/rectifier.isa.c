@@ -78,8 +78,7 @@ KERNEL(selu)
 /* p: beta. ln(1 + e^bx) / b = max(x, 0) + ln(1 + e^-|bx|) / b; no threshold is needed. */
 INLINE vd softplus_f(vd x, const double *p)
 {
-    vd positive = zero_where((vl)(x < 0.0), x);
-    return positive + log1p_exp(p[0] * x) * (1.0 / p[0]);
+    return at_least(x, 0.0) + log1p_exp(p[0] * x) * (1.0 / p[0]);
 }
 
 INLINE vd softplus_d(vd x, const double *p)
@@ -90,7 +89,7 @@ INLINE vd softplus_d(vd x, const double *p)
 
 INLINE vd softplus_dd(vd x, const double *p)
 {
-    ratio e = exp_ratio(at_least(-magnitude(p[0] * x), LOW_STEEP));
+    ratio e = exp_ratio(at_least(minus_magnitude(p[0] * x), LOW_STEEP));
     vd s = e.a + e.b;
     return p[0] * (e.a * e.b / (s * s));
 }

@@ -20,7 +20,7 @@ INLINE vd sigmoid_f(vd x, const double *p)
 INLINE vd sigmoid_d(vd x, const double *p)
 {
     (void)p;
-    ratio e = exp_ratio(at_least(-magnitude(x), LOW));
+    ratio e = exp_ratio(at_least(minus_magnitude(x), LOW));
     vd s = e.a + e.b;
     return e.a * e.b / (s * s);
 }
@@ -29,7 +29,7 @@ INLINE vd sigmoid_d(vd x, const double *p)
 INLINE vd sigmoid_dd(vd x, const double *p)
 {
     (void)p;
-    expm1_parts e = expm1_ratio(at_least(-magnitude(x), LOW));
+    expm1_parts e = expm1_ratio(at_least(minus_magnitude(x), LOW));
     return with_sign(-e.a * e.minus * e.b / (e.plus * e.plus * e.plus), -x);
 }
 

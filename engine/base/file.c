@@ -259,7 +259,7 @@ int ax_make_folder(const char *path, ax_err *err)
 {
     char *copy = strdup(path);
     int e = copy ? 0 : ENOMEM;
-    for (char *p = copy; p && !e && (p = strchr(p + 1, '/')); *p = '/') {
+    for (char *p = copy; p && *p && !e && (p = strchr(p + 1, '/')); *p = '/') {
         *p = 0;
         e = make_one(copy);
     }
