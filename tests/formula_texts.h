@@ -5,9 +5,8 @@
 #include "activation/formula/formula.h"
 
 /* beta is 1.25, gamma 0.75 where a text has them */
-static const ax_act_param formula_params[] = {{"beta", 1.25, 0.01, 10, 1, ""},
-                                              {"gamma", 0.75, -10, 10, 1, ""},
-                                              {0}};
+static const ax_act_param formula_params[] = {
+    {"beta", 1.25, 0.01, 10, 1, ""}, {"gamma", 0.75, -10, 10, 1, ""}, {0}};
 static const double formula_values[] = {1.25, 0.75};
 
 static const char *const formula_texts[] = {
@@ -93,7 +92,10 @@ static inline const ax_formula *formula_of(ax_arena *arena, const char *text, ax
     int has = strstr(text, "beta") && strstr(text, "gamma") ? 0 : strstr(text, "beta") ? 1 : 2;
     static const ax_act_param only_beta[] = {{"beta", 1.25, 0.01, 10, 1, ""}, {0}};
     return ax_formula_new(arena, text,
-                          has == 0 ? formula_params : has == 1 ? only_beta : NULL, err);
+                          has == 0   ? formula_params
+                          : has == 1 ? only_beta
+                                     : NULL,
+                          err);
 }
 
 #endif

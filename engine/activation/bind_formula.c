@@ -20,7 +20,8 @@ static int read_param(const cJSON *field, ax_act_param *p, ax_err *err)
         p->def = field->valuedouble;
     } else if (!cJSON_IsObject(field)) {
         ax_fail(err, AX_ETYPE, "a parameter is a number or an object");
-        return ax_err_hint(err, "1.7, or {\"default\":1,\"min\":0.1,\"max\":10,\"learnable\":true}");
+        return ax_err_hint(err,
+                           "1.7, or {\"default\":1,\"min\":0.1,\"max\":10,\"learnable\":true}");
     } else if (ax_json_known(field, known, 4, err) < 0 ||
                ax_json_num(field, "min", p->min, -most, most, &p->min, err) < 0 ||
                ax_json_num(field, "max", p->max, -most, most, &p->max, err) < 0 ||
@@ -88,8 +89,13 @@ static const ax_act_row *new_row(ax_arena *arena, const char *text, const ax_act
         ax_fail(err, AX_ENOMEM, "no memory for a formula");
         return NULL;
     }
-    *row = (ax_act_row){.name = "formula", .family = "formula", .kind = AX_ACT_ELEMENT,
-                        .formula = own, .range = "", .onnx = "", .paper = "",
+    *row = (ax_act_row){.name = "formula",
+                        .family = "formula",
+                        .kind = AX_ACT_ELEMENT,
+                        .formula = own,
+                        .range = "",
+                        .onnx = "",
+                        .paper = "",
                         .doc = "A formula of the user's."};
     for (int i = 0; i < n; i++) {
         row->params[i] = p[i];
@@ -111,7 +117,8 @@ int ax_act_formula_from_json(const cJSON *json, ax_arena *arena, ax_act *out, ax
     static const char *const known[] = {"formula", "params", "learnable"};
     ax_act_param p[AX_ACT_PARAMS + 1] = {{0}};
     const char *text;
-    if (ax_json_str(json, "formula", NULL, &text, err) < 0 || ax_json_known(json, known, 3, err) < 0)
+    if (ax_json_str(json, "formula", NULL, &text, err) < 0 ||
+        ax_json_known(json, known, 3, err) < 0)
         return -1;
     int n = read_params(cJSON_GetObjectItemCaseSensitive(json, "params"), p, err);
     if (n < 0)

@@ -48,7 +48,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         /* simplified away, a parameter may be unused now: that is an error, too */
         again = ax_formula_new(&arena, ax_formula_text(f, AX_FORMULA_F), declared, &err);
         if (again) {
-            assert(strcmp(ax_formula_text(again, AX_FORMULA_F), ax_formula_text(f, AX_FORMULA_F)) == 0);
+            assert(strcmp(ax_formula_text(again, AX_FORMULA_F), ax_formula_text(f, AX_FORMULA_F)) ==
+                   0);
             run(again, 1, z);
             for (int i = 0; i < 7; i++)
                 assert(memcmp(&y[0][i], &z[0][i], sizeof(float)) == 0 ||

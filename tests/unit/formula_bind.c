@@ -91,8 +91,8 @@ static const struct {
      "learnable"},
     {"{\"formula\":\"b*x\",\"params\":{\"b\":1},\"learnable\":[1]}", AX_ETYPE, "name of a param",
      "learnable[0]"},
-    {"{\"formula\":\"b*x\",\"params\":{\"b\":1},\"learnable\":[\"b\",\"c\"]}", AX_ENOTFOUND,
-     "'c'", "learnable[1]"},
+    {"{\"formula\":\"b*x\",\"params\":{\"b\":1},\"learnable\":[\"b\",\"c\"]}", AX_ENOTFOUND, "'c'",
+     "learnable[1]"},
     {"{\"formula\":\"a*b*c*d*f*g*h*i*j*k*l*x\",\"params\":{\"a\":1,\"b\":1,\"c\":1,\"d\":1,"
      "\"f\":1,\"g\":1,\"h\":1,\"i\":1,\"j\":1,\"k\":1,\"l\":1}}",
      AX_ELIMIT, "at most 10 parameters", "params"},
@@ -134,16 +134,17 @@ static void test_apply(void **state)
     ax_act a, silu;
     ax_err err;
     ax_arena_init(&arena, 0);
-    assert_int_equal(from_text("{\"formula\":\"x*sigmoid(beta*x)\",\"params\":{\"beta\":1}}",
-                               &arena, &a, &err), 0);
+    assert_int_equal(
+        from_text("{\"formula\":\"x*sigmoid(beta*x)\",\"params\":{\"beta\":1}}", &arena, &a, &err),
+        0);
     assert_int_equal(ax_act_by_name("silu", &silu, NULL), 0);
     assert_string_equal(a.row->formula, "x*sigmoid(beta*x)");
     assert_string_equal(a.row->derivative, "sigmoid(beta*x)*(1 + beta*x*sigmoid(-beta*x))");
     assert_int_equal(a.row->kind, AX_ACT_ELEMENT);
     for (int i = 0; i < N; i++)
         x[i] = (float)(i - 150) * 0.11f, dy[i] = (float)(i % 5) - 2;
-    void (*const evaluate[])(const ax_act *, const float *, float *, size_t) = {
-        ax_act_forward, ax_act_derivative, ax_act_second};
+    void (*const evaluate[])(const ax_act *, const float *, float *,
+                             size_t) = {ax_act_forward, ax_act_derivative, ax_act_second};
     for (int w = 0; w < 3; w++) {
         evaluate[w](&a, x, y, N);
         evaluate[w](&silu, x, z, N);
@@ -219,8 +220,8 @@ static void test_all_dialects(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trips), cmocka_unit_test(test_errors),
-        cmocka_unit_test(test_apply),       cmocka_unit_test(test_dialects),
+        cmocka_unit_test(test_round_trips),  cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_apply),        cmocka_unit_test(test_dialects),
         cmocka_unit_test(test_all_dialects),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -51,7 +51,8 @@ static quad difference_by_param(const ax_formula *f, int i, double x)
     return (4 * d[1] - d[0]) / 3;
 }
 
-static void check_output(const ax_formula *f, const char *text, int which, double x, quad difference)
+static void check_output(const ax_formula *f, const char *text, int which, double x,
+                         quad difference)
 {
     double y;
     ball exact = formula_ball(f->written, f->written_root, which, formula_values, x);
@@ -101,8 +102,8 @@ static void check_round_trip(const char *text, const ax_act_param *params)
     ax_arena arena;
     ax_err err;
     ax_arena_init(&arena, 0);
-    const ax_formula *f = params ? ax_formula_new(&arena, text, params, &err)
-                                 : formula_of(&arena, text, &err);
+    const ax_formula *f =
+        params ? ax_formula_new(&arena, text, params, &err) : formula_of(&arena, text, &err);
     if (!f)
         fail_msg("%s: %s", text, err.msg);
     for (int which = 0; which < f->outputs; which++) {
@@ -164,8 +165,7 @@ static const struct {
     {"max(0,x)^2", "max(0, x)^2", "x <= 0 ? 0 : 2*x", "x <= 0 ? 0 : 2"},
     {"x - tanh(x)", "tanh_shrink(x)", "tanh(x)^2", "2*tanh(x)*sech(x)^2"},
     {"1/(1+x^2)", "1/(1 + x^2)", "-2*x/(1 + x^2)^2", "(6*x^2 - 2)/(1 + x^2)^3"},
-    {"x > 1/3 ? -(2*x) : x^2", "x > 1/3 ? -2*x : x^2", "x > 1/3 ? -2 : 2*x",
-     "x >= 1/3 ? 0 : 2"},
+    {"x > 1/3 ? -(2*x) : x^2", "x > 1/3 ? -2*x : x^2", "x > 1/3 ? -2 : 2*x", "x >= 1/3 ? 0 : 2"},
     {"s = exp(x); s*s", "exp(2*x)", "2*exp(2*x)", "4*exp(2*x)"},
     {"sin(pi*x/180)", "sin(pi*x/180)", "0.017453292519943295*cos(pi*x/180)",
      "-0.00030461741978670857*sin(pi*x/180)"},
@@ -245,8 +245,10 @@ static void test_kinks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_differences), cmocka_unit_test(test_round_trips),
-        cmocka_unit_test(test_texts),       cmocka_unit_test(test_kinks),
+        cmocka_unit_test(test_differences),
+        cmocka_unit_test(test_round_trips),
+        cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_kinks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -221,8 +221,10 @@ static void test_saved(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_identities), cmocka_unit_test(test_all_fire),
-        cmocka_unit_test(test_table),      cmocka_unit_test(test_saved),
+        cmocka_unit_test(test_identities),
+        cmocka_unit_test(test_all_fire),
+        cmocka_unit_test(test_table),
+        cmocka_unit_test(test_saved),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

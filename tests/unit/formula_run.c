@@ -29,7 +29,8 @@ static double random_double(uint64_t *seed)
 /* of a size where most functions are between their ends */
 static double middle_double(uint64_t *seed)
 {
-    double u = (double)((int64_t)(*seed = *seed * 6364136223846793005u + 1442695040888963407u) >> 11);
+    double u =
+        (double)((int64_t)(*seed = *seed * 6364136223846793005u + 1442695040888963407u) >> 11);
     double sizes[] = {0x1p-52, 0x1p-50, 0x1p-48, 0x1p-43, 0x1p-80};
     return u * sizes[*seed % 5];
 }
@@ -56,7 +57,7 @@ static void judge(int op, double a, double b, int n)
     double y = formula_apply(op, a, b, 0, n);
     ball want = exact_op(op, a, b, n);
     quad size = fabs_q(want.v);
-    if (!(want.e < size * (quad)0x1p-60) && want.v != 0)
+    if (!(want.e < size * (quad)0x1p-60) && !(want.v == 0 && want.e == 0))
         return; /* outside the domain, or at infinity: a table below */
     if (size > (quad)DBL_MAX) {
         assert_true(isinf(y) || fabs(y) > 0x1.fffffffep1023);
@@ -144,23 +145,56 @@ static const struct {
     int op;
     double a, b, y;
 } pairs[] = {
-    {OP_POW, 0, 0, 1},          {OP_POW, -8, 3, -512},        {OP_POW, -8, 2, 64},
-    {OP_POW, -8, 0.5, NAN},     {OP_POW, 0, 2.5, 0},          {OP_POW, 0, -2.5, INFINITY},
-    {OP_POW, -0.0, 3, -0.0},    {OP_POW, -0.0, -3, -INFINITY}, {OP_POW, INFINITY, 0.5, INFINITY},
-    {OP_POW, INFINITY, -1, 0},  {OP_POW, -INFINITY, 3, -INFINITY}, {OP_POW, 2, INFINITY, INFINITY},
-    {OP_POW, 0.5, INFINITY, 0}, {OP_POW, 2, 1e300, INFINITY}, {OP_POW, 2, -1e300, 0},
-    {OP_POW, 1, 1e300, 1},      {OP_POW, 2, 1023, 0x1p1023},  {OP_POW, 2, -1074, 0x1p-1074},
-    {OP_POW, NAN, 1, NAN},      {OP_POW, 2, NAN, NAN},        {OP_MIN, NAN, 1, NAN},
-    {OP_MIN, 1, NAN, NAN},      {OP_MAX, NAN, 1, NAN},        {OP_MAX, 1, NAN, NAN},
-    {OP_MAX, 1, 2, 2},          {OP_MIN, 1, 2, 1},            {OP_LT, 1, 2, 1},
-    {OP_LT, 2, 2, 0},           {OP_LE, 2, 2, 1},             {OP_EQ, 2, 2, 1},
-    {OP_NE, 2, 2, 0},           {OP_LT, NAN, 2, NAN},         {OP_EQ, NAN, NAN, NAN},
-    {OP_NE, NAN, 1, NAN},       {OP_AND, 1, 0, 0},            {OP_AND, 1, 1, 1},
-    {OP_OR, 1, 1, 1},           {OP_OR, 0, 1, 1},             {OP_OR, 0, 0, 0},
-    {OP_AND, NAN, 0, NAN},      {OP_ROOT_SUM, 0, 4, 2},       {OP_ROOT_SUM, 1e200, 4, 2e200},
-    {OP_ROOT_SUM, -1e200, 4, 2e-200}, {OP_ROOT_SUM, -INFINITY, 4, 0},
-    {OP_ROOT_SUM, INFINITY, 4, INFINITY}, {OP_ROOT_SUM, NAN, 4, NAN}, {OP_ROOT_LESS, 0, 1, 0},
-    {OP_ROOT_LESS, 8, 1, 2},    {OP_ROOT_LESS, 1e-30, 1, 5e-31}, {OP_ROOT_LESS, INFINITY, 1, INFINITY},
+    {OP_POW, 0, 0, 1},
+    {OP_POW, -8, 3, -512},
+    {OP_POW, -8, 2, 64},
+    {OP_POW, -8, 0.5, NAN},
+    {OP_POW, 0, 2.5, 0},
+    {OP_POW, 0, -2.5, INFINITY},
+    {OP_POW, -0.0, 3, -0.0},
+    {OP_POW, -0.0, -3, -INFINITY},
+    {OP_POW, INFINITY, 0.5, INFINITY},
+    {OP_POW, INFINITY, -1, 0},
+    {OP_POW, -INFINITY, 3, -INFINITY},
+    {OP_POW, 2, INFINITY, INFINITY},
+    {OP_POW, 0.5, INFINITY, 0},
+    {OP_POW, 2, 1e300, INFINITY},
+    {OP_POW, 2, -1e300, 0},
+    {OP_POW, 1, 1e300, 1},
+    {OP_POW, 2, 1023, 0x1p1023},
+    {OP_POW, 2, -1074, 0x1p-1074},
+    {OP_POW, NAN, 1, NAN},
+    {OP_POW, 2, NAN, NAN},
+    {OP_MIN, NAN, 1, NAN},
+    {OP_MIN, 1, NAN, NAN},
+    {OP_MAX, NAN, 1, NAN},
+    {OP_MAX, 1, NAN, NAN},
+    {OP_MAX, 1, 2, 2},
+    {OP_MIN, 1, 2, 1},
+    {OP_LT, 1, 2, 1},
+    {OP_LT, 2, 2, 0},
+    {OP_LE, 2, 2, 1},
+    {OP_EQ, 2, 2, 1},
+    {OP_NE, 2, 2, 0},
+    {OP_LT, NAN, 2, NAN},
+    {OP_EQ, NAN, NAN, NAN},
+    {OP_NE, NAN, 1, NAN},
+    {OP_AND, 1, 0, 0},
+    {OP_AND, 1, 1, 1},
+    {OP_OR, 1, 1, 1},
+    {OP_OR, 0, 1, 1},
+    {OP_OR, 0, 0, 0},
+    {OP_AND, NAN, 0, NAN},
+    {OP_ROOT_SUM, 0, 4, 2},
+    {OP_ROOT_SUM, 1e200, 4, 2e200},
+    {OP_ROOT_SUM, -1e200, 4, 2e-200},
+    {OP_ROOT_SUM, -INFINITY, 4, 0},
+    {OP_ROOT_SUM, INFINITY, 4, INFINITY},
+    {OP_ROOT_SUM, NAN, 4, NAN},
+    {OP_ROOT_LESS, 0, 1, 0},
+    {OP_ROOT_LESS, 8, 1, 2},
+    {OP_ROOT_LESS, 1e-30, 1, 5e-31},
+    {OP_ROOT_LESS, INFINITY, 1, INFINITY},
 };
 
 static void test_pairs(void **state)
@@ -251,8 +285,8 @@ static void test_lengths(void **state)
             for (int w = 0; w < 3; w++)
                 for (int k = 0; k < LONGEST; k++)
                     if (!same(e.y[w][k], first.y[w][k]))
-                        fail_msg("%s: output %d of %g on %s", formula_texts[t], w,
-                                 (double)e.x[k], ax_isa_name((ax_isa)i));
+                        fail_msg("%s: output %d of %g on %s", formula_texts[t], w, (double)e.x[k],
+                                 ax_isa_name((ax_isa)i));
             for (size_t n = 0; n <= LONGEST; n += n < 18 ? 1 : 7)
                 check_length(f, &e, n, formula_texts[t]);
             check_length(f, &e, LONGEST, formula_texts[t]);

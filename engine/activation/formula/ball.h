@@ -28,9 +28,22 @@ static inline ball ball_unknown(void)
     return (ball){0, (quad)INFINITY};
 }
 
+/* Products below this are not trusted: the range of numbers ends not far below. */
+#define BALL_LEAST ((quad)0x1p-1000 * (quad)0x1p-1000)
+
+/* v, not 0 in truth, with its error; nothing is known beyond the range of numbers */
+static inline ball ball_checked(quad v, quad e)
+{
+    if (!(fabs_q(v) < (quad)INFINITY))
+        return ball_unknown();
+    return (ball){v, fabs_q(v) < BALL_LEAST ? e + BALL_LEAST : e};
+}
+
 static inline ball ball_add(ball a, ball b)
 {
     quad v = a.v + b.v;
+    if (!(fabs_q(v) < (quad)INFINITY))
+        return ball_unknown();
     return (ball){v, a.e + b.e + fabs_q(v) * BALL_ULP};
 }
 
@@ -49,7 +62,8 @@ static inline ball ball_mul(ball a, ball b)
     quad v = a.v * b.v;
     if ((a.v == 0 && a.e == 0) || (b.v == 0 && b.e == 0))
         return ball_exact(0); /* of an unknown number, too */
-    return (ball){v, fabs_q(a.v) * b.e + fabs_q(b.v) * a.e + a.e * b.e + fabs_q(v) * BALL_ULP};
+    return ball_checked(v,
+                        fabs_q(a.v) * b.e + fabs_q(b.v) * a.e + a.e * b.e + fabs_q(v) * BALL_ULP);
 }
 
 static inline ball ball_scale(double k, ball a)
@@ -62,7 +76,9 @@ static inline ball ball_div(ball a, ball b)
     quad v = a.v / b.v, room = fabs_q(b.v) - b.e;
     if (!(room > 0))
         return ball_unknown();
-    return (ball){v, (a.e + fabs_q(v) * b.e) / room + fabs_q(v) * BALL_ULP};
+    if (a.v == 0 && a.e == 0)
+        return a;
+    return ball_checked(v, (a.e + fabs_q(v) * b.e) / room + fabs_q(v) * BALL_ULP);
 }
 
 /* f(a) for a function that has the value v and the slope d there, is good to 4 ulps and does not
@@ -77,7 +93,8 @@ static inline ball ball_of(quad v, quad d, ball a)
 static inline ball ball_exp(ball a)
 {
     quad v = exp_q(a.v);
-    return ball_of(v, v, a);
+    ball y = ball_of(v, v, a);
+    return ball_checked(v, y.e);
 }
 
 static inline ball ball_log(ball a)

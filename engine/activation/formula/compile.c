@@ -155,14 +155,15 @@ static void place_registers(compiler *c)
 static int keep(program *p, const compiler *c, ax_arena *arena, ax_err *err)
 {
     if (p->registers > REGISTERS_MOST || p->scalars > SCALARS_MOST)
-        return ax_fail(err, AX_ELIMIT, "the formula needs %d registers and %d constants, at most "
-                       "%d and %d are there", p->registers, p->scalars, REGISTERS_MOST,
-                       SCALARS_MOST);
-    p->uniform = (void *)ax_arena_memdup(arena, (void *)c->uniform,
-                                         (size_t)p->uniforms * sizeof(instr));
+        return ax_fail(err, AX_ELIMIT,
+                       "the formula needs %d registers and %d constants, at most "
+                       "%d and %d are there",
+                       p->registers, p->scalars, REGISTERS_MOST, SCALARS_MOST);
+    p->uniform =
+        (void *)ax_arena_memdup(arena, (void *)c->uniform, (size_t)p->uniforms * sizeof(instr));
     p->code = (void *)ax_arena_memdup(arena, (void *)c->code, (size_t)p->codes * sizeof(instr));
-    p->constant = (void *)ax_arena_memdup(arena, (void *)c->constant,
-                                          (size_t)p->constants * sizeof(double));
+    p->constant =
+        (void *)ax_arena_memdup(arena, (void *)c->constant, (size_t)p->constants * sizeof(double));
     if (!p->uniform || !p->code || !p->constant)
         return ax_fail(err, AX_ENOMEM, "no memory for a program");
     return 0;

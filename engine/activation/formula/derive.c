@@ -15,11 +15,6 @@ typedef struct deriver {
     const int *d; /* derivatives of the nodes below */
 } deriver;
 
-static int make(fgraph *g, int op, int a, int b)
-{
-    return formula_make(g, op, a, b, 0, 0);
-}
-
 static int number(fgraph *g, double v)
 {
     return formula_const(g, v);
@@ -36,7 +31,8 @@ static int times(fgraph *g, double c, int a, int m, int b, int n)
     term t = {.c = c};
     if (formula_multiply(g, &t, a, m) && formula_multiply(g, &t, b, n))
         return formula_product(g, t);
-    int p = make(g, OP_MUL, formula_make(g, OP_POWI, a, 0, 0, m), formula_make(g, OP_POWI, b, 0, 0, n));
+    int p =
+        make(g, OP_MUL, formula_make(g, OP_POWI, a, 0, 0, m), formula_make(g, OP_POWI, b, 0, 0, n));
     return make(g, OP_MUL, number(g, c), p);
 }
 

@@ -91,7 +91,8 @@ static ball softplus(ball a)
 static ball logcosh(ball a)
 {
     quad t = fabs_q(a.v), s = sinh_q(t < 1 ? t / 2 : 0);
-    quad ln2 = (quad)0x1.62e42fefa39efp-1 + (quad)0x1.abc9e3b39803fp-56 + (quad)0x1.7b57a079a1934p-111;
+    quad ln2 =
+        (quad)0x1.62e42fefa39efp-1 + (quad)0x1.abc9e3b39803fp-56 + (quad)0x1.7b57a079a1934p-111;
     quad v = t < 1 ? log1p_q(2 * s * s) : t + log1p_q(exp_q(-2 * t)) - ln2;
     return ball_of(v, tanh_q(a.v), a);
 }
@@ -99,8 +100,8 @@ static ball logcosh(ball a)
 /* x^3/3 - 2x^5/15 + ... where x - tanh x would cancel */
 static ball tanh_shrink(ball a)
 {
-    static const double c[][2] = {{1, 3}, {-2, 15}, {17, 315}, {-62, 2835}, {1382, 155925},
-                                  {-21844, 6081075}};
+    static const double c[][2] = {{1, 3},      {-2, 15},       {17, 315},
+                                  {-62, 2835}, {1382, 155925}, {-21844, 6081075}};
     quad w = a.v * a.v, s = 0, t = tanh_q(a.v);
     if (fabs_q(a.v) > (quad)0.01)
         return ball_sub(a, tanh_of(a));
@@ -183,8 +184,8 @@ static jet gaussian(int op, jet a)
     if (op == OP_NORMAL)
         return chain(normal(x), f, ball_neg(ball_mul(x, f)), a);
     if (op == OP_DENSITY)
-        return chain(f, ball_neg(ball_mul(x, f)),
-                     ball_mul(ball_sub(square(x), ball_exact(1)), f), a);
+        return chain(f, ball_neg(ball_mul(x, f)), ball_mul(ball_sub(square(x), ball_exact(1)), f),
+                     a);
     ball bend = ball_scale(2, ball_mul(x, f));
     if (op == OP_ERF)
         return chain(ball_of(erf_q(x.v), f.v, x), f, ball_neg(bend), a);
@@ -200,8 +201,8 @@ static jet logarithmic(int op, jet a)
 
 static jet roots(int op, jet a)
 {
-    ball r = op == OP_SQRT ? ball_sqrt(a.v)
-                           : ball_of(cbrt_q(a.v.v), cbrt_q(a.v.v) / (3 * a.v.v), a.v);
+    ball r =
+        op == OP_SQRT ? ball_sqrt(a.v) : ball_of(cbrt_q(a.v.v), cbrt_q(a.v.v) / (3 * a.v.v), a.v);
     double k = op == OP_SQRT ? 0.5 : 1;
     ball g1 = ball_div(ball_scale(k, r), op == OP_SQRT ? a.v : ball_scale(3, a.v));
     ball g2 = op == OP_SQRT ? ball_div(ball_scale(-0.5, g1), a.v)
@@ -274,8 +275,8 @@ static jet unary(int op, jet a, int n)
         return trigonometric(op, a);
     case OP_ATAN:
         e = reciprocal(ball_add(ball_exact(1), square(a.v)));
-        return chain(ball_of(atan_q(a.v.v), e.v, a.v), e,
-                     ball_scale(-2, ball_mul(a.v, square(e))), a);
+        return chain(ball_of(atan_q(a.v.v), e.v, a.v), e, ball_scale(-2, ball_mul(a.v, square(e))),
+                     a);
     case OP_SINH:
     case OP_COSH:
         return hyperbolic(op, a);

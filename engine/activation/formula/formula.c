@@ -25,8 +25,7 @@ static int check_used(maker *m, int root)
     uint16_t used = m->written.node[root].params;
     for (int i = 0; i < m->f->params; i++)
         if (!(used >> i & 1)) {
-            ax_fail(m->err, AX_EINVAL, "parameter '%s' is declared but not used",
-                    m->param[i].name);
+            ax_fail(m->err, AX_EINVAL, "parameter '%s' is declared but not used", m->param[i].name);
             return ax_err_hint(m->err, "use it in the formula, or remove it from \"params\"");
         }
     return 0;
@@ -72,11 +71,12 @@ static int derive(maker *m)
     if (root[AX_FORMULA_F] < 0)
         return m->stable.full ? too_large(m) : no_memory(m);
     m->f->rewrites_n = log.n;
-    m->f->rewrites = (void *)ax_arena_memdup(m->arena, (void *)log.line,
-                                             (size_t)log.n * sizeof *log.line);
+    m->f->rewrites =
+        (void *)ax_arena_memdup(m->arena, (void *)log.line, (size_t)log.n * sizeof *log.line);
     for (int i = AX_FORMULA_DX; i < m->f->outputs; i++) {
         int of = i == AX_FORMULA_DXX ? AX_FORMULA_DX : AX_FORMULA_F;
-        root[i] = formula_derive(&m->stable, root[of], i < AX_FORMULA_DP ? BY_X : i - AX_FORMULA_DP);
+        root[i] =
+            formula_derive(&m->stable, root[of], i < AX_FORMULA_DP ? BY_X : i - AX_FORMULA_DP);
         if (m->stable.full)
             return too_large(m);
         if (root[i] < 0)
@@ -129,9 +129,10 @@ static int check_cost(maker *m, const fgraph *g)
             if (m->marks[i] && g->node[i].has_x)
                 cost += formula_op[g->node[i].op].cost;
         if (cost > 100 * AX_FORMULA_COST) {
-            ax_fail(m->err, AX_ELIMIT, "%s would take about %d ns for each number, at most %d are "
-                    "allowed", what[r < AX_FORMULA_DP ? r : AX_FORMULA_DP], cost / 100,
-                    AX_FORMULA_COST);
+            ax_fail(m->err, AX_ELIMIT,
+                    "%s would take about %d ns for each number, at most %d are "
+                    "allowed",
+                    what[r < AX_FORMULA_DP ? r : AX_FORMULA_DP], cost / 100, AX_FORMULA_COST);
             return ax_err_hint(m->err, "powers and trigonometric functions are the slow ones");
         }
     }

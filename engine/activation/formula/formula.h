@@ -26,16 +26,16 @@ enum {
     AX_FORMULA_NODES = 256,  /* of f after common parts are shared         */
     AX_FORMULA_MORE = 2048,  /* of f with all its derivatives              */
     AX_FORMULA_LETS = 16,
-    AX_FORMULA_COST = 500    /* nanoseconds for one element, estimated     */
+    AX_FORMULA_COST = 500 /* nanoseconds for one element, estimated     */
 };
 
 /* What a program computes. AX_FORMULA_DP + i: the derivative by parameter i. */
 enum { AX_FORMULA_F, AX_FORMULA_DX, AX_FORMULA_DXX, AX_FORMULA_DP };
 
-/* Compile text with its parameters (names, defaults, bounds; NULL-named entry ends the list, at most
- * AX_ACT_PARAMS). A parameter that is not declared, or declared and not used, is an error.
- * NULL on failure: AX_EPARSE with "column 7: ..." in msg and the text with a caret below it in hint;
- * AX_ELIMIT with the bound; AX_ENOTFOUND for a name, with the nearest one as hint. */
+/* Compile text with its parameters (names, defaults, bounds; NULL-named entry ends the list, at
+ * most AX_ACT_PARAMS). A parameter that is not declared, or declared and not used, is an error.
+ * NULL on failure: AX_EPARSE with "column 7: ..." in msg and the text with a caret below it in
+ * hint; AX_ELIMIT with the bound; AX_ENOTFOUND for a name, with the nearest one as hint. */
 const ax_formula *ax_formula_new(ax_arena *arena, const char *text, const ax_act_param *params,
                                  ax_err *err);
 
@@ -52,7 +52,8 @@ void ax_formula_backward(const ax_formula *f, const double *p, const float *x, c
 double ax_formula_param_grad(const ax_formula *f, int param, const double *p, const float *x,
                              const float *dy, size_t n);
 
-/* Output `which` as text in the grammar: canonical, parses to the same graph. Lives as long as f. */
+/* Output `which` as text in the grammar: canonical, parses to the same graph. Lives as long as f.
+ */
 const char *ax_formula_text(const ax_formula *f, int which);
 
 /* What was rewritten: "log(1 + exp(x)) -> softplus(x)". */

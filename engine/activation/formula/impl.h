@@ -106,8 +106,8 @@ typedef struct fgraph {
     int n, room, full;
     int *slot, slots;
     const ax_act_param *param; /* their bounds tell signs; or NULL */
-    rewrite_log *log; /* where formula_make() notes what it rewrote, or NULL */
-    int plain;        /* formula_make() normalises but does not rewrite (the rules themselves) */
+    rewrite_log *log;          /* where formula_make() notes what it rewrote, or NULL */
+    int plain; /* formula_make() normalises but does not rewrite (the rules themselves) */
 } fgraph;
 
 /* -1 when memory is short */
@@ -117,10 +117,20 @@ int formula_intern(fgraph *g, fnode n);
 int formula_const(fgraph *g, double v);
 /* The node simplified: constants folded, signs pulled out, rules applied. n: exponent of POWI. */
 int formula_make(fgraph *g, int op, int a, int b, int c, int n);
+/* Simpler nodes for OP_AND, OP_OR, OP_NOT and for c ? a : b, or -1 (conditions.c). */
+int formula_truth(fgraph *g, int op, int a, int b);
+int formula_select(fgraph *g, int c, int a, int b);
 /* reachable nodes below and with root: marks[i] = 1; returns how many */
 int formula_reach(const fgraph *g, int root, uint8_t *marks);
-int formula_opposite(fgraph *g, int a, int b); /* is a the negative of b? */
 
+static inline int make(fgraph *g, int op, int a, int b)
+{
+    return formula_make(g, op, a, b, 0, 0);
+}
+static inline int negative(fgraph *g, int a)
+{
+    return formula_make(g, OP_NEG, a, 0, 0, 0);
+}
 static inline const fnode *node_of(const fgraph *g, int i)
 {
     return &g->node[i];
@@ -165,7 +175,8 @@ int formula_lex(const char *text, const char **at, token *t, ax_err *err);
 /* ---- rewrite.c ---- */
 
 typedef struct rule {
-    const char *from, *to, *says; /* says: what stands for `to` where that is no function, or NULL */
+    const char *from, *to,
+        *says; /* says: what stands for `to` where that is no function, or NULL */
 } rule;
 const rule *formula_rules(int *count);
 /* op(a, b, c) by the first rule that fits, or -1 */
@@ -180,13 +191,15 @@ struct rewrite_log {
     int n;
 };
 
-/* ---- algebra.c: products and sums of derivatives, simplified ---- */
+/* ---- product.c, sum.c: products and sums of derivatives, simplified ---- */
 
 enum { FACTORS = 16 };
 typedef struct term {
     double c; /* times factor[i]^power[i] */
     int n, factor[FACTORS], power[FACTORS];
 } term;
+/* t times node^power, the node as it is; 0 when t has no room */
+int formula_factor(term *t, int node, int power);
 /* t times node^power, taken apart; 0 when t has no room: t is then spoilt */
 int formula_multiply(const fgraph *g, term *t, int node, int power);
 int formula_product(fgraph *g, term t);
@@ -223,8 +236,8 @@ typedef struct instr {
 } instr;
 enum {
     SCALAR = 0x8000,
-    FRAME = 8192,       /* doubles for all registers together: 64 KB */
-    BLOCK_MOST = 256,   /* elements at a time */
+    FRAME = 8192,     /* doubles for all registers together: 64 KB */
+    BLOCK_MOST = 256, /* elements at a time */
     REGISTERS_MOST = FRAME / 16,
     SCALARS_MOST = 512
 };

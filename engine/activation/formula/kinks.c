@@ -42,7 +42,8 @@ static line plus(line a, line b)
         return (line){a.known, 1, a.scale, a.shift, a.m, a.k + b.shift};
     if (b.folded)
         return is_constant(a) ? plus(b, a) : (line){0};
-    return (line){.known = !a.folded && a.known && b.known, .scale = a.scale + b.scale,
+    return (line){.known = !a.folded && a.known && b.known,
+                  .scale = a.scale + b.scale,
                   .shift = a.shift + b.shift};
 }
 

@@ -15,7 +15,8 @@ int formula_error_at(ax_err *err, const char *text, int column, const char *hint
     if (!err)
         return -1;
     char line[WINDOW + 8], own[128];
-    int len = (int)strlen(text), from = column > WINDOW / 2 && len > WINDOW ? column - WINDOW / 2 : 0;
+    int len = (int)strlen(text),
+        from = column > WINDOW / 2 && len > WINDOW ? column - WINDOW / 2 : 0;
     int n = snprintf(line, sizeof line, "%s%.*s%s", from ? "..." : "", WINDOW, text + from,
                      len - from > WINDOW ? "..." : "");
     for (int i = 0; i < n; i++)
@@ -106,14 +107,30 @@ static int read_number(const char *text, token *t, ax_err *err)
 static const struct {
     const char *wrong, *hint;
 } spelled[] = {
-    {"×", "write *"},       {"·", "write *"},       {"÷", "write /"},
-    {"−", "write -"},       {"–", "write -"},       {"²", "write ^2"},
-    {"³", "write ^3"},      {"≤", "write <="},      {"≥", "write >="},
-    {"≠", "write !="},      {"√", "write sqrt(x)"}, {"π", "write pi"},
-    {"σ", "write sigmoid"}, {"Φ", "write Phi"},     {"φ", "write phi"},
-    {"α", "write alpha"},   {"β", "write beta"},    {"γ", "write gamma"},
-    {"λ", "write lambda"},  {"µ", "write mu"},      {"|", "write abs(x), or || for \"or\""},
-    {"&", "write && for \"and\""}, {"[", "write ( )"}, {"{", "write ( )"},
+    {"×", "write *"},
+    {"·", "write *"},
+    {"÷", "write /"},
+    {"−", "write -"},
+    {"–", "write -"},
+    {"²", "write ^2"},
+    {"³", "write ^3"},
+    {"≤", "write <="},
+    {"≥", "write >="},
+    {"≠", "write !="},
+    {"√", "write sqrt(x)"},
+    {"π", "write pi"},
+    {"σ", "write sigmoid"},
+    {"Φ", "write Phi"},
+    {"φ", "write phi"},
+    {"α", "write alpha"},
+    {"β", "write beta"},
+    {"γ", "write gamma"},
+    {"λ", "write lambda"},
+    {"µ", "write mu"},
+    {"|", "write abs(x), or || for \"or\""},
+    {"&", "write && for \"and\""},
+    {"[", "write ( )"},
+    {"{", "write ( )"},
 };
 
 static int strange(const char *text, const char *at, ax_err *err)

@@ -24,7 +24,7 @@ const ax_formula_function *ax_formula_functions(int *count)
 #define AX_FORMULA_DOC(op, name, args, cost, doc) {name, args, doc},
         AX_FORMULA_CALLS(AX_FORMULA_DOC)
 #undef AX_FORMULA_DOC
-        {"clip", 3, "clip(x, lo, hi) is min(max(x, lo), hi)"},
+            {"clip", 3, "clip(x, lo, hi) is min(max(x, lo), hi)"},
         {"where", 3, "where(c, a, b) is c ? a : b"},
         {"sq", 1, "x^2"},
         {"cube", 1, "x^3"},

@@ -1,7 +1,7 @@
 /* quad.h - floating point numbers of 113 bits, from the compiler and the C library.
  *
- * Where long double is that wide (aarch64) it serves; on x86-64 the type is __float128 and glibc has
- * the functions under the names of _Float128, which clang's headers do not declare. */
+ * Where long double is that wide (aarch64) it serves; on x86-64 the type is __float128 and glibc
+ * has the functions under the names of _Float128, which clang's headers do not declare. */
 #ifndef AX_ACTIVATION_FORMULA_QUAD_H
 #define AX_ACTIVATION_FORMULA_QUAD_H
 
@@ -9,8 +9,9 @@
 #include <math.h>
 
 #define AX_QUAD_FUNCTIONS(X)                                                                       \
-    X(exp) X(expm1) X(log) X(log1p) X(sqrt) X(cbrt) X(sin) X(cos) X(atan) X(sinh) X(cosh) X(tanh)  \
-    X(erf) X(erfc) X(floor) X(fabs)
+    X(exp)                                                                                         \
+    X(expm1) X(log) X(log1p) X(sqrt) X(cbrt) X(sin) X(cos) X(atan) X(sinh) X(cosh) X(tanh) X(erf)  \
+        X(erfc) X(floor) X(fabs)
 
 #if LDBL_MANT_DIG == 113
 typedef long double quad;

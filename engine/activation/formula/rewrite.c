@@ -120,8 +120,7 @@ static const rule rules[] = {
 enum { RULES = sizeof rules / sizeof *rules, PATTERN_NODES = 1024, SHOWN = 60 };
 
 /* not in the table, since the text cannot say that b is a number */
-static const rule root_less = {"sqrt(a + b^2) - b", "_root_less(a, b)",
-                               "a/(sqrt(a + b^2) + b)"};
+static const rule root_less = {"sqrt(a + b^2) - b", "_root_less(a, b)", "a/(sqrt(a + b^2) + b)"};
 
 const rule *formula_rules(int *count)
 {
@@ -142,10 +141,9 @@ static int normalised(fgraph *g, const fgraph *written, int root)
     for (int i = 0; map && i <= root; i++) {
         const fnode *n = &written->node[i];
         map[i] = formula_op[n->op].args || n->op == OP_CONST
-                     ? n->op == OP_CONST
-                           ? formula_const(g, n->v)
-                           : formula_make(g, n->op, map[n->arg[0]], map[n->arg[1]],
-                                          map[n->arg[2]], n->n)
+                     ? n->op == OP_CONST ? formula_const(g, n->v)
+                                         : formula_make(g, n->op, map[n->arg[0]], map[n->arg[1]],
+                                                        map[n->arg[2]], n->n)
                      : formula_intern(g, *n);
     }
     int r = map && !g->full ? map[root] : -1;
@@ -266,7 +264,8 @@ static void fill_in(const fgraph *g, const ax_act_param *param, const char *text
             minus = 0;
         }
         formula_write_short(g, param, node, with, SHOWN);
-        int alone = n == 0 || strchr("( ", out[n - 1]), closed = alone && s[1] && strchr("),", s[1]);
+        int alone = n == 0 || strchr("( ", out[n - 1]),
+            closed = alone && s[1] && strchr("),", s[1]);
         int level = formula_binding(g, node);
         int bare = level == 3 || closed || (level == 2 && s[1] != '^') ||
                    (level == 1 && alone && (!s[1] || s[1] == ' '));

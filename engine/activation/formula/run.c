@@ -1,9 +1,9 @@
 /* run.c - programs over stretches of numbers.
  *
  * A block of elements is converted to doubles, goes through all instructions while it lies in the
- * first-level cache, and is rounded once. Where a NaN comes out though x is a number, or an infinity
- * though x is finite, something inside may have overflowed: the element is computed again with
- * exponents that do not end (wide.c). */
+ * first-level cache, and is rounded once. Where a NaN comes out though x is a number, or an
+ * infinity though x is finite, something inside may have overflowed: the element is computed again
+ * with exponents that do not end (wide.c). */
 #include <math.h>
 #include <string.h>
 
@@ -135,8 +135,8 @@ void ax_formula_backward(const ax_formula *f, const double *p, const float *x, c
 }
 
 /* doubles to y, with NaN where x has one */
-static void run_double(const program *p, const double *s, double *frame, const double *x,
-                       double *y, size_t n)
+static void run_double(const program *p, const double *s, double *frame, const double *x, double *y,
+                       size_t n)
 {
     size_t stride = block_of(p);
     for (size_t i = 0; i < n; i += stride) {
@@ -146,7 +146,7 @@ static void run_double(const program *p, const double *s, double *frame, const d
         const double *v = block(p, formula_vm_get(), s, frame, stride, (m + 15) / 16 * 16);
         for (size_t k = 0; k < m; k++) {
             double r = v[p->out >= SCALAR ? 0 : k];
-            y[i + k] = isnan(frame[k])                ? frame[k]
+            y[i + k] = isnan(frame[k])           ? frame[k]
                        : suspicious(r, frame[k]) ? mend(p, s, frame[k])
                                                  : r;
         }

@@ -18,7 +18,7 @@ typedef struct writer {
     const ax_act_param *param;
     char *text;
     size_t n, room;
-    int fixed, failed; /* fixed: text is not ours to grow */
+    int fixed, failed;       /* fixed: text is not ours to grow */
     const char *const *name; /* of definitions, by node; NULL: none */
 } writer;
 
@@ -133,7 +133,8 @@ static void write_product(writer *w, const fnode *n)
 
 static void write_compare(writer *w, const fnode *n)
 {
-    static const char *const sign[] = {" < ", " <= ", " == ", " != "}, *const back[] = {" > ", " >= "};
+    static const char *const sign[] = {" < ", " <= ", " == ", " != "}, *const back[] = {" > ",
+                                                                                        " >= "};
     if (n->op <= OP_LE && !node_of(w->g, n->arg[0])->has_x && node_of(w->g, n->arg[1])->has_x)
         write_infix(w, n->arg[1], SUM, back[n->op - OP_LT], n->arg[0], SUM);
     else

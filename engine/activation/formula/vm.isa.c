@@ -112,8 +112,8 @@ OPERATION(SELECT)
     for (size_t i = 0; i < len; i += LANES) {
         vd condition = scalars & 1 ? all(*a) : get(a + i);
         vd yes = scalars & 2 ? all(*b) : get(b + i), no = scalars & 4 ? all(*c) : get(c + i);
-        set(d + i, pick((vl)(condition == condition), pick((vl)(condition != 0.0), yes, no),
-                        condition));
+        set(d + i,
+            pick((vl)(condition == condition), pick((vl)(condition != 0.0), yes, no), condition));
     }
 }
 
@@ -164,14 +164,16 @@ static int store_block(const double *v, int scalar, const double *x, const float
 
 const formula_vm TABLE(AX_ISA) = {
     .op = {OP_ENTRY(ADD) OP_ENTRY(SUB) OP_ENTRY(MUL) OP_ENTRY(DIV) OP_ENTRY(NEG) OP_ENTRY(POWI)
-           OP_ENTRY(LT) OP_ENTRY(LE) OP_ENTRY(EQ) OP_ENTRY(NE) OP_ENTRY(AND) OP_ENTRY(OR)
-           OP_ENTRY(NOT) OP_ENTRY(SELECT) OP_ENTRY(EXP) OP_ENTRY(EXPM1) OP_ENTRY(LOG)
-           OP_ENTRY(LOG1P) OP_ENTRY(SQRT) OP_ENTRY(CBRT) OP_ENTRY(POW) OP_ENTRY(ABS)
-           OP_ENTRY(SIGN) OP_ENTRY(FLOOR) OP_ENTRY(MIN) OP_ENTRY(MAX) OP_ENTRY(SIN) OP_ENTRY(COS)
-           OP_ENTRY(TAN) OP_ENTRY(ATAN) OP_ENTRY(SINH) OP_ENTRY(COSH) OP_ENTRY(TANH)
-           OP_ENTRY(SECH) OP_ENTRY(LOGCOSH) OP_ENTRY(SIGMOID) OP_ENTRY(SOFTPLUS)
-           OP_ENTRY(TANH_SHRINK) OP_ENTRY(ERF) OP_ENTRY(ERFC) OP_ENTRY(NORMAL) OP_ENTRY(DENSITY)
-           OP_ENTRY(GATE) OP_ENTRY(ROOT_SUM) OP_ENTRY(ROOT_LESS)},
+               OP_ENTRY(LT) OP_ENTRY(LE) OP_ENTRY(EQ) OP_ENTRY(NE) OP_ENTRY(AND) OP_ENTRY(OR)
+                   OP_ENTRY(NOT) OP_ENTRY(SELECT) OP_ENTRY(EXP) OP_ENTRY(EXPM1) OP_ENTRY(LOG)
+                       OP_ENTRY(LOG1P) OP_ENTRY(SQRT) OP_ENTRY(CBRT) OP_ENTRY(POW) OP_ENTRY(ABS)
+                           OP_ENTRY(SIGN) OP_ENTRY(FLOOR) OP_ENTRY(MIN) OP_ENTRY(MAX) OP_ENTRY(SIN)
+                               OP_ENTRY(COS) OP_ENTRY(TAN) OP_ENTRY(ATAN) OP_ENTRY(SINH)
+                                   OP_ENTRY(COSH) OP_ENTRY(TANH) OP_ENTRY(SECH) OP_ENTRY(LOGCOSH)
+                                       OP_ENTRY(SIGMOID) OP_ENTRY(SOFTPLUS) OP_ENTRY(TANH_SHRINK)
+                                           OP_ENTRY(ERF) OP_ENTRY(ERFC) OP_ENTRY(NORMAL)
+                                               OP_ENTRY(DENSITY) OP_ENTRY(GATE) OP_ENTRY(ROOT_SUM)
+                                                   OP_ENTRY(ROOT_LESS)},
     .load = load_block,
     .store = store_block,
 };

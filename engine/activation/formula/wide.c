@@ -1,9 +1,9 @@
 /* wide.c - programs once more, one element at a time, with exponents that do not end.
  *
- * exp(x) is beyond all doubles from 710 on, and exp(x)*sech(exp(x))^2 is then inf*0, though its value
- * is plainly 0. Where the fast way gives NaN for a number, the program is run here: a number is
- * m 2^e with e a double of its own. Functions are those of the programs as long as arguments are in
- * their range, and their leading terms beyond. Slow, and rarely needed. */
+ * exp(x) is beyond all doubles from 710 on, and exp(x)*sech(exp(x))^2 is then inf*0, though its
+ * value is plainly 0. Where the fast way gives NaN for a number, the program is run here: a number
+ * is m 2^e with e a double of its own. Functions are those of the programs as long as arguments are
+ * in their range, and their leading terms beyond. Slow, and rarely needed. */
 #include <float.h>
 #include <math.h>
 
@@ -98,8 +98,8 @@ static wide exponential(wide a)
     double v = narrow(a), k = floor(v * 0x1.71547652b82fep+0);
     if (fabs(v) > 1e15)
         return norm(1, fmax(fmin(k, DBL_MAX), -DBL_MAX));
-    return norm(formula_apply(OP_EXP, (v - k * 0x1.62e42feep-1) - k * 0x1.a39ef35793c76p-33, 0, 0, 0),
-                k);
+    return norm(
+        formula_apply(OP_EXP, (v - k * 0x1.62e42feep-1) - k * 0x1.a39ef35793c76p-33, 0, 0, 0), k);
 }
 
 static wide logarithm(wide a)
