@@ -201,7 +201,7 @@ layers: ## prove from the #include lines which way dependencies point
 	@tests/layers.sh
 
 .PHONY: docs
-docs: all ## generate docs/commands.md from the program's own help
+docs: all ## generate docs/commands.md and docs/activations.md from the program itself
 	@docs/generate.sh $(BIN)
 
 -include $(shell find $(wildcard $(BUILD)/obj $(BUILD)/tests $(BUILD)/bench) -name '*.d' -type f 2>/dev/null)

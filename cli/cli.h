@@ -18,9 +18,11 @@ int cmd_predict(int argc, char **argv);
 int cmd_run(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
+int cmd_activation(int argc, char **argv);
 
 /* "axond train: model.layers[1].units: MESSAGE; HINT" on stderr, without the place where the message
- * names it. command NULL: "axond: ...". */
+ * names it; a hint of several lines, a formula with its caret, stands below. command NULL:
+ * "axond: ...". */
 void cli_error(const char *command, const ax_err *err);
 
 /* The whole thing as one line of JSON, or over several lines, to out; deletes it. */
@@ -34,6 +36,8 @@ const char *text_count(int64_t n, char *out, size_t size);
 const char *text_bytes(int64_t n, char *out, size_t size);
 /* 0.0213 -> "21 ms", 75 -> "1m15s", 7384 -> "2h03m"; not finite or negative: "?" */
 const char *text_seconds(double s, char *out, size_t size);
+/* the shortest decimal that reads back as the same float32; "inf", "-inf", "nan" */
+const char *text_f32(float v, char *out, size_t size);
 /* 12345 -> "12.3k": three figures and a letter, for rates */
 const char *text_rate(double n, char *out, size_t size);
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "cli.h"
+#include "diagnose.h"
 #include "options.h"
 #include "table.h"
 #include "tensors.h"
@@ -138,7 +139,7 @@ static void json_layers(cJSON *o, const ax_model_info *m)
     }
 }
 
-static void print_json(const ax_model_info *m, int64_t working)
+static void print_json(const ax_model_info *m, int64_t working, const ax_health *h)
 {
     cJSON *o = cJSON_CreateObject();
     cJSON_AddStringToObject(o, "name", m->name);
@@ -158,6 +159,8 @@ static void print_json(const ax_model_info *m, int64_t working)
     cJSON_AddItemToObject(o, "training",
                           m->training ? cJSON_Parse(m->training) : cJSON_CreateNull());
     cJSON_AddItemToObject(o, "spec", m->spec ? cJSON_Parse(m->spec) : cJSON_CreateNull());
+    if (h)
+        cJSON_AddItemToObject(o, "diagnostics", ax_health_json(h));
     cli_print_json(o, 1, stdout);
 }
 
@@ -174,19 +177,37 @@ static int print_plan(const ax_session *s, ax_err *err)
     return text ? 0 : ax_fail(err, AX_ENOMEM, "no memory for the plan's text");
 }
 
-static int inspect(const char *path, int json, int plan)
+typedef struct wish {
+    int json, plan;
+    const char *data; /* NULL: no look at the activations */
+    int64_t samples, seed, threads;
+} wish;
+
+static int print_text(const ax_model_info *m, int64_t working, const ax_health *h)
+{
+    return print_head(m, working) || printf("\n") < 0 || print_layers(m) ||
+           (h && (printf("\n") < 0 || diagnose_print(h)));
+}
+
+static int inspect(const char *path, const wish *w)
 {
     ax_err err = {0};
+    ax_health health, *h = NULL;
     ax_model *m = ax_model_open(path, &err);
     ax_session *s = m ? ax_session_open(m, &(ax_session_options){0}, &err) : NULL;
     int bad = !s || ax_session_resize(s, 1, &err);
-    if (!bad && plan)
+    if (!bad && w->data) {
+        bad = diagnose(m, w->data, w->samples, (uint64_t)w->seed, (int)w->threads, &health, &err);
+        h = bad ? NULL : &health;
+    }
+    if (!bad && w->plan)
         bad = print_plan(s, &err);
-    else if (!bad && json)
-        print_json(ax_model_get_info(m), ax_session_bytes(s));
-    else if (!bad && (print_head(ax_model_get_info(m), ax_session_bytes(s)) || printf("\n") < 0 ||
-                      print_layers(ax_model_get_info(m))))
+    else if (!bad && w->json)
+        print_json(ax_model_get_info(m), ax_session_bytes(s), h);
+    else if (!bad && print_text(ax_model_get_info(m), ax_session_bytes(s), h))
         bad = ax_fail(&err, AX_ENOMEM, "no memory for a table");
+    if (h)
+        ax_health_free(h);
     ax_session_close(s);
     ax_model_release(m);
     if (bad)
@@ -196,17 +217,23 @@ static int inspect(const char *path, int json, int plan)
 
 int cmd_inspect(int argc, char **argv)
 {
-    int n, code, json = 0, plan = 0;
+    int n, code;
+    wish w = {.seed = -1};
     // clang-format off
     const option rows[] = {
-        {"json", OPTION_SWITCH, &json, .help = "everything as JSON, with the model spec"},
-        {"plan", OPTION_SWITCH, &plan, .help = "the steps, kernels and memory of a run of one sample"},
+        {"json",    OPTION_SWITCH,  &w.json, .help = "everything as JSON, with the model spec"},
+        {"plan",    OPTION_SWITCH,  &w.plan, .help = "the steps, kernels and memory of a run of one sample"},
+        {"data",    OPTION_TEXT,    &w.data, "FILE|fashion-mnist|noise", .help = "look at the activations, too, over samples: a file that predict takes, the data set, noise"},
+        {"samples", OPTION_INTEGER, &w.samples, "N", .lo = 1, .hi = 65536, .help = "how many of them, at most (256)"},
+        {"seed",    OPTION_INTEGER, &w.seed, "N", .hi = 0x1p53, .help = "of the noise (1)"},
+        {"threads", OPTION_INTEGER, &w.threads, "N", .hi = 1024, .env = 1, .help = "threads to use with --data; 0: one per core"},
     };
     // clang-format on
     const command_line line = {
         "inspect",
-        "MODEL.safetensors [--json | --plan]",
-        "Show what is in a model file. FLOPs and memory are of one sample.\n",
+        "MODEL.safetensors [--json | --plan] [--data FILE|fashion-mnist|noise]",
+        "Show what is in a model file. FLOPs and memory are of one sample. With --data: how its\n"
+        "activations fare, layer by layer, and what to do about it (docs/diagnostics.md).\n",
         rows,
         sizeof rows / sizeof *rows,
         1,
@@ -214,11 +241,19 @@ int cmd_inspect(int argc, char **argv)
     argv++;
     if (!options_parse(&line, argc - 1, argv, &n, &code))
         return code;
-    if (json && plan) {
+    if (w.plan && (w.json || w.data)) {
         ax_err err;
-        ax_fail(&err, AX_EINVAL, "--json and --plan exclude each other");
+        ax_fail(&err, AX_EINVAL, "--plan and --%s exclude each other", w.json ? "json" : "data");
         cli_error("inspect", &err);
         return EXIT_USAGE;
     }
-    return inspect(argv[0], json, plan);
+    if (!w.data && (w.samples || w.seed >= 0)) {
+        ax_err err;
+        ax_fail(&err, AX_EINVAL, "--%s goes with --data", w.samples ? "samples" : "seed");
+        cli_error("inspect", &err);
+        return EXIT_USAGE;
+    }
+    w.samples = w.samples ? w.samples : 256;
+    w.seed = w.seed >= 0 ? w.seed : 1;
+    return inspect(argv[0], &w);
 }

@@ -19,15 +19,16 @@ typedef struct command {
 
 // clang-format off
 static const command commands[] = {
-    {"serve",   axond_serve,  "answer predictions over HTTP"},
-    {"train",   cmd_train,    "train a model from a spec"},
-    {"predict", cmd_predict,  "classify pictures, JSON, CSV or npy files"},
-    {"run",     cmd_run,      "run a model on npy files"},
-    {"inspect", cmd_inspect,  "show a model's layers, shapes and costs"},
-    {"bench",   cmd_bench,    "measure how fast a model runs"},
-    {"health",  cmd_health,   "ask a running server whether it is ready"},
-    {"version", cmd_version,  "print the version"},
-    {"help",    cmd_help,     "this list; help COMMAND: more about one"},
+    {"serve",      axond_serve,    "answer predictions over HTTP"},
+    {"train",      cmd_train,      "train a model from a spec"},
+    {"predict",    cmd_predict,    "classify pictures, JSON, CSV or npy files"},
+    {"run",        cmd_run,        "run a model on npy files"},
+    {"inspect",    cmd_inspect,    "show a model's layers, shapes and costs"},
+    {"activation", cmd_activation, "explain, evaluate and draw activation functions"},
+    {"bench",      cmd_bench,      "measure how fast a model runs"},
+    {"health",     cmd_health,     "ask a running server whether it is ready"},
+    {"version",    cmd_version,    "print the version"},
+    {"help",       cmd_help,       "this list; help COMMAND: more about one"},
 };
 // clang-format on
 
@@ -38,7 +39,7 @@ static void list_commands(FILE *out)
     fprintf(out, "axond %s - serves, trains and explains neural networks\n\n", AX_VERSION);
     fprintf(out, "usage: axond COMMAND [options]; axond COMMAND --help tells more\n\n");
     for (int i = 0; i < N_COMMANDS; i++)
-        fprintf(out, "  %-9s %s\n", commands[i].name, commands[i].help);
+        fprintf(out, "  %-11s %s\n", commands[i].name, commands[i].help);
 }
 
 static const command *find(const char *name)

@@ -167,7 +167,7 @@ void progress_init(progress *g, FILE *out, progress_style style)
     *g = (progress){.out = out, .style = style};
 }
 
-static int terminal_width(FILE *out)
+int progress_width(FILE *out)
 {
     struct winsize w;
     return ioctl(fileno(out), TIOCGWINSZ, &w) == 0 && w.ws_col > 0 ? w.ws_col : 80;
@@ -193,7 +193,7 @@ int progress_tell(progress *g, const ax_train_progress *p)
         g->last_line = p->seconds;
     } else if (g->style == PROGRESS_BAR) {
         /* the last column stays free: some terminals wrap when it is written */
-        fputs(progress_bar(p, terminal_width(g->out) - 1, line, sizeof line), g->out);
+        fputs(progress_bar(p, progress_width(g->out) - 1, line, sizeof line), g->out);
         g->drawn = 1;
     }
     if (p->epoch_done)

@@ -33,6 +33,9 @@ int progress_tell(progress *g, const ax_train_progress *p);
 /* Take the bar off the terminal, before other text is written. */
 void progress_clear(progress *g);
 
+/* Columns of the terminal that `out` is; 80 when it is none. */
+int progress_width(FILE *out);
+
 /* "epoch  3/20 [======>      ]  45%  loss 0.3123  accuracy 0.8876  12.3k samples/s  1m23s left" in
  * at most `width` columns: the least important parts go first. */
 const char *progress_bar(const ax_train_progress *p, int width, char *out, size_t size);

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli.h"
+
 /* ---- elements -------------------------------------------------------------------------------- */
 
 static int64_t whole_number(ax_dtype t, const void *data, int64_t i)
@@ -144,11 +146,7 @@ cJSON *tensor_json_number(ax_dtype t, const void *data, int64_t i)
         return cJSON_CreateBool(v != 0);
     if (t != AX_F32 || !isfinite(v))
         return cJSON_CreateNumber(v);
-    for (int digits = 6; digits <= 9; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, v);
-        if (strtof(text, NULL) == (float)v)
-            break;
-    }
+    text_f32((float)v, text, sizeof text);
     return cJSON_CreateRaw(text);
 }
 

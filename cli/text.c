@@ -1,5 +1,6 @@
 /* text.c - errors, JSON and numbers as people read them. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli.h"
@@ -15,8 +16,9 @@ static int names_place(const ax_err *err)
 void cli_error(const char *command, const ax_err *err)
 {
     int place = *err->at && !names_place(err);
+    const char *between = !*err->hint ? "" : strchr(err->hint, '\n') ? "\n" : "; ";
     fprintf(stderr, "axond%s%s: %s%s%s%s%s\n", command ? " " : "", command ? command : "",
-            place ? err->at : "", place ? ": " : "", err->msg, *err->hint ? "; " : "", err->hint);
+            place ? err->at : "", place ? ": " : "", err->msg, between, err->hint);
 }
 
 void cli_print_json(cJSON *json, int pretty, FILE *out)
@@ -69,6 +71,18 @@ const char *text_seconds(double s, char *out, size_t size)
     else
         snprintf(out, size, "%lldh%02dm", (long long)(s + 30) / 3600,
                  (int)((long long)(s + 30) % 3600 / 60));
+    return out;
+}
+
+const char *text_f32(float v, char *out, size_t size)
+{
+    for (int digits = 6; digits <= 9; digits++) {
+        snprintf(out, size, "%.*g", digits, (double)v);
+        if (strtof(out, NULL) == v)
+            break;
+    }
+    if (isnan(v))
+        snprintf(out, size, "nan"); /* whatever its sign */
     return out;
 }
 

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Write docs/commands.md from the help texts of the program itself.
+# Write docs/commands.md from the help texts of the program itself, docs/activations.md from the
+# catalogue in it.
 #   docs/generate.sh PROGRAM
 set -eu
 program=$1
@@ -18,3 +19,5 @@ for name in $(env | sed -n 's/^\(AXOND_[A-Z_]*\)=.*/\1/p'); do unset "$name"; do
     done
 } >docs/commands.md.new
 mv docs/commands.md.new docs/commands.md
+"$program" activation --markdown >docs/activations.md.new
+mv docs/activations.md.new docs/activations.md

@@ -17,6 +17,9 @@
 #define AX_AXON_H
 
 #include "activation/activation.h"
+#include "activation/card.h"
+#include "activation/formula/formula.h"
+#include "activation/plot.h"
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/file.h"
@@ -46,6 +49,8 @@ typedef struct ax_port {
 typedef struct ax_layer_info {
     const char *name, *type;   /* "stem", "conv2d"                             */
     const char *activation;    /* as text, "" when there is none               */
+    ax_act act;                /* the same; row NULL when there is none        */
+    double gain;               /* ax_act_gain() of it; 1 when there is none    */
     ax_shape shape;            /* of the output of one sample                  */
     int64_t params, flops;     /* trainable and fixed numbers; flops per sample */
 } ax_layer_info;
@@ -115,6 +120,95 @@ int64_t ax_session_bytes(const ax_session *s);
 
 /* The plan as text for people: steps, kernels, layouts, memory. Into the arena. */
 const char *ax_session_plan_text(const ax_session *s, ax_arena *a);
+
+/* ---- the health of activations ---------------------------------------------------------------- */
+
+/* A model looks at samples, and each layer's activation a = f(z) is watched: what goes in, what comes
+ * out, and the slope f'(z), by which units are told to be dead or saturated, whatever f is. What the
+ * numbers and thresholds mean: docs/diagnostics.md. */
+
+/* Bins of a histogram: those of |x| in [2^-12, 2^12), four an octave, on either side of one for all
+ * that is smaller; the outermost take what is larger. */
+enum { AX_HEALTH_BINS = 2 * 4 * 24 + 1, AX_HEALTH_QUANTILES = 5, AX_HEALTH_DEAD_LIST = 32 };
+extern const double ax_health_quantile[AX_HEALTH_QUANTILES]; /* 0.01, 0.25, 0.5, 0.75, 0.99 */
+double ax_health_edge(int i); /* the lower edge of bin i, 0 <= i <= AX_HEALTH_BINS */
+
+/* Of numbers that went by. All but the counts is of the finite ones, and NaN where there are none. */
+typedef struct ax_spread {
+    int64_t count, non_finite, subnormal;
+    double mean, std, rms, min, max;
+    double quantile[AX_HEALTH_QUANTILES]; /* from the histogram */
+    int64_t bin[AX_HEALTH_BINS];
+} ax_spread;
+
+/* How something differs from unit to unit. */
+typedef struct ax_over_units {
+    double min, median, max;
+} ax_over_units;
+
+/* One activation. A unit is a channel, or a feature of what is no picture. What is of f' is NaN or 0
+ * where f works on whole rows (softmax). */
+typedef struct ax_layer_health {
+    const char *layer, *activation; /* as in ax_layer_info            */
+    ax_shape shape;                 /* of a sample's output           */
+    int64_t units;
+    int has_slope;      /* f is element-wise                                          */
+    int flat_both;      /* f' all but vanishes at both -20 and 20: sigmoids           */
+    int is_output;      /* of the model                                               */
+    ax_spread in, out;  /* z, a                                                       */
+    int64_t dead, nearly_dead, always_on;           /* units                          */
+    int64_t dead_list[AX_HEALTH_DEAD_LIST];         /* the first of the dead, from 0  */
+    double saturated_left, saturated_right;         /* shares of z                    */
+    double sparsity, hoyer;     /* share of |a| <= 1e-6; mean over samples, 0 to 1    */
+    double gain, gain_expected; /* rms(a) / rms(z), and what Z ~ N(0,1) gives         */
+    ax_over_units unit_mean, unit_std; /* of a                                        */
+    ax_over_units unit_active;         /* share of z with a slope >= 1e-3             */
+} ax_layer_health;
+
+typedef enum ax_severity { AX_INFO, AX_WARN, AX_SERIOUS, AX_CRITICAL } ax_severity;
+const char *ax_severity_name(ax_severity s); /* "info", "warn", "serious", "critical" */
+
+typedef struct ax_verdict {
+    const char *layer; /* "" : the whole model */
+    const char *code;  /* "dead_units"         */
+    ax_severity severity;
+    const char *evidence, *suggestion;
+} ax_verdict;
+
+typedef struct ax_health {
+    int noise; /* the samples were made up */
+    int64_t samples;
+    uint64_t seed;
+    ax_layer_health *layers; /* in the order they are computed */
+    ax_verdict *verdicts;
+    int n_layers, n_verdicts;
+    ax_arena mem; /* owns it all */
+} ax_health;
+
+typedef struct ax_diagnose_options {
+    /* `samples` rows of each of the model's inputs. NULL: random numbers from the seed, such that the
+     * model's own normalisation makes N(0,1) of them where it has a mean or std, [0,1) where it has
+     * but a scale; N(0,1) where it has none. */
+    const float *const *inputs;
+    int64_t samples; /* 1 to 65536 */
+    uint64_t seed;
+    ax_pool *pool;           /* NULL: the caller's thread alone */
+    int (*stop)(void *ctx); /* asked between batches; non-zero: AX_ECANCELED. May be NULL */
+    void *ctx;
+} ax_diagnose_options;
+
+/* Same samples, same bits on any number of threads. Memory beside the run's own grows with the number
+ * of units, not of samples. 0 and *h, to be freed with ax_health_free(); -1 and nothing to free. */
+int ax_diagnose(ax_model *m, const ax_diagnose_options *o, ax_health *h, ax_err *err);
+void ax_health_free(ax_health *h);
+/* As docs/diagnostics.md shows it. NULL: no memory. The caller owns it. */
+cJSON *ax_health_json(const ax_health *h);
+
+/* Up to `samples` rows of a named data set ("fashion-mnist"), as one input of a model takes them: its
+ * test part where there is one. *out lives in the arena, *n is how many there are. data_dir as in
+ * ax_train_options. AX_ENOTFOUND when there is no such set, AX_ESHAPE when it does not fit. */
+int ax_named_samples(const char *name, const char *data_dir, const ax_port *port, int64_t samples,
+                     ax_arena *mem, float **out, int64_t *n, ax_err *err);
 
 /* ---- training -------------------------------------------------------------------------------- */
 

@@ -125,7 +125,9 @@ static int describe(ax_model *m, ax_err *err)
         const ax_layer *l = &n->layers[i];
         ax_port p;
         port(n, l->out, l->name, &p);
-        layers[i] = (ax_layer_info){l->name, l->type, l->activation, p.shape, l->params, l->flops};
+        layers[i] = (ax_layer_info){.name = l->name, .type = l->type, .activation = l->activation,
+                                    .act = l->act, .gain = l->gain, .shape = p.shape,
+                                    .params = l->params, .flops = l->flops};
         info->params = ax_count_add(info->params, l->params);
         info->flops = ax_count_add(info->flops, l->flops);
     }

@@ -27,6 +27,7 @@ typedef struct app {
     int64_t started_ns;
     _Atomic int state; /* app_state                                     */
     _Atomic int connections;
+    _Atomic int diagnosing; /* a worker looks at a model's activations          */
     _Atomic int64_t queued, queued_rows; /* requests and samples waiting or computed */
     _Atomic int64_t done_rows;           /* samples answered, ever                        */
     _Atomic int64_t rows_per_second;     /* measured over the last seconds               */

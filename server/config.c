@@ -36,6 +36,7 @@ static const setting settings[] = {
     {"max-delay-us",       INTEGER, AT(max_delay_us),       "0",              0, 1000000, NULL, "N", "microseconds a request may wait for others to join its batch"},
     {"max-queue",          INTEGER, AT(max_queue),          "1024",           1, 1000000, NULL, "N", "requests waiting for computation; beyond it 429"},
     {"max-rows",           INTEGER, AT(max_rows),           "65536",          1, 16777216, NULL, "N", "samples in one request"},
+    {"max-evaluate",       INTEGER, AT(max_evaluate),       "1048576",        1, 16777216, NULL, "N", "numbers in one request to /activations/evaluate"},
     {"max-body",           INTEGER, AT(max_body),           "67108864",       1, GIB, NULL, "BYTES", "body of a request; beyond it 413"},
     {"max-model",          INTEGER, AT(max_model),          "1073741824",     1, 64 * GIB, NULL, "BYTES", "body of a model upload"},
     {"max-buffered",       INTEGER, AT(max_buffered),       "536870912",      1, 64 * GIB, NULL, "BYTES", "bodies held in memory at once; beyond it 503"},

@@ -7,11 +7,23 @@
 void predict_handle(request *r);
 extern const char *const predict_options[]; /* behind the ? of its URL; NULL at the end */
 
+/* The version of the model that the path names, with a reference; NULL with r->why. */
+struct served *models_acquire(request *r);
+void models_diagnose(request *r);
+extern const char *const diagnostics_options[];
+
 void models_list(request *r);
 void models_get(request *r);
 void models_put(request *r);
 void models_delete(request *r);
 void models_reload(request *r);
+
+void activations_list(request *r);
+void activations_get(request *r);
+void activations_plot(request *r);
+void activations_evaluate(request *r);
+extern const char *const activation_options[], *const activation_plot_options[];
+extern const char *const plot_options[], *const evaluate_options[];
 
 void system_root(request *r);
 void system_ready(request *r);

@@ -189,12 +189,23 @@ static int64_t clock_of(const loop *l, const conn *c)
     }
 }
 
+static void too_slow(const loop *l, const conn *c, problem *why)
+{
+    int head = c->phase == CONN_HEAD;
+    const char *part = head ? "head" : "body";
+    problem_set(why, 408, "too_slow", "the %s of the request was not complete after %lld s", part,
+                (long long)((clock_of(l, c) - c->since) / SECOND));
+    snprintf(why->err.at, sizeof why->err.at, "%s", part);
+    ax_err_hint(&why->err, head ? "--header-timeout-s says how long it may take"
+                                : "--body-timeout-s, and 1 s per 64 KiB, is how long it may take");
+}
+
 /* Hang up on a client that is too slow: the transport sees the end of the stream and cleans up. */
-static void cut(conn *c)
+static void cut(const loop *l, conn *c)
 {
     if (c->phase == CONN_BODY || c->phase == CONN_HEAD) {
         problem why;
-        problem_set(&why, 408, "too_slow", "the request did not come in time");
+        too_slow(l, c, &why);
         http_raw_answer(c->fd, &why, c->request ? c->request->id : "");
         if (c->request)
             c->request->status = 408;
@@ -208,7 +219,7 @@ static void sweep_conns(loop *l, int64_t now)
     for (conn *c = l->conns; c; c = c->next) {
         int64_t end = clock_of(l, c);
         if (end && now > end) {
-            cut(c);
+            cut(l, c);
             loop_conn_phase(l, c, CONN_BUSY); /* once is enough */
         }
     }

@@ -24,6 +24,36 @@ static void put_ports(buf *b, const ax_port *ports, int n)
     buf_char(b, ']');
 }
 
+static void put_double(buf *b, double x)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%.15g", x);
+    if (strtod(text, NULL) != x)
+        snprintf(text, sizeof text, "%.17g", x);
+    buf_str(b, text);
+}
+
+/* The name, the formula where it is one, all its parameters with the values in use, its gain. */
+static void put_activation(buf *b, const ax_layer_info *l)
+{
+    const ax_act_row *row = l->act.row;
+    if (!row)
+        return;
+    buf_str(b, ",\"activation\":");
+    buf_json(b, row->name);
+    if (row->program) {
+        buf_str(b, ",\"formula\":");
+        buf_json(b, row->formula);
+    }
+    for (int i = 0; i < AX_ACT_PARAMS && row->params[i].name; i++) {
+        buf_str(b, i ? "," : ",\"activation_params\":{");
+        buf_json(b, row->params[i].name);
+        buf_char(b, ':');
+        put_double(b, l->act.param[i]);
+    }
+    buf_printf(b, "%s,\"gain\":%.6g", row->params[0].name ? "}" : "", l->gain);
+}
+
 static void put_layers(buf *b, const ax_model_info *m)
 {
     char shape[160];
@@ -34,10 +64,7 @@ static void put_layers(buf *b, const ax_model_info *m)
         buf_json(b, l->name);
         buf_str(b, ",\"type\":");
         buf_json(b, l->type);
-        if (l->activation && l->activation[0]) {
-            buf_str(b, ",\"activation\":");
-            buf_json(b, l->activation);
-        }
+        put_activation(b, l);
         buf_printf(b, ",\"shape\":%s,\"params\":%lld,\"flops\":%lld}",
                    wire_shape(&l->shape, shape, sizeof shape), (long long)l->params,
                    (long long)l->flops);
@@ -199,12 +226,15 @@ static int version_of(request *r, int64_t *out)
     return *out || !*r->param[1] ? 0 : repository_no_version(r->param[1], &r->why);
 }
 
-void models_get(request *r)
+served *models_acquire(request *r)
 {
     int64_t version;
-    served *s = NULL;
-    if (!version_of(r, &version))
-        s = repository_acquire(r->app->models, r->param[0], version, &r->why);
+    return version_of(r, &version) ? NULL : repository_acquire(r->app->models, r->param[0], version, &r->why);
+}
+
+void models_get(request *r)
+{
+    served *s = models_acquire(r);
     if (!s) {
         request_refuse(r);
         return;

@@ -1,30 +1,21 @@
 /* predict_query.c - the options of a prediction behind the ? of its URL: the same as in a JSON
  * body, for pictures and raw numbers, and for JSON too. */
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "handlers.h"
 #include "predict.h"
 
-static int read_int(const char *name, const char *text, int64_t hi, int64_t *out, problem *why)
-{
-    size_t n = strspn(text, "0123456789");
-    int64_t v = n && n <= 18 && !text[n] ? strtoll(text, NULL, 10) : 0;
-    if (v >= 1 && v <= hi)
-        return *out = v, 0;
-    return problem_set(why, 400, "out_of_range", "%s: '%.40s' is not a whole number from 1 to %lld",
-                       name, text, (long long)hi);
-}
-
 static int read_top(predict *p, const char *text, problem *why)
 {
-    return read_int("top", text, WIRE_TOP_MAX, &p->args.top, why);
+    (void)text;
+    return request_integer(p->r, "top", 1, WIRE_TOP_MAX, &p->args.top, why);
 }
 
 static int read_deadline(predict *p, const char *text, problem *why)
 {
-    return read_int("deadline_ms", text, WIRE_DEADLINE_MAX, &p->args.deadline_ms, why);
+    (void)text;
+    return request_integer(p->r, "deadline_ms", 1, WIRE_DEADLINE_MAX, &p->args.deadline_ms, why);
 }
 
 static int read_timings(predict *p, const char *text, problem *why)

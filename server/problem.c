@@ -11,7 +11,7 @@ int problem_set(problem *p, int status, const char *code, const char *fmt, ...)
     va_list ap;
     va_start(ap, fmt);
     p->status = status;
-    p->retry_after = 0;
+    p->retry_after = p->position = 0;
     p->code = code;
     p->expected[0] = p->got[0] = p->err.at[0] = p->err.hint[0] = 0;
     p->err.code = AX_EINVAL;
@@ -50,6 +50,7 @@ int problem_from(problem *p, const ax_err *err)
     p->retry_after = p->status == 503;
     p->code = NULL;
     p->expected[0] = p->got[0] = 0;
+    p->position = 0;
     p->err = *err;
     return -1;
 }
@@ -101,6 +102,8 @@ void problem_fields(const problem *p, buf *out)
         buf_str(out, ",\"at\":");
         buf_json(out, p->err.at);
     }
+    if (p->position)
+        buf_printf(out, ",\"position\":%d", p->position);
     if (p->expected[0])
         buf_printf(out, ",\"expected\":%s", p->expected);
     if (p->got[0])

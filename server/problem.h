@@ -14,6 +14,7 @@ typedef struct problem {
     const char *code;  /* literal; NULL: the name of err.code              */
     char expected[96]; /* JSON: 784, "a number", [1,28,28]; "" when unfit  */
     char got[96];      /* the same                                         */
+    int position;      /* the column in a formula, from 1; 0: no such thing */
     ax_err err;        /* message, place, hint                             */
 } problem;
 

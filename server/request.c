@@ -179,6 +179,22 @@ const char *request_query(const request *r, const char *name)
     return NULL;
 }
 
+int request_integer(const request *r, const char *name, int64_t lo, int64_t hi, int64_t *out,
+                    problem *why)
+{
+    const char *text = request_query(r, name);
+    if (!text)
+        return 0;
+    size_t n = strspn(text, "0123456789");
+    int64_t v = n && n <= 18 && !text[n] ? strtoll(text, NULL, 10) : -1;
+    if (v >= lo && v <= hi)
+        return *out = v, 0;
+    problem_set(why, 400, "out_of_range", "%s: '%.40s' is not a whole number from %lld to %lld",
+                name, text, (long long)lo, (long long)hi);
+    snprintf(why->err.at, sizeof why->err.at, "%s", name);
+    return -1;
+}
+
 void request_header(request *r, const char *name, const char *value)
 {
     if (value && r->n_headers < REQUEST_HEADERS) {

@@ -99,6 +99,11 @@ typedef struct request {
 /* Value of a query parameter, NULL when absent. */
 const char *request_query(const request *r, const char *name);
 
+/* A query parameter as a whole number from lo (at least 0) to hi; *out stays when it is absent. 0, or
+ * -1 with why, 400. */
+int request_integer(const request *r, const char *name, int64_t lo, int64_t hi, int64_t *out,
+                    problem *why);
+
 /* Answer with r->out as it is. From any thread, once. */
 void request_done(request *r, int status, const char *content_type);
 
@@ -107,6 +112,9 @@ void request_refuse(request *r);
 
 /* A header of the answer; name is a literal, value lives in r->mem or for ever. */
 void request_header(request *r, const char *name, const char *value);
+
+/* Refuse an option: it is none of known[0..n), or given twice. Always -1. */
+int request_bad_option(request *r, const char *name, int twice, const char *const *known, int n);
 
 /* Run fn(r) on a worker thread; it must answer. The request is away until then. */
 void request_offload(request *r, workers *w, void (*fn)(request *r));

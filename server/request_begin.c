@@ -69,7 +69,7 @@ static int answer_options(request *r, unsigned allowed)
     return -1;
 }
 
-static int bad_option(request *r, const char *name, int twice, const char *const *known, int n)
+int request_bad_option(request *r, const char *name, int twice, const char *const *known, int n)
 {
     char list[160] = "";
     const char *near = ax_nearest(name, known, n);
@@ -104,8 +104,8 @@ static int check_query(request *r)
             k++;
         for (int j = 0; j < i; j++)
             twice |= !strcmp(r->query[j][0], name);
-        if (k == n || twice)
-            return bad_option(r, name, twice, known, n);
+        if (twice || (k == n && !(r->route->flags & ROUTE_MORE)))
+            return request_bad_option(r, name, twice, known, n);
     }
     return 0;
 }
@@ -127,14 +127,14 @@ static int check_coding(request *r, const char *coding)
     return ax_err_hint(&r->why.err, "send it as it is, without Content-Encoding");
 }
 
-static int check_body(request *r, const char *coding)
+static int check_body(request *r, const head *h)
 {
     const route *t = r->route;
     const config *cfg = &r->app->cfg;
     r->limit = t->limit == LIMIT_MODEL  ? cfg->max_model
                : t->limit == LIMIT_BODY ? cfg->max_body
                                         : 0;
-    if (check_coding(r, coding) < 0)
+    if (check_coding(r, h->coding) < 0)
         return -1;
     if (!t->types) {
         r->limit = cfg->max_body;
@@ -142,7 +142,8 @@ static int check_body(request *r, const char *coding)
             return request_unexpected_body(r);
     } else if (!(t->types & r->type)) {
         problem_set(&r->why, 415, "unsupported_media_type",
-                    "the content type is not one that %s takes", t->path);
+                    "the Content-Type '%.60s' is not one that %s takes", h->type, t->path);
+        snprintf(r->why.err.at, sizeof r->why.err.at, "Content-Type");
         return ax_err_hint(&r->why.err, "%s",
                            t->types & BODY_PNG   ? "application/json, application/octet-stream, "
                                                    "image/png, image/jpeg"
@@ -232,7 +233,7 @@ int request_begin(request *r, const head *h)
     if (m.bad_param)
         return problem_set(&r->why, 404, "not_found",
                            "a name in %.100s is longer than %d characters", path, PARAM_MAX);
-    if (check_query(r) < 0 || check_body(r, h->coding) < 0)
+    if (check_query(r) < 0 || check_body(r, h) < 0)
         return -1;
     return m.route->flags & ROUTE_TO_FILE ? open_file(r) : 0;
 }

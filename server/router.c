@@ -10,6 +10,7 @@ const char *const method_names[METHODS] = {"GET", "HEAD", "POST", "PUT", "DELETE
 
 enum {
     PREDICT = BODY_JSON | BODY_FORM | BODY_RAW | BODY_PNG | BODY_JPEG | BODY_NONE,
+    NUMBERS = BODY_JSON | BODY_FORM | BODY_RAW | BODY_NONE,
     FILES = BODY_RAW | BODY_FORM | BODY_OTHER | BODY_NONE,
     NOTHING = BODY_JSON | BODY_FORM | BODY_NONE
 };
@@ -25,7 +26,14 @@ const route routes[] = {
     {METHOD_PUT,    "/models/{name}",                           models_put,     LIMIT_MODEL, FILES,   ROUTE_TO_FILE, NULL, "a model file becomes a new version"},
     {METHOD_DELETE, "/models/{name}",                           models_delete,  LIMIT_NONE,  0,       0, NULL, "remove a model and its files"},
     {METHOD_GET,    "/models/{name}/versions/{version}",        models_get,     LIMIT_NONE,  0,       0, NULL, "one version of a model"},
+    {METHOD_GET,    "/models/{name}/diagnostics",               models_diagnose, LIMIT_NONE, 0,       0, diagnostics_options, "how the model's activations fare: dead, saturated, exploding"},
+    {METHOD_GET,    "/models/{name}/versions/{version}/diagnostics", models_diagnose, LIMIT_NONE, 0,  0, diagnostics_options, "the same for one version"},
     {METHOD_DELETE, "/models/{name}/versions/{version}",        models_delete,  LIMIT_NONE,  0,       0, NULL, "remove one version and its file"},
+    {METHOD_GET,    "/activations",                             activations_list, LIMIT_NONE, 0,      0, NULL, "all activation functions: formulas, parameters, accuracy, names elsewhere"},
+    {METHOD_GET,    "/activations/plot.svg",                    activations_plot, LIMIT_NONE, 0,      ROUTE_MORE, plot_options, "curves of activations, or of a formula, in one picture"},
+    {METHOD_POST,   "/activations/evaluate",                    activations_evaluate, LIMIT_BODY, NUMBERS, ROUTE_MORE, evaluate_options, "an activation or a formula and its derivatives at given numbers"},
+    {METHOD_GET,    "/activations/{name}",                      activations_get, LIMIT_NONE,  0,      ROUTE_MORE, activation_options, "one activation; ?x=-1,0,1 evaluates it"},
+    {METHOD_GET,    "/activations/{name}/plot.svg",             activations_plot, LIMIT_NONE, 0,      ROUTE_MORE, activation_plot_options, "its curve"},
     {METHOD_GET,    "/",                                        system_root,    LIMIT_NONE,  0,       0, NULL, "what is here, with curl lines to try"},
     {METHOD_GET,    "/health",                                  system_ready,   LIMIT_NONE,  0,       ROUTE_OPEN | ROUTE_QUIET, NULL, "200 when requests can be answered, else 503"},
     {METHOD_GET,    "/readyz",                                  system_ready,   LIMIT_NONE,  0,       ROUTE_OPEN | ROUTE_QUIET, NULL, "the same"},

@@ -12,7 +12,8 @@ typedef enum body_limit { LIMIT_NONE, LIMIT_BODY, LIMIT_MODEL } body_limit;
 enum {
     ROUTE_OPEN = 1,   /* needs no API key                                   */
     ROUTE_QUIET = 2,  /* not logged at level info when it went well          */
-    ROUTE_TO_FILE = 4 /* the body goes to a file in the models folder        */
+    ROUTE_TO_FILE = 4, /* the body goes to a file in the models folder       */
+    ROUTE_MORE = 8     /* options that the row does not name are judged by the handler */
 };
 
 typedef struct route {

@@ -42,6 +42,13 @@ static int reserve(cursor *c, layout *t, int64_t n)
     return 0;
 }
 
+/* NaN, Infinity, -inf, -nan: as this or that language prints them. */
+static int is_no_number(const char *text)
+{
+    text += *text == '-' || *text == '+';
+    return !strncasecmp(text, "nan", 3) || !strncasecmp(text, "inf", 3);
+}
+
 /* The element at c->p is not what the input takes. */
 static int bad_element(cursor *c, const layout *t, float value)
 {
@@ -51,7 +58,7 @@ static int bad_element(cursor *c, const layout *t, float value)
     if (isinf(value))
         return wire_fail(c, "out_of_range", "%s is beyond the largest %s", text,
                          ax_dtype_name(t->port->dtype));
-    if (!strncmp(text, "NaN", 3) || !strncmp(text, "Inf", 3) || !strncmp(text, "-Inf", 4))
+    if (is_no_number(text))
         return wire_fail(c, "out_of_range", "%s is not a finite number, which inputs must be",
                          text);
     if (at_char(c, '['))

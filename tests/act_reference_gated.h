@@ -34,10 +34,19 @@ static real ref_smish_slope(real z)
     return ref_sech2(log1p(ref_s(z))) * ref_logish_slope(z);
 }
 
+/* smish'' by the same definitions: q = 1 + s, T = (q^2 - 1)/(q^2 + 1) */
+static wide ref_smish_wide(wide z)
+{
+    wide s = 1 / (1 + wide_exp(-z)), c = 1 / (1 + wide_exp(z)), q = 1 + s, m = q * q + 1;
+    wide l = s * c / q, gate = (q * q - 1) / m, sech2 = 4 * q * q / (m * m);
+    return sech2 * (2 * l + z * (l * (c - s - l) - 2 * gate * l * l));
+}
+
 static real ref_smish_curve(real z)
 {
-    real l = ref_logish_slope(z);
-    return ref_sech2(log1p(ref_s(z))) * (ref_logish_curve(z) - 2 * ref_smish_gate(z) * l * l);
+    real l = ref_logish_slope(z), sech2 = ref_sech2(log1p(ref_s(z)));
+    real bend = z * (ref_logish_curve(z) - 2 * ref_smish_gate(z) * l * l);
+    return REF_CLOSE(sech2 * (2 * l + bend), sech2 * (2 * l + fabs(bend)), ref_smish_wide(z));
 }
 
 /* gelu and its derivatives */
@@ -169,7 +178,7 @@ REF(serf, x * erf(ref_sp(x)), fabs(x) > 1e4L ? x > 0 : erf(ref_sp(x)) + x * ref_
     fabs(x) > 1e4L ? 0 : 2 * ref_serf_slope(x) + x * ref_serf_curve(x))
 REF(smish, p[0] * x * ref_smish_gate(p[1] * x),
     p[0] * (ref_smish_gate(p[1] * x) + p[1] * x * ref_smish_slope(p[1] * x)),
-    p[0] * p[1] * (2 * ref_smish_slope(p[1] * x) + p[1] * x * ref_smish_curve(p[1] * x)))
+    p[0] * p[1] * ref_smish_curve(p[1] * x))
 REF(logish, p[0] * x * log1p(ref_s(p[1] * x)),
     p[0] * (log1p(ref_s(p[1] * x)) + p[1] * x * ref_logish_slope(p[1] * x)),
     p[0] * p[1] * (2 * ref_logish_slope(p[1] * x) + p[1] * x * ref_logish_curve(p[1] * x)))

@@ -65,7 +65,8 @@ INLINE vd squareplus_f(vd x, const double *p)
 INLINE vd squareplus_d(vd x, const double *p)
 {
     plus k = plus_of(x, p[0]);
-    return pick((vl)(x > 0.0), k.s, p[0] / k.s) / (2.0 * k.r);
+    vl right = (vl)(x > 0.0);
+    return pick(right, k.s, all(p[0])) / (2.0 * k.r * pick(right, all(1.0), k.s));
 }
 
 INLINE vd squareplus_dd(vd x, const double *p)

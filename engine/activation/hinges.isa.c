@@ -44,19 +44,14 @@ INLINE vd star_relu_dd(vd x, const double *p)
 
 KERNEL(star_relu)
 
-/* t + a (x - t) */
-INLINE pair line_through(vd x, double t, double a)
-{
-    return pair_add((pair){all(t), all(0.0)}, pair_scale(two_sum(x, all(-t)), all(a)));
-}
-
-/* p: t_right, a_right, t_left, a_left */
+/* p: t_right, a_right, t_left, a_left. The outer lines are t + a (x - t). */
 INLINE vd srelu_f(vd x, const double *p)
 {
-    vd far = within_far(x);
-    pair right = line_through(far, p[0], p[1]), left = line_through(far, p[2], p[3]);
-    vd y = pick((vl)(x <= p[2]), left.hi + left.lo, x);
-    return pick((vl)(x > p[0]), right.hi + right.lo, y);
+    vl is_right = (vl)(x > p[0]), is_left = (vl)(x <= p[2]);
+    vd t = pick(is_right, all(p[0]), all(p[2])), a = pick(is_right, all(p[1]), all(p[3]));
+    pair y = pair_scale(two_sum(within_far(x), -t), a);
+    y = pair_add((pair){t, all(0.0)}, y);
+    return pick(is_right | is_left, y.hi + y.lo, x);
 }
 
 INLINE vd srelu_d(vd x, const double *p)
@@ -83,11 +78,16 @@ INLINE pair apl_slope(vd x, const double *p)
     return pair_add(two_sum(first, second), (pair){relu, all(0.0)});
 }
 
+INLINE pair pair_zero_where(vl mask, pair a)
+{
+    return (pair){zero_where(mask, a.hi), zero_where(mask, a.lo)};
+}
+
 INLINE pair apl_constant(vd x, const double *p)
 {
-    vl no_first = (vl)(x >= p[1]), no_second = (vl)(x >= p[3]);
-    pair first = two_product(zero_where(no_first, all(p[0])), all(p[1]));
-    return pair_add(first, two_product(zero_where(no_second, all(p[2])), all(p[3])));
+    pair first = two_product(all(p[0]), all(p[1])), second = two_product(all(p[2]), all(p[3]));
+    return pair_add(pair_zero_where((vl)(x >= p[1]), first),
+                    pair_zero_where((vl)(x >= p[3]), second));
 }
 
 INLINE vd apl_f(vd x, const double *p)

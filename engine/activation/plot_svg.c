@@ -10,13 +10,13 @@
 #include "activation/marks.h"
 #include "activation/plot_scale.h"
 
-enum { WIDTH = 720, HEIGHT = 460, LEFT = 64, RIGHT = 20, TOP = 20, BOTTOM = 44, LINE = 20, POINTS = 1200 };
+enum { WIDTH = 720, DRAWING = 380, LEFT = 64, RIGHT = 20, TOP = 20, BOTTOM = 44, LINE = 20, POINTS = 1200 };
 
 typedef struct canvas {
     FILE *out;
     const ax_plot *plot;
     ax_axis x, y;
-    int top; /* of the drawing, below the legend */
+    int top, bottom; /* of the drawing, below the legend */
 } canvas;
 
 static double px(const canvas *c, double x)
@@ -26,7 +26,7 @@ static double px(const canvas *c, double x)
 
 static double py(const canvas *c, double y)
 {
-    return HEIGHT - BOTTOM - (y - c->y.lo) / (c->y.hi - c->y.lo) * (HEIGHT - BOTTOM - c->top);
+    return c->bottom - (y - c->y.lo) / (c->y.hi - c->y.lo) * (c->bottom - c->top);
 }
 
 static void escaped(FILE *out, const char *s)
@@ -76,13 +76,13 @@ static void grid(const canvas *c)
         if (t < c->plot->from - 1e-9 * c->x.step || t > c->plot->to + 1e-9 * c->x.step)
             continue;
         fprintf(c->out, "<path class=\"%s\" d=\"M%.1f %dV%d\"/><text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%.*f</text>\n",
-                t == 0 ? "axis" : "grid", px(c, t), c->top, HEIGHT - BOTTOM, px(c, t), HEIGHT - BOTTOM + 20,
+                t == 0 ? "axis" : "grid", px(c, t), c->top, c->bottom, px(c, t), c->bottom + 20,
                 c->x.decimals, t);
     }
     for (int i = 0; !isnan(t = ax_axis_tick(&c->y, i)); i++)
         fprintf(c->out, "<path class=\"%s\" d=\"M%d %.1fH%d\"/><text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%.*f</text>\n",
                 t == 0 ? "axis" : "grid", LEFT, py(c, t), WIDTH - RIGHT, LEFT - 8, py(c, t) + 4.5, c->y.decimals, t);
-    fprintf(c->out, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">x</text>\n", WIDTH - RIGHT, HEIGHT - 6);
+    fprintf(c->out, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">x</text>\n", WIDTH - RIGHT, c->bottom + BOTTOM - 6);
 }
 
 /* Points behind a jump begin a new stroke; what leaves the picture is cut by its frame. */
@@ -124,23 +124,30 @@ static void marks(const canvas *c)
                     px(c, mark[i].x), py(c, mark[i].y), what[mark[i].kind], mark[i].x, mark[i].y);
 }
 
+/* A curve and its derivatives stand side by side, three curves where there are none. */
+static int legend_columns(const ax_plot *p)
+{
+    return p->derivatives ? p->derivatives + 1 : 3;
+}
+
 static int legend_lines(const ax_plot *p)
 {
-    return p->n * (p->derivatives + 1);
+    return p->derivatives ? p->n : (p->n + 2) / 3;
 }
 
 static void legend(const canvas *c)
 {
     static const char *const dash[3] = {"", " d1", " d2"}, *const prime[3] = {"", "'", "''"};
-    int line = 0;
-    for (int i = 0; i < c->plot->n; i++)
-        for (int order = 0; order <= c->plot->derivatives; order++, line++) {
-            int y = TOP + LINE * (line / 3) + 8, x = LEFT + line % 3 * ((WIDTH - LEFT - RIGHT) / 3);
-            const char *label = c->plot->curve[i].label;
-            fprintf(c->out, "<path class=\"f s%d%s\" d=\"M%d %dh28\"/><text x=\"%d\" y=\"%d\">", i, dash[order], x, y,
-                    x + 36, y + 4);
-            char text[32];
-            snprintf(text, sizeof text, "%.*s%s", 24, label, strlen(label) > 24 ? "..." : "");
+    int columns = legend_columns(c->plot), room = 66 / columns, i = 0;
+    for (int curve_i = 0; curve_i < c->plot->n; curve_i++)
+        for (int order = 0; order <= c->plot->derivatives; order++, i++) {
+            int y = TOP + LINE * (i / columns) + 8, x = LEFT + i % columns * ((WIDTH - LEFT - RIGHT) / columns);
+            const char *label = c->plot->curve[curve_i].label;
+            int cut = (int)strlen(label) > room;
+            char text[40];
+            fprintf(c->out, "<path class=\"f s%d%s\" d=\"M%d %dh28\"/><text x=\"%d\" y=\"%d\">", curve_i, dash[order],
+                    x, y, x + 36, y + 4);
+            snprintf(text, sizeof text, "%.*s%s", cut ? room - 3 : room, label, cut ? "..." : "");
             escaped(c->out, text);
             fprintf(c->out, "%s</text>\n", prime[order]);
         }
@@ -160,15 +167,17 @@ char *ax_plot_svg(const ax_plot *p, size_t *len)
 {
     char *text = NULL;
     canvas c = {.plot = p, .x = ax_axis_over(p->from, p->to, 9), .y = ax_plot_range(p, 7),
-                .top = TOP + LINE * ((legend_lines(p) + 2) / 3) + 6};
+                .top = TOP + LINE * legend_lines(p) + 6};
+    c.bottom = c.top + DRAWING;
+    int height = c.bottom + BOTTOM;
     if (!(c.out = open_memstream(&text, len)))
         return NULL;
     fprintf(c.out, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" role=\"img\">\n",
-            WIDTH, HEIGHT, WIDTH, HEIGHT);
+            WIDTH, height, WIDTH, height);
     title(&c);
     style(c.out);
     fprintf(c.out, "<clipPath id=\"frame\"><path d=\"M%d %dH%dV%dH%dZ\"/></clipPath>\n<path class=\"paper\" d=\"M0 0H%dV%dH0Z\"/>\n",
-            LEFT, c.top - 2, WIDTH - RIGHT, HEIGHT - BOTTOM + 2, LEFT, WIDTH, HEIGHT);
+            LEFT, c.top - 2, WIDTH - RIGHT, c.bottom + 2, LEFT, WIDTH, height);
     grid(&c);
     for (int order = p->derivatives; order >= 0; order--)
         for (int i = p->n - 1; i >= 0; i--)

@@ -125,11 +125,6 @@ static int padding(ax_builder *b, const cJSON *spec, const int64_t *hw, const in
     return 0;
 }
 
-static double gain_after(const ax_builder *b)
-{
-    return b->act.row ? ax_act_gain(&b->act) : 1;
-}
-
 static int kernel_and_bias(ax_builder *b, const cJSON *spec, const ax_shape *w, int64_t fan_in,
                            int64_t fan_out, ax_val in[3])
 {
@@ -138,10 +133,10 @@ static int kernel_and_bias(ax_builder *b, const cJSON *spec, const ax_shape *w, 
     if (ax_json_bool(spec, "use_bias", 1, &use_bias, b->err) ||
         ax_json_str(spec, "kernel_initializer", "auto", &init, b->err))
         return -1;
-    ax_init how = {.initializer = init, .gain = gain_after(b), .fan_in = fan_in, .fan_out = fan_out};
+    ax_init how = {.initializer = init, .gain = b->gain, .fan_in = fan_in, .fan_out = fan_out};
     in[1] = ax_build_param(b, "kernel", w, 1, how);
     in[2] = AX_NONE;
-    if (in[1] < 0 || ax_build_penalty(b, spec, "kernel_regularizer", in[1], 0))
+    if (in[1] < 0 || ax_build_kernel_penalty(b, spec, "kernel_regularizer", in[1]))
         return -1;
     if (use_bias) {
         in[2] = ax_build_param(b, "bias", &AX_SHAPE(w->dim[0]), 1, (ax_init){.initializer = "constant"});
@@ -456,7 +451,7 @@ static int build_activity(ax_builder *b, const cJSON *spec, const ax_val *in, in
 {
     (void)n_in;
     *out = in[0];
-    return ax_build_l1l2(b, spec, in[0], 1);
+    return ax_build_activity_penalty(b, spec, NULL, in[0]);
 }
 
 /* fold the inputs two by two */
@@ -560,7 +555,7 @@ const ax_layer_row ax_layer_rows[] = {
     {"layer_norm",         1, 1, 1, {"axis", "epsilon"}, build_layer_norm},
     {"activation",         1, 1, 1, {"axis"}, build_activation},
     {"frelu",              1, 1, 0, {"kernel_size", KERNEL}, build_frelu},
-    {"activity_regularization", 1, 1, 0, {"l1", "l2"}, build_activity},
+    {"activity_regularization", 1, 1, 0, {"l1", "l2", "kl", "hoyer"}, build_activity},
     {"add",                2, 64, 1, {NULL}, build_add},
     {"multiply",           2, 64, 1, {NULL}, build_multiply},
     {"concat",             2, AX_MAX_IN, 1, {"axis"}, build_concat},

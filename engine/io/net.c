@@ -36,35 +36,6 @@ ax_val ax_build_param(ax_builder *b, const char *suffix, const ax_shape *s, int 
     return how.param;
 }
 
-int ax_build_l1l2(ax_builder *b, const cJSON *o, ax_val v, int per_sample)
-{
-    ax_penalty_attr a = {.batch = per_sample};
-    if (ax_json_num(o, "l1", 0, 0, 1e6, &a.l1, b->err) || ax_json_num(o, "l2", 0, 0, 1e6, &a.l2, b->err))
-        return -1;
-    if (!b->training || (a.l1 == 0 && a.l2 == 0))
-        return 0;
-    ax_val p = ax_graph_node(b->g, &ax_op_penalty, b->layer, &a, &v, 1, b->err);
-    if (p < 0)
-        return -1;
-    b->net->penalties[b->net->n_penalties++] = p;
-    return 0;
-}
-
-int ax_build_penalty(ax_builder *b, const cJSON *spec, const char *field, ax_val v, int per_sample)
-{
-    static const char *const known[] = {"l1", "l2"};
-    const cJSON *o = cJSON_GetObjectItemCaseSensitive(spec, field);
-    if (!o)
-        return 0;
-    if (!cJSON_IsObject(o)) {
-        ax_fail(b->err, AX_ETYPE, "'%s': %s must be an object like {\"l2\":1e-4}", b->layer, field);
-        return ax_err_in(b->err, "%s", field);
-    }
-    if (ax_json_known(o, known, 2, b->err) || ax_build_l1l2(b, o, v, per_sample))
-        return ax_err_in(b->err, "%s", field);
-    return 0;
-}
-
 int ax_build_running(ax_builder *b, ax_val running, ax_val batch, double momentum)
 {
     b->net->running[b->net->n_running++] = (ax_running){running, batch, momentum};
@@ -385,6 +356,7 @@ static int build_layer(ax_builder *b, cJSON *spec, int64_t batch, ax_val *last)
     b->axis = 0;
     if (act && ax_act_from_json(act, &b->g->arena, &b->act, b->err))
         return ax_err_in(b->err, "activation");
+    b->gain = b->act.row ? ax_act_gain(&b->act) : 1;
     if (!act && row->build && !strcmp(row->type, "activation")) {
         ax_fail(b->err, AX_EINVAL, "'%s' needs \"activation\"", b->layer);
         return ax_err_in(b->err, "activation");
@@ -393,10 +365,11 @@ static int build_layer(ax_builder *b, cJSON *spec, int64_t batch, ax_val *last)
         return -1;
     if (ax_build_activation(b, &out))
         return ax_err_in(b->err, "activation");
-    if (ax_build_penalty(b, spec, "activity_regularizer", out, 1))
+    if (ax_build_activity_penalty(b, spec, "activity_regularizer", out))
         return -1;
     ax_layer *l = &b->net->layers[b->net->n_layers];
-    *l = (ax_layer){.name = b->layer, .type = row->type, .activation = act_text(b), .out = out};
+    *l = (ax_layer){.name = b->layer, .type = row->type, .activation = act_text(b),
+                    .act = b->act, .gain = b->gain, .out = out};
     count_layer(b, l, first_val, first_node, batch);
     b->net->n_layers++;
     *last = out;
@@ -498,7 +471,7 @@ static int reserve(ax_builder *b, int layers)
     n->output_names = AX_ARRAY(a, const char *, MAX_PORTS);
     n->layers = AX_ARRAY(a, ax_layer, layers);
     n->inits = AX_ARRAY(a, ax_init, layers * 5);
-    n->penalties = AX_ARRAY(a, ax_val, layers * 2);
+    n->penalties = AX_ARRAY(a, ax_val, layers * AX_LAYER_PENALTIES);
     n->running = AX_ARRAY(a, ax_running, layers * 2);
     return n->inputs && n->outputs && n->logits && n->output_names && n->layers && n->inits &&
                    n->penalties && n->running

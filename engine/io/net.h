@@ -30,6 +30,8 @@ typedef struct ax_running {
 typedef struct ax_layer {
     const char *name, *type;
     const char *activation; /* as text, "" for none */
+    ax_act act;             /* row NULL for none    */
+    double gain;            /* of act; 1 for none   */
     ax_val out;
     int64_t params, flops;  /* flops of one sample  */
 } ax_layer;

@@ -1,5 +1,5 @@
-/* net_build.h - shared by net.c (the spec as a whole), layers.c (one row per layer type) and
- * net_activation.c. */
+/* net_build.h - shared by net.c (the spec as a whole), layers.c (one row per layer type),
+ * net_activation.c and net_penalty.c. */
 #ifndef AX_IO_NET_BUILD_H
 #define AX_IO_NET_BUILD_H
 
@@ -14,6 +14,7 @@ typedef struct ax_builder {
     const char *layer; /* the name of the one being built */
     int made[64];      /* the last number in a made-up name, per layer row */
     ax_act act;        /* its activation; row NULL: none  */
+    double gain;       /* of that; 1 for none             */
     int axis;          /* along which it works; 0: the usual one */
     ax_err *err;
 } ax_builder;
@@ -32,11 +33,15 @@ extern const int ax_layer_rows_n;
 
 /* A parameter "layer/suffix" and what it starts from. */
 ax_val ax_build_param(ax_builder *b, const char *suffix, const ax_shape *s, int trainable, ax_init how);
-/* Add l1 * sum|v| + l2 * sum v^2 to the loss (when training), l1 and l2 being fields of o;
- * per_sample divides by the batch. */
-int ax_build_l1l2(ax_builder *b, const cJSON *o, ax_val v, int per_sample);
-/* The same for {"l1":..,"l2":..} in spec[field], if it is there. */
-int ax_build_penalty(ax_builder *b, const cJSON *spec, const char *field, ax_val v, int per_sample);
+/* Add the penalty {"l1":..,"l2":..} on the weights v to the loss (when training), if spec[field] asks
+ * for it. */
+int ax_build_kernel_penalty(ax_builder *b, const cJSON *spec, const char *field, ax_val v);
+/* The same on the activities v of a layer, with "kl" and "hoyer" too, per sample; field NULL: spec
+ * itself has these fields. */
+int ax_build_activity_penalty(ax_builder *b, const cJSON *spec, const char *field, ax_val v);
+/* The most penalties that a layer can ask for: on its kernel, its activities, and once more as the
+ * layer activity_regularization. */
+enum { AX_LAYER_PENALTIES = 1 + 3 + 3 };
 /* The layer's activation on *v: vector (over the channels of a picture, else over the last axis),
  * learnable, noisy or plain. */
 int ax_build_activation(ax_builder *b, ax_val *v);

@@ -51,8 +51,10 @@ AX_TILE void tile(const ax_conv_stretch *s, int64_t at, int64_t step, int plain,
                 vf wv[4];
                 AX_UNROLL for (int j = 0; j < nv; j++) wv[j] = vf_load(w + j * AX_VL);
                 AX_UNROLL for (int j = 0; j < nv * AX_VL; j += 16) __builtin_prefetch(w + ahead + j);
-                AX_UNROLL for (int i = 0; i < rows; i++)
-                    AX_UNROLL for (int j = 0; j < nv; j++) acc[i][j] += p[i * step] * wv[j];
+                AX_UNROLL for (int i = 0; i < rows; i++) {
+                    float x = p[i * step];
+                    AX_UNROLL for (int j = 0; j < nv; j++) acc[i][j] += x * wv[j];
+                }
             }
         }
     }

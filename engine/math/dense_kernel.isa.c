@@ -20,8 +20,10 @@ AX_TILE void tile(const ax_dense_panel *p, int transposed, int64_t at, int width
     for (int64_t q = 0; q < p->k; q++, w += width, x += step) {
         vf wv[16];
         AX_UNROLL for (int j = 0; j < nv; j++) wv[j] = vf_load(w + j * AX_VL);
-        AX_UNROLL for (int i = 0; i < rows; i++)
-            AX_UNROLL for (int j = 0; j < nv; j++) acc[i][j] += x[i * row] * wv[j];
+        AX_UNROLL for (int i = 0; i < rows; i++) {
+            float number = x[i * row];
+            AX_UNROLL for (int j = 0; j < nv; j++) acc[i][j] += number * wv[j];
+        }
     }
     if (p->residual) {
         const float *r = p->residual + y_at;

@@ -15,7 +15,8 @@ static const ax_op *const list[] = {
     &ax_op_batch_norm,     &ax_op_batch_norm_train, &ax_op_batch_norm_grad,
     &ax_op_layer_norm,     &ax_op_layer_norm_grad, &ax_op_dropout,
     &ax_op_loss,           &ax_op_loss_grad,       &ax_op_penalty,
-    &ax_op_penalty_grad,   &ax_op_gumbel,
+    &ax_op_penalty_grad,   &ax_op_gumbel,          &ax_op_kl_sparsity,
+    &ax_op_kl_sparsity_grad, &ax_op_hoyer,         &ax_op_hoyer_grad,
 };
 
 const ax_op *const *ax_op_list(int *count)

@@ -167,4 +167,17 @@ typedef struct ax_penalty_attr {
 extern const ax_op ax_op_penalty;      /* a -> scalar      */
 extern const ax_op ax_op_penalty_grad; /* a, dscalar -> da */
 
+/* ---- sparsity.c: what activities (N,...) that are not sparse cost; to be added to the loss ---- */
+typedef struct ax_kl_attr {
+    double rho, beta;
+    int symmetric; /* activities lie in (-1,1) and count as (a+1)/2, else in (0,1) */
+} ax_kl_attr;
+extern const ax_op ax_op_kl_sparsity;      /* a -> scalar      */
+extern const ax_op ax_op_kl_sparsity_grad; /* a, dscalar -> da */
+typedef struct ax_hoyer_attr {
+    double weight;
+} ax_hoyer_attr;
+extern const ax_op ax_op_hoyer;      /* a -> scalar      */
+extern const ax_op ax_op_hoyer_grad; /* a, dscalar -> da */
+
 #endif

@@ -194,6 +194,16 @@ static const test_case cases[] = {
     {CASE(penalty, "weights", &(ax_penalty_attr){0.1, 0.01, 0}), .in = {A(W, SPREAD, 33, 17)}, .mixes = 1},
     {CASE(penalty, "activities of a batch", &(ax_penalty_attr){0.01, 0.1, 1}), .in = {A(X, SPREAD, 5, 17, 5, 7)}, .mixes = 1},
     {CASE(penalty, "more than a slice", &(ax_penalty_attr){0.5, 0, 1}), .in = {A(X, SPREAD, 2, 20000)}, .mixes = 1},
+    {CASE(kl_sparsity, "vectors in (0,1)", &(ax_kl_attr){0.05, 3, 0}), .in = {A(X, SIMPLEX, 5, 17)}, .mixes = 1},
+    {CASE(kl_sparsity, "one sample, one unit", &(ax_kl_attr){0.3, 1, 1}), .in = {A(X, SPREAD, 1, 1)}, .mixes = 1},
+    {CASE(kl_sparsity, "tanh", &(ax_kl_attr){0.2, 0.5, 1}), .in = {A(X, SPREAD, 3, 33)}, .mixes = 1},
+    {CASE(kl_sparsity, "channels of pictures", &(ax_kl_attr){0.4, 2, 1}), .in = {A(X, SPREAD, 5, 17, 5, 7)}, .mixes = 1},
+    {CASE(kl_sparsity, "sequences", &(ax_kl_attr){0.1, 2, 1}), .in = {A(X, SPREAD, 2, 5, 7)}, .mixes = 1},
+    {CASE(kl_sparsity, "more than a slice", &(ax_kl_attr){0.05, 0.001, 1}), .in = {A(X, SPREAD, 3, 7000)}, .mixes = 1},
+    {CASE(hoyer, "vectors", &(ax_hoyer_attr){0.1}), .in = {A(X, SPREAD, 5, 17)}, .mixes = 1},
+    {CASE(hoyer, "one number", &(ax_hoyer_attr){2}), .in = {A(X, POSITIVE, 1, 1)}, .mixes = 1},
+    {CASE(hoyer, "pictures", &(ax_hoyer_attr){0.01}), .in = {A(X, SPREAD, 3, 17, 5, 7)}, .mixes = 1},
+    {CASE(hoyer, "more than a slice", &(ax_hoyer_attr){0.001}), .in = {A(X, SPREAD, 2, 20000)}, .mixes = 1},
 };
 // clang-format on
 

@@ -414,4 +414,41 @@ static void twin_penalty(twin_call *t)
     t->steps = 2;
 }
 
+static void twin_kl_sparsity(twin_call *t)
+{
+    const ax_kl_attr *a = t->attr;
+    int picture = t->in[0].shape.rank == 4;
+    int64_t n = dims(&t->in[0])[0], count = count_of(&t->in[0]), sample = count / n;
+    int64_t units = picture ? dims(&t->in[0])[1] : sample;
+    for (int64_t u = 0; u < units; u++) {
+        double sum = 0, of = 0;
+        for (int64_t i = 0; i < count; i++)
+            if ((picture ? channel_of(&t->in[0], i) : i % sample) == u) {
+                sum += a->symmetric ? (t->x[0][i] + 1) / 2 : t->x[0][i];
+                of++;
+            }
+        double r = fmin(fmax(sum / of, 1e-6), 1 - 1e-6);
+        double on = a->rho * log(a->rho / r), off = (1 - a->rho) * log((1 - a->rho) / (1 - r));
+        t->y[0][0] += a->beta * (on + off);
+        t->mag[0][0] += a->beta * (fabs(on) + fabs(off));
+    }
+    t->steps = 2;
+}
+
+static void twin_hoyer(twin_call *t)
+{
+    int64_t n = dims(&t->in[0])[0], sample = count_of(&t->in[0]) / n;
+    for (int64_t i = 0; i < n; i++) {
+        double s1 = 0, s2 = 0;
+        for (int64_t k = 0; k < sample; k++) {
+            s1 += fabs(t->x[0][i * sample + k]);
+            s2 += pow(t->x[0][i * sample + k], 2);
+        }
+        if (s2 > 0)
+            t->y[0][0] += ((const ax_hoyer_attr *)t->attr)->weight / (double)n * s1 * s1 / s2;
+    }
+    t->mag[0][0] = t->y[0][0];
+    t->steps = 2;
+}
+
 #endif

@@ -185,6 +185,7 @@ static const struct twin {
     {&ax_op_batch_norm, twin_batch_norm}, {&ax_op_batch_norm_train, twin_batch_norm_train},
     {&ax_op_layer_norm, twin_layer_norm}, {&ax_op_loss, twin_loss},
     {&ax_op_penalty, twin_penalty},       {&ax_op_gumbel, twin_gumbel},
+    {&ax_op_kl_sparsity, twin_kl_sparsity}, {&ax_op_hoyer, twin_hoyer},
 };
 // clang-format on
 

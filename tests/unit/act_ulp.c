@@ -188,6 +188,11 @@ static const struct {
     {"star_relu", {0, 1.7888f}},
     {"exponential", {0, INFINITY}},
     {"xielu", {0, 1.6f}},
+    {"sin", {NAN, NAN}},
+    {"cos", {NAN, NAN}},
+    {"sinlu", {0, NAN}},
+    {"snake", {NAN, NAN}},
+    {"gcu", {NAN, NAN}},
 };
 /* clang-format on */
 

@@ -126,6 +126,9 @@ static void usage(void **state)
         {"run", 2, "", "usage: axond run"},
         {"inspect a b", 2, "", "'b' is one argument too many"},
         {"inspect a --json --plan", 2, "", "exclude each other"},
+        {"inspect a --data noise --plan", 2, "", "--plan and --data exclude each other"},
+        {"inspect a --samples 3", 2, "", "--samples goes with --data"},
+        {"inspect a --seed 0", 2, "", "--seed goes with --data"},
         {"bench m --batch 0", 2, "", "--batch: 0 is outside 1 to 1048576\n"},
         {"help inspect more", 2, "", "'more' is one argument too many"},
         {"help help", 0, "usage: axond help [COMMAND]", ""},
@@ -208,6 +211,15 @@ static void train_and_ask(void **state)
     expect("inspect @/xor.safetensors --plan", 0, "working memory", "");
     expect("inspect @/xor.safetensors --json", 0, "\"self_test\":\t\"passed\"", "");
     assert_non_null(j = ax_json_parse(output, strlen(output), NULL));
+    cJSON_Delete(j);
+    expect("inspect @/xor.safetensors --data @/q.json", 0, "activations over ", "");
+    expect("inspect @/xor.safetensors --data @/q.json", 0, "few_samples", "");
+    expect("inspect @/xor.safetensors --data noise --samples 100 --seed 3", 0,
+           "activations over 100 samples of noise from seed 3", "");
+    expect("inspect @/xor.safetensors --data @/none.json", 1, "", "none.json");
+    expect("inspect @/xor.safetensors --data noise --json", 0, "\"gain_expected\":", "");
+    assert_non_null(j = ax_json_parse(output, strlen(output), NULL));
+    assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(cJSON_GetObjectItem(j, "diagnostics"), "layers")), 2);
     cJSON_Delete(j);
     expect("bench @/xor.safetensors --batch 4 --threads 1 --seconds 0.05 --json", 0, "\"gflops\"",
            "");

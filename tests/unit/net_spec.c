@@ -9,6 +9,7 @@
 #define PIC        "\"inputs\":[{\"name\":\"x\",\"shape\":[3,8,8]}]"
 #define SEQ        "\"inputs\":[{\"name\":\"x\",\"shape\":[5,20]}]"
 #define DENSE      "{\"type\":\"dense\",\"units\":2}"
+#define KL(act, kl) "{\"type\":\"dense\",\"units\":2,\"activation\":\"" act "\",\"activity_regularizer\":{\"kl\":" kl "}}"
 #define L(in, ...) "{" in ",\"layers\":[" __VA_ARGS__ "]}"
 
 // clang-format off
@@ -62,6 +63,19 @@ static const struct bad {
     {L(IN4, "{\"type\":\"dense\",\"units\":2,\"kernel_regularizer\":1e-4}"), AX_ETYPE, "layers[0].kernel_regularizer", "an object like"},
     {L(IN4, "{\"type\":\"dense\",\"units\":2,\"kernel_regularizer\":{\"l3\":1}}"), AX_EINVAL, "layers[0].kernel_regularizer.l3", "unknown field"},
     {L(IN4, "{\"type\":\"dense\",\"units\":2,\"activity_regularizer\":{\"l1\":-1}}"), AX_ERANGE, "layers[0].activity_regularizer.l1", "from 0"},
+    {L(IN4, KL("sigmoid", "0.05")), AX_ETYPE, "layers[0].activity_regularizer.kl", "an object like"},
+    {L(IN4, KL("sigmoid", "{\"rho\":0}")), AX_ERANGE, "layers[0].activity_regularizer.kl.rho", "from 1e-06"},
+    {L(IN4, KL("sigmoid", "{\"rho\":1}")), AX_ERANGE, "layers[0].activity_regularizer.kl.rho", "to 0.999999"},
+    {L(IN4, KL("sigmoid", "{\"beta\":-1}")), AX_ERANGE, "layers[0].activity_regularizer.kl.beta", "from 0"},
+    {L(IN4, KL("sigmoid", "{\"gamma\":1}")), AX_EINVAL, "layers[0].activity_regularizer.kl.gamma", "unknown field"},
+    {L(IN4, KL("relu", "{}")), AX_EINVAL, "layers[0].activity_regularizer.kl", "those of relu lie in [0, inf)"},
+    {L(IN4, KL("elu", "{}")), AX_EINVAL, "layers[0].activity_regularizer.kl", "those of elu lie in"},
+    {L(IN4, "{\"type\":\"dense\",\"units\":2,\"activation\":{\"name\":\"hard_tanh\",\"max_val\":2},\"activity_regularizer\":{\"kl\":{}}}"), AX_EINVAL, "layers[0].activity_regularizer.kl", "[min_val, max_val]"},
+    {L(IN4, "{\"type\":\"dense\",\"units\":2,\"activation\":{\"formula\":\"sigmoid(2*x)\"},\"activity_regularizer\":{\"kl\":{}}}"), AX_EUNSUPPORTED, "layers[0].activity_regularizer.kl", "of a formula"},
+    {L(IN4, "{\"type\":\"dense\",\"units\":2,\"activity_regularizer\":{\"kl\":{}}}"), AX_EINVAL, "layers[0].activity_regularizer.kl", "not that of an activation"},
+    {L(IN4, DENSE ",{\"type\":\"activity_regularization\",\"kl\":{}}"), AX_EINVAL, "layers[1].kl", "not that of an activation"},
+    {L(IN4, "{\"type\":\"dense\",\"units\":2,\"activity_regularizer\":{\"hoyer\":-1}}"), AX_ERANGE, "layers[0].activity_regularizer.hoyer", "from 0"},
+    {L(IN4, "{\"type\":\"dense\",\"units\":2,\"kernel_regularizer\":{\"hoyer\":1}}"), AX_EINVAL, "layers[0].kernel_regularizer.hoyer", "unknown field"},
     {L(IN4, "{\"type\":\"activation\"}"), AX_EINVAL, "layers[0].activation", "needs \"activation\""},
     {L(IN4, "{\"type\":\"dense\",\"units\":3,\"activation\":\"glu\"}"), AX_ESHAPE, "layers[0].activation", "glu takes a multiple of 2 elements, but there are 3"},
     {L(IN4, "{\"type\":\"dense\",\"units\":8,\"activation\":{\"name\":\"maxout\",\"pieces\":3}}"), AX_ESHAPE, "layers[0].activation", "a multiple of 3 elements, but there are 8"},
@@ -181,6 +195,8 @@ static const char *const good_specs[] = {
     L(SEQ, "{\"type\":\"conv1d\",\"filters\":10,\"kernel_size\":4,\"padding\":\"same\",\"strides\":3,\"groups\":5},{\"type\":\"layer_norm\",\"axis\":-2},"
            "{\"type\":\"activation\",\"activation\":\"softmax\"},{\"type\":\"multiply\",\"inputs\":[\"conv1d_1\",\"activation_1\"]}"),
     "{" IN4 ",\"layers\":[{\"type\":\"dense\",\"units\":1,\"activation\":\"sigmoid\"}],\"labels\":[\"no\",\"yes\"]}",
+    L(IN4, KL("sigmoid", "{\"rho\":0.1}") "," KL("tanh", "{}") "," KL("hard_tanh", "{}") ","
+           "{\"type\":\"activity_regularization\",\"hoyer\":1e-4,\"kl\":{\"beta\":1}}"),
     L(PIC, "{\"type\":\"conv2d\",\"filters\":12,\"kernel_size\":3,\"activation\":{\"name\":\"swiglu\",\"gate_first\":true}},{\"type\":\"frelu\",\"kernel_size\":[3,2]},"
            "{\"type\":\"activation\",\"activation\":\"crelu\"},{\"type\":\"activation\",\"activation\":{\"name\":\"maxout\",\"pieces\":3}},"
            "{\"type\":\"flatten\"},{\"type\":\"dense\",\"units\":5,\"activation\":{\"name\":\"gumbel_softmax\",\"hard\":true}},"
@@ -413,6 +429,42 @@ static void test_training_and_inference(void **state)
     cJSON_Delete((cJSON *)(uintptr_t)training.freeze);
 }
 
+/* Which penalties each field asks for, and that kl knows the two ranges apart. */
+static void test_penalties(void **state)
+{
+    static const struct {
+        const char *act, *field;
+        int l1l2, kl, hoyer, symmetric;
+    } rows[] = {
+        {"sigmoid", "\"activity_regularizer\":{\"l1\":1,\"kl\":{},\"hoyer\":2}", 1, 1, 1, 0},
+        {"sigmoid", "\"activity_regularizer\":{\"kl\":{}}", 0, 1, 0, 0},
+        {"softmax", "\"activity_regularizer\":{\"kl\":{}}", 0, 1, 0, 0},
+        {"tanh", "\"activity_regularizer\":{\"kl\":{}}", 0, 1, 0, 1},
+        {"hard_tanh", "\"activity_regularizer\":{\"kl\":{}}", 0, 1, 0, 1},
+        {"relu", "\"activity_regularizer\":{\"hoyer\":1e-4}", 0, 0, 1, 0},
+        {"tanh", "\"activity_regularizer\":{\"kl\":{\"beta\":0},\"hoyer\":0}", 0, 0, 0, 0},
+        {"relu", "\"kernel_regularizer\":{\"l1\":1,\"l2\":1},\"activity_regularizer\":{\"l2\":1}", 2, 0, 0, 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char spec[400];
+        ax_net n;
+        ax_err err;
+        snprintf(spec, sizeof spec, L(IN4, "{\"type\":\"dense\",\"units\":2,\"activation\":\"%s\",%s}"),
+                 rows[i].act, rows[i].field);
+        if (build(&n, spec, &(ax_net_training){1, NULL}, 3, &err))
+            fail_msg("%s: %s", spec, err.msg);
+        assert_int_equal(count_ops(&n, &ax_op_penalty), rows[i].l1l2);
+        assert_int_equal(count_ops(&n, &ax_op_kl_sparsity), rows[i].kl);
+        assert_int_equal(count_ops(&n, &ax_op_hoyer), rows[i].hoyer);
+        assert_int_equal(n.n_penalties, rows[i].l1l2 + rows[i].kl + rows[i].hoyer);
+        for (int k = 0; k < n.graph.n_node; k++)
+            if (n.graph.node[k].op == &ax_op_kl_sparsity)
+                assert_int_equal(((const ax_kl_attr *)n.graph.node[k].attr)->symmetric, rows[i].symmetric);
+        ax_net_fini(&n);
+    }
+}
+
 /* As many layers as are allowed, all to be named, in a moment; one more is refused. */
 static void test_many_layers(void **state)
 {
@@ -448,6 +500,7 @@ int main(void)
         cmocka_unit_test(test_noise),
         cmocka_unit_test(test_logits),
         cmocka_unit_test(test_training_and_inference),
+        cmocka_unit_test(test_penalties),
         cmocka_unit_test(test_many_layers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -111,6 +111,22 @@ static int open_layer(ax_err *err)
     return bad;
 }
 
+static int diagnose(ax_err *err)
+{
+    ax_health h;
+    ax_model *m = ax_model_open(model_path, err);
+    int bad = !m || ax_diagnose(m, &(ax_diagnose_options){.samples = 3}, &h, err);
+    if (!bad) {
+        cJSON *json = ax_health_json(&h);
+        if (!json)
+            bad = ax_fail(err, AX_ENOMEM, "no memory for the JSON");
+        cJSON_Delete(json);
+        ax_health_free(&h);
+    }
+    ax_model_release(m);
+    return bad;
+}
+
 static int train(ax_err *err)
 {
     ax_train_result r;
@@ -183,6 +199,12 @@ static void test_open(void **state)
     with_every_failure(open_layer, NULL);
 }
 
+static void test_diagnose(void **state)
+{
+    (void)state;
+    with_every_failure(diagnose, NULL);
+}
+
 /* Whatever happens, a model file that is there can be opened. */
 static void check_output(int bad)
 {
@@ -228,6 +250,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_open),
+        cmocka_unit_test(test_diagnose),
         cmocka_unit_test(test_train),
         cmocka_unit_test(test_table),
     };

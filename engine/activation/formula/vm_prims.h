@@ -113,7 +113,7 @@ INLINE vd sign_any(vd x)
 INLINE vd root_sum_any(vd a, vd b)
 {
     vd t = magnitude(a), r = square_root(t * t + b);
-    r = pick((vl)(t > 0x1p500), t, r);
+    r = pick((vl)(t > 0x1p500) | (vl)(b == 0.0), t, r);
     vd s = r + t;
     return pick((vl)(a < 0.0), b / s, pick((vl)(a >= 0.0), s, a));
 }

@@ -1,0 +1,197 @@
+/* activation_show.c - cards, tables and lists of activations, for people and as JSON. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "activation.h"
+#include "options.h"
+#include "table.h"
+#include "tensors.h"
+
+enum { ACROSS = 5, CELL = 17 };
+
+int activation_next(const ax_act_row *row, int n, int i)
+{
+    const char *family = row[i].family;
+    for (int k = i + 1; k < n; k++)
+        if (!strcmp(row[k].family, family))
+            return k;
+    for (int k = 0; k < n; k++) { /* the next family: one whose first row comes after this one's */
+        int first = 1;
+        for (int j = 0; j < k; j++)
+            first &= strcmp(row[j].family, row[k].family) != 0;
+        if (first && !strcmp(row[k].family, family))
+            family = ""; /* seen; the next first one is it */
+        else if (first && !*family)
+            return k;
+    }
+    return -1;
+}
+
+void activation_list(FILE *out)
+{
+    int n, at = 0;
+    const ax_act_row *row = ax_act_catalog(&n);
+    for (int i = 0, next; i >= 0; i = next) {
+        next = activation_next(row, n, i);
+        if (!at)
+            fprintf(out, "%s\n", row[i].family);
+        int last = next < 0 || strcmp(row[next].family, row[i].family);
+        int wrap = last || at % ACROSS == ACROSS - 1;
+        fprintf(out, "%s%-*s%s", at % ACROSS ? "" : "  ", wrap ? 0 : CELL, row[i].name, wrap ? "\n" : "");
+        at = last ? 0 : at + 1;
+        fputs(last ? "\n" : "", out);
+    }
+    fputs("axond activation NAME tells more about one; a formula is explained just so:\n"
+          "axond activation 'x*sigmoid(beta*x)' --param beta=1.7\n",
+          out);
+}
+
+int activation_catalog_json(FILE *out)
+{
+    int n;
+    const ax_act_row *row = ax_act_catalog(&n);
+    cJSON *o = cJSON_CreateObject(), *list = cJSON_CreateArray();
+    int bad = ax_json_put(o, "activations", list);
+    for (int i = 0; i < n && !bad; i++) {
+        ax_act a;
+        bad = ax_act_by_name(row[i].name, &a, NULL) || ax_json_put(list, NULL, ax_act_card(&a));
+    }
+    if (bad)
+        cJSON_Delete(o);
+    else
+        cli_print_json(o, 1, out);
+    return bad ? -1 : 0;
+}
+
+/* ---- one activation, for people -------------------------------------------------------------- */
+
+static void put(table *t, const char *what, const char *text)
+{
+    if (!text || !*text)
+        return;
+    table_put(t, "%s", what);
+    table_put(t, "%s", text);
+}
+
+static void put_params(table *t, const ax_act *a)
+{
+    for (int i = 0; i < AX_ACT_PARAMS && a->row->params[i].name; i++) {
+        const ax_act_param *p = &a->row->params[i];
+        table_put(t, "%s", p->name);
+        table_put(t, "%g, from %g to %g%s%s%s", a->param[i], p->min, p->max, p->learnable ? ", learnable" : "",
+                  p->doc && *p->doc ? ": " : "", p->doc ? p->doc : "");
+    }
+}
+
+static void put_dialects(table *t, const ax_act_row *row)
+{
+    for (int i = 0; i < AX_ACT_DIALECTS && row->dialects[i].dialect; i++) {
+        const ax_act_dialect *d = &row->dialects[i];
+        table_put(t, "%s", i && !strcmp(d->dialect, row->dialects[i - 1].dialect) ? "" : d->dialect);
+        table_put(t, "%s%s%s", d->name, d->defaults ? " with " : "", d->defaults ? d->defaults : "");
+    }
+}
+
+static void put_accuracy(table *t, const ax_act_row *row)
+{
+    static const char *const names[3] = {"f", "f'", "f''"};
+    double max[3];
+    char text[120] = "";
+    ax_act_max_ulp(row, max);
+    for (int i = 0; i < 3; i++)
+        if (max[i] >= 0) {
+            size_t at = strlen(text);
+            snprintf(text + at, sizeof text - at, "%s%s %.6f", at ? ", " : "", names[i], max[i]);
+        }
+    put(t, "max ULP", text);
+}
+
+int activation_card(const explained *e, FILE *out)
+{
+    const ax_act_row *row = e->act.row;
+    const ax_formula *f = row->program;
+    int n = 0;
+    const char *const *rewrites = f ? ax_formula_rewrites(f, &n) : NULL;
+    char aliases[200] = "";
+    table t;
+    table_init(&t, "ll");
+    for (int i = 0; row->aliases[i]; i++) {
+        size_t at = strlen(aliases);
+        snprintf(aliases + at, sizeof aliases - at, "%s%s", i ? ", " : "", row->aliases[i]);
+    }
+    put(&t, "name", row->name);
+    put(&t, "also", aliases);
+    put(&t, "family", row->family);
+    put(&t, "f", f ? ax_formula_text(f, AX_FORMULA_F) : row->formula);
+    put(&t, "f'", row->derivative);
+    if (f)
+        put(&t, "f''", ax_formula_text(f, AX_FORMULA_DXX));
+    for (int i = 0; i < n; i++)
+        put(&t, i ? "" : "rewritten", rewrites[i]);
+    put(&t, "range", row->range);
+    put_params(&t, &e->act);
+    if (row->kind == AX_ACT_ELEMENT) {
+        table_put(&t, "gain");
+        table_put(&t, "%.6g", ax_act_gain(&e->act));
+    }
+    put_accuracy(&t, row);
+    put_dialects(&t, row);
+    put(&t, "paper", row->paper);
+    put(&t, "about", row->doc);
+    int bad = table_print(&t, out);
+    table_fini(&t);
+    return bad;
+}
+
+int activation_table(const explained *e, FILE *out)
+{
+    static const char *const heads[3] = {"f", "f'", "f''"};
+    int64_t rows = e->out > e->n ? e->out : e->n;
+    char text[32];
+    table t;
+    table_init(&t, &"rrrr"[2 - e->derivatives]);
+    table_put(&t, "x");
+    for (int k = 0; k <= e->derivatives; k++)
+        table_put(&t, "%s", heads[k]);
+    for (int64_t i = 0; i < rows; i++) {
+        table_put(&t, "%s", i < e->n ? text_f32(e->x[i], text, sizeof text) : "");
+        for (int k = 0; k <= e->derivatives; k++)
+            table_put(&t, "%s", i < e->out ? text_f32(e->y[k][i], text, sizeof text) : "");
+    }
+    int bad = table_print(&t, out);
+    table_fini(&t);
+    return bad;
+}
+
+/* ---- as JSON --------------------------------------------------------------------------------- */
+
+static cJSON *numbers(const float *x, int64_t n)
+{
+    cJSON *list = cJSON_CreateArray();
+    for (int64_t i = 0; i < n; i++) {
+        const char *word = isnan(x[i]) ? "NaN" : x[i] > 0 ? "Infinity" : "-Infinity";
+        cJSON *v = isfinite(x[i]) ? tensor_json_number(AX_F32, x, i) : cJSON_CreateString(word);
+        if (ax_json_put(list, NULL, v) < 0) {
+            cJSON_Delete(list);
+            return NULL;
+        }
+    }
+    return list;
+}
+
+int activation_json(const explained *e, FILE *out)
+{
+    static const char *const names[3] = {"y", "dy", "d2y"};
+    cJSON *o = ax_act_card(&e->act);
+    int bad = !o;
+    if (!bad && e->x)
+        bad = ax_json_put(o, "x", numbers(e->x, e->n));
+    for (int i = 0; i <= e->derivatives && e->x && !bad; i++)
+        bad = ax_json_put(o, names[i], numbers(e->y[i], e->out));
+    if (bad)
+        cJSON_Delete(o);
+    else
+        cli_print_json(o, 1, out);
+    return bad ? -1 : 0;
+}

@@ -1,0 +1,227 @@
+/* formula_bind.c - formulas and names of other frameworks in JSON, and activations made of them. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "activation/activation.h"
+
+static int from_text(const char *json, ax_arena *arena, ax_act *a, ax_err *err)
+{
+    cJSON *j = cJSON_Parse(json);
+    assert_non_null(j);
+    int rc = ax_act_from_json(j, arena, a, err);
+    cJSON_Delete(j);
+    return rc;
+}
+
+/* ---- formulas ---- */
+
+static const struct {
+    const char *in, *out;
+} trips[] = {
+    {"{\"formula\":\"x*sigmoid(x)\"}", "{\"formula\":\"x*sigmoid(x)\"}"},
+    {"{\"formula\":\"x*sigmoid(beta*x)\",\"params\":{\"beta\":1.7}}",
+     "{\"formula\":\"x*sigmoid(beta*x)\",\"params\":{\"beta\":1.7}}"},
+    {"{\"params\":{\"b\":{\"default\":2}},\"formula\":\"b*x\"}",
+     "{\"formula\":\"b*x\",\"params\":{\"b\":2}}"},
+    {"{\"formula\":\"b*x\",\"params\":{\"b\":{\"default\":1,\"min\":0.5,\"max\":10}}}",
+     "{\"formula\":\"b*x\",\"params\":{\"b\":{\"default\":1,\"min\":0.5,\"max\":10}}}"},
+    {"{\"formula\":\"b*x+c\",\"params\":{\"b\":1.5,\"c\":0},\"learnable\":[\"b\"]}",
+     "{\"formula\":\"b*x+c\",\"params\":{\"b\":{\"default\":1.5,\"min\":-1000000,\"max\":1000000,"
+     "\"learnable\":true},\"c\":0}}"},
+    {"{\"formula\":\"b*x\",\"params\":{\"b\":{\"default\":1,\"learnable\":true}}}",
+     "{\"formula\":\"b*x\",\"params\":{\"b\":{\"default\":1,\"min\":-1000000,\"max\":1000000,"
+     "\"learnable\":true}}}"},
+    {"{\"formula\":\"x\",\"params\":{},\"learnable\":[]}", "{\"formula\":\"x\"}"},
+};
+
+static void test_round_trips(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof trips / sizeof *trips; i++)
+        for (int again = 0; again < 2; again++) {
+            ax_arena arena;
+            ax_act a;
+            ax_err err;
+            ax_arena_init(&arena, 0);
+            if (from_text(again ? trips[i].out : trips[i].in, &arena, &a, &err) < 0)
+                fail_msg("%s: %s", trips[i].in, err.msg);
+            cJSON *out = ax_act_to_json(&a);
+            char *text = cJSON_PrintUnformatted(out);
+            assert_string_equal(text, trips[i].out);
+            cJSON_free(text);
+            cJSON_Delete(out);
+            ax_arena_fini(&arena);
+        }
+}
+
+static const struct {
+    const char *json;
+    ax_code code;
+    const char *msg, *at;
+} errors[] = {
+    {"{\"formula\":3}", AX_ETYPE, "", "formula"},
+    {"{\"formula\":\"x+\"}", AX_EPARSE, "column 3", "formula"},
+    {"{\"formula\":\"y*x\"}", AX_ENOTFOUND, "'y'", "formula"},
+    {"{\"formula\":\"x\",\"parms\":{}}", AX_EINVAL, "parms", "parms"},
+    {"{\"formula\":\"x\",\"name\":\"relu\"}", AX_EINVAL, "name", "name"},
+    {"{\"formula\":\"x\",\"dialect\":\"keras\"}", AX_EINVAL, "dialect", "dialect"},
+    {"{\"formula\":\"x\",\"params\":[1]}", AX_ETYPE, "\"params\" is an object", "params"},
+    {"{\"formula\":\"b*x\",\"params\":{\"b\":\"1\"}}", AX_ETYPE, "a number or an object",
+     "params.b"},
+    {"{\"formula\":\"b*x\",\"params\":{\"b\":{}}}", AX_EINVAL, "needs a \"default\"", "params.b"},
+    {"{\"formula\":\"b*x\",\"params\":{\"b\":{\"default\":true}}}", AX_ETYPE, "",
+     "params.b.default"},
+    {"{\"formula\":\"b*x\",\"params\":{\"b\":{\"default\":1,\"mx\":3}}}", AX_EINVAL, "mx",
+     "params.b.mx"},
+    {"{\"formula\":\"b*x\",\"params\":{\"b\":{\"default\":1,\"min\":2}}}", AX_ERANGE,
+     "b is 1, expected 2 to 1e+06", "params.b"},
+    {"{\"formula\":\"b*x\",\"params\":{\"b\":1e7}}", AX_ERANGE, "expected -1e+06 to 1e+06",
+     "params.b"},
+    {"{\"formula\":\"b*x\",\"params\":{\"b\":1,\"c\":1}}", AX_EINVAL, "'c' is declared but not",
+     "formula"},
+    {"{\"formula\":\"x\",\"params\":{\"x\":1}}", AX_EEXIST, "'x'", "formula"},
+    {"{\"formula\":\"b*x\",\"params\":{\"b\":1},\"learnable\":\"b\"}", AX_ETYPE, "a list",
+     "learnable"},
+    {"{\"formula\":\"b*x\",\"params\":{\"b\":1},\"learnable\":[1]}", AX_ETYPE, "name of a param",
+     "learnable[0]"},
+    {"{\"formula\":\"b*x\",\"params\":{\"b\":1},\"learnable\":[\"b\",\"c\"]}", AX_ENOTFOUND,
+     "'c'", "learnable[1]"},
+    {"{\"formula\":\"a*b*c*d*f*g*h*i*j*k*l*x\",\"params\":{\"a\":1,\"b\":1,\"c\":1,\"d\":1,"
+     "\"f\":1,\"g\":1,\"h\":1,\"i\":1,\"j\":1,\"k\":1,\"l\":1}}",
+     AX_ELIMIT, "at most 10 parameters", "params"},
+    {"{\"name\":\"relu\",\"dialect\":3}", AX_ETYPE, "must be a text", "dialect"},
+    {"{\"name\":\"relu\",\"dialect\":\"kears\"}", AX_ENOTFOUND, "unknown dialect 'kears'",
+     "dialect"},
+    {"{\"name\":\"leaky_rellu\",\"dialect\":\"keras\"}", AX_ENOTFOUND,
+     "keras has no activation 'leaky_rellu'", "name"},
+    {"{\"name\":\"leaky_relu\",\"dialect\":\"keras\",\"slope\":2}", AX_EINVAL, "'slope'", ""},
+};
+
+static void test_errors(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
+        ax_arena arena;
+        ax_err err = {0};
+        ax_act a = {.row = NULL, .param = {42}};
+        ax_arena_init(&arena, 0);
+        assert_int_equal(from_text(errors[i].json, &arena, &a, &err), -1);
+        assert_int_equal(from_text(errors[i].json, &arena, &a, NULL), -1);
+        if (err.code != errors[i].code || !strstr(err.msg, errors[i].msg) ||
+            strcmp(err.at, errors[i].at) != 0)
+            fail_msg("%s: %s | %s | %s | %s", errors[i].json, ax_code_name(err.code), err.msg,
+                     err.at, err.hint);
+        assert_true(a.row == NULL && a.param[0] == 42); /* untouched */
+        ax_arena_fini(&arena);
+    }
+}
+
+/* ---- an activation like any other ---- */
+
+static void test_apply(void **state)
+{
+    (void)state;
+    enum { N = 301 };
+    static float x[N], dy[N], y[N], z[N];
+    ax_arena arena;
+    ax_act a, silu;
+    ax_err err;
+    ax_arena_init(&arena, 0);
+    assert_int_equal(from_text("{\"formula\":\"x*sigmoid(beta*x)\",\"params\":{\"beta\":1}}",
+                               &arena, &a, &err), 0);
+    assert_int_equal(ax_act_by_name("silu", &silu, NULL), 0);
+    assert_string_equal(a.row->formula, "x*sigmoid(beta*x)");
+    assert_string_equal(a.row->derivative, "sigmoid(beta*x)*(1 + beta*x*sigmoid(-beta*x))");
+    assert_int_equal(a.row->kind, AX_ACT_ELEMENT);
+    for (int i = 0; i < N; i++)
+        x[i] = (float)(i - 150) * 0.11f, dy[i] = (float)(i % 5) - 2;
+    void (*const evaluate[])(const ax_act *, const float *, float *, size_t) = {
+        ax_act_forward, ax_act_derivative, ax_act_second};
+    for (int w = 0; w < 3; w++) {
+        evaluate[w](&a, x, y, N);
+        evaluate[w](&silu, x, z, N);
+        for (int i = 0; i < N; i++)
+            assert_true(fabsf(y[i] - z[i]) <= 1.2e-7f * fabsf(z[i]));
+    }
+    ax_act_backward(&a, x, dy, y, N);
+    ax_act_backward(&silu, x, dy, z, N);
+    for (int i = 0; i < N; i++)
+        assert_true(fabsf(y[i] - z[i]) <= 1.2e-7f * fabsf(z[i]));
+    ax_act_epilogue(&a, x, y, N);
+    ax_act_forward(&a, x, z, N);
+    assert_memory_equal(y, z, sizeof y);
+    assert_true(fabs(ax_act_gain(&a) - 1.676532) < 7e-7);
+    assert_int_equal(ax_act_set(&a, "beta", 0, &err), 0);
+    assert_true(fabs(ax_act_gain(&a) - 2) < 7e-7); /* x/2 */
+    assert_int_equal(ax_act_set(&a, "beta", 1e7, &err), -1);
+    assert_int_equal(ax_act_set(&a, "gamma", 1, &err), -1);
+    ax_arena_fini(&arena);
+}
+
+/* ---- dialects ---- */
+
+static const struct {
+    const char *json, *row;
+    double p0;
+} dialects[] = {
+    {"{\"name\":\"leaky_relu\",\"dialect\":\"keras\"}", "leaky_relu", 0.2},
+    {"{\"name\":\"LeakyReLU\",\"dialect\":\"keras\"}", "leaky_relu", 0.3},
+    {"{\"name\":\"LeakyReLU\",\"dialect\":\"pytorch\"}", "leaky_relu", 0.01},
+    {"{\"name\":\"HardSigmoid\",\"dialect\":\"onnx\"}", "hard_sigmoid", 0.2},
+    {"{\"name\":\"hard_sigmoid\",\"dialect\":\"keras\"}", "hard_sigmoid", 1 / 6.0},
+    {"{\"name\":\"gelu\",\"dialect\":\"jax\"}", "gelu_tanh", 0},
+    {"{\"name\":\"gelu\",\"dialect\":\"keras\"}", "gelu", 0},
+    {"{\"dialect\":\"keras\",\"alpha\":0.7,\"name\":\"leaky_relu\"}", "leaky_relu", 0.7},
+};
+
+static void test_dialects(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof dialects / sizeof *dialects; i++) {
+        ax_act a;
+        ax_err err;
+        if (from_text(dialects[i].json, NULL, &a, &err) < 0)
+            fail_msg("%s: %s", dialects[i].json, err.msg);
+        assert_string_equal(a.row->name, dialects[i].row);
+        assert_true(a.param[0] == dialects[i].p0);
+    }
+}
+
+/* every name in every row's dialects binds, with defaults that are within bounds */
+static void test_all_dialects(void **state)
+{
+    (void)state;
+    int n, seen = 0;
+    const ax_act_row *row = ax_act_catalog(&n);
+    for (int i = 0; i < n; i++)
+        for (int d = 0; d < AX_ACT_DIALECTS && row[i].dialects[d].dialect; d++) {
+            const ax_act_dialect *q = &row[i].dialects[d];
+            ax_act a;
+            ax_err err;
+            cJSON *j = cJSON_CreateObject();
+            cJSON_AddStringToObject(j, "name", q->name);
+            cJSON_AddStringToObject(j, "dialect", q->dialect);
+            if (ax_act_from_json(j, NULL, &a, &err) < 0)
+                fail_msg("%s of %s: %s", q->name, q->dialect, err.msg);
+            cJSON_Delete(j);
+            seen++;
+        }
+    assert_true(seen > 50);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_round_trips), cmocka_unit_test(test_errors),
+        cmocka_unit_test(test_apply),       cmocka_unit_test(test_dialects),
+        cmocka_unit_test(test_all_dialects),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
