@@ -37,7 +37,7 @@ OPT_ISA := -O2 -g -DAX_ROLLED
 endif
 
 # Instruction sets: name, flags. The baseline objects must run everywhere, so only *.isa.c differ.
-ARCH := $(shell $(CC) -dumpmachine | cut -d- -f1)
+ARCH := $(shell $(CC) -dumpmachine 2>/dev/null | cut -d- -f1)
 ifeq ($(FLAVOUR),aarch64)
 CC   := aarch64-linux-gnu-gcc --sysroot=$(CURDIR)/build/aarch64/sysroot
 ARCH := aarch64
@@ -74,6 +74,9 @@ UNIT_T   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*.c test
 HTTP_T   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/http/test_*.c))
 FUZZ_T   := $(patsubst tests/%.c,$(BUILD)/tests/%,$(wildcard tests/fuzz/*.c))
 BENCH    := $(patsubst %.c,$(BUILD)/%,$(wildcard bench/*.c))
+
+# What a target builds before it does something: on all cores, unless -j was given.
+BUILD_MAKE = $(MAKE) --no-print-directory $(if $(findstring jobserver,$(MAKEFLAGS)),,-j$(shell nproc))
 
 .PHONY: all
 all: $(BIN) ## build the release binary, build/axond
@@ -131,13 +134,13 @@ $(BUILD)/bench/%: bench/%.c $(LIB)
 TESTS := $(UNIT_T) $(FUZZ_T) $(if $(RUNNER),,$(HTTP_T))
 .PHONY: test test-programs
 test: deps ## build and run all tests (T=name runs those whose name contains it)
-	@$(MAKE) --no-print-directory test-programs
+	+@$(BUILD_MAKE) test-programs
 test-programs: $(BIN) $(TESTS)
 	@BUILD=$(BUILD) tests/run.sh $(TESTS)
 
 .PHONY: run
 run: deps ## build and serve the models in models/ at 127.0.0.1:8080
-	@$(MAKE) --no-print-directory all
+	+@$(BUILD_MAKE) all
 	@echo 'try, in another terminal:'
 	@echo '  curl -s -H "Content-Type: image/png" --data-binary @models/ankle-boot.png http://127.0.0.1:8080/predict?model=fashion-cnn'
 	@exec $(BIN) serve --models models
@@ -145,7 +148,7 @@ run: deps ## build and serve the models in models/ at 127.0.0.1:8080
 .PHONY: models
 models: DEPS := dataset-fashion-mnist
 models: deps ## train the sample models again; stopped, it goes on where it was
-	@$(MAKE) --no-print-directory all
+	+@$(BUILD_MAKE) all
 	@for spec in models/*.train.json; do name=$$(basename $$spec .train.json); \
 	    $(BIN) train $$spec --out models/$$name.safetensors --checkpoint build/checkpoints/$$name --resume && \
 	    rm -r build/checkpoints/$$name || exit 1; \
@@ -161,11 +164,11 @@ ULP_STRIDE := 997
 .PHONY: ulp ulp-exhaustive
 ulp: DEPS := libmpfr-dev
 ulp: deps ## measure the error of every activation at a part of the inputs, about a minute
-	@$(MAKE) --no-print-directory $(BUILD)/ulp
+	+@$(BUILD_MAKE) $(BUILD)/ulp
 	@rm -rf $(BUILD)/ulp-part && $(BUILD)/ulp $(ULP_STRIDE) $(BUILD)/ulp-part $(T)
 ulp-exhaustive: DEPS := libmpfr-dev
 ulp-exhaustive: deps ## the same at all 2^32 inputs, hours; stopped, it goes on where it was; writes docs/accuracy.md
-	@$(MAKE) --no-print-directory $(BUILD)/ulp
+	+@$(BUILD_MAKE) $(BUILD)/ulp
 	@$(BUILD)/ulp 1 $(BUILD)/ulp-all $(T)
 	@$(BUILD)/ulp table $(BUILD)/ulp-all docs/accuracy.md engine/activation/accuracy.inc
 
@@ -179,7 +182,7 @@ test-aarch64: ## cross-build for aarch64 and run the engine's tests under qemu
 
 .PHONY: fuzz
 fuzz: ## let clang's fuzzer invent input for each reader, a minute each (FUZZ_SECONDS=n)
-	@$(MAKE) --no-print-directory FLAVOUR=fuzz fuzz-programs
+	+@$(BUILD_MAKE) FLAVOUR=fuzz fuzz-programs
 	@tests/fuzz.sh build/fuzz/tests/fuzz
 .PHONY: fuzz-programs
 fuzz-programs: deps $(FUZZ_T)
@@ -190,7 +193,7 @@ docker-test: ## build the container image, run it, ask it for a prediction, stop
 
 .PHONY: bench
 bench: deps ## time the kernels and the sample models on this machine
-	@$(MAKE) --no-print-directory all $(BENCH)
+	+@$(BUILD_MAKE) all $(BENCH)
 	@bench/run.sh
 
 .PHONY: layers
