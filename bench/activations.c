@@ -1,9 +1,10 @@
 /* activations.c - speed of the element-wise activations: nanoseconds an element, one thread.
  *
- * Usage: activations [word]: only the functions whose name contains word. AXON_ISA chooses. The first
- * columns are for a stretch that stays in the first caches (16 KiB), where the arithmetic shows; the
- * last for 64 MiB, with the time over that of memcpy of the same array taken in turn with it. Numbers
- * are the best of several runs: run on a quiet machine, pinned (taskset -c 0). */
+ * Usage: activations [word]: only the functions whose name contains word. AXON_ISA chooses. The
+ * first columns are for a stretch that stays in the first caches (16 KiB), where the arithmetic
+ * shows; the last for 64 MiB, with the time over that of memcpy of the same array, taken in turn
+ * with it. Numbers are the best of several runs, in time of the thread: run on a quiet machine,
+ * pinned (taskset -c 0). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,8 +87,8 @@ int main(int argc, char **argv)
     }
     for (int i = 0; i < FAR; i++) /* -8 to 8, as activations are fed */
         x[i] = (float)((uint32_t)i * 2654435761u >> 8) * 0x1p-20f - 8;
-    printf("%s; ns an element\n%-16s %6s %6s %6s   %s\n", ax_isa_name(ax_isa_active()), "16 KiB", "f",
-           "f'", "f''", "64 MiB f, over copy");
+    printf("%s; ns an element\n%-16s %6s %6s %6s   %s\n", ax_isa_name(ax_isa_active()), "16 KiB",
+           "f", "f'", "f''", "64 MiB f, over copy");
     for (int i = 0; i < n; i++)
         if (rows[i].kind == AX_ACT_ELEMENT && strstr(rows[i].name, argc > 1 ? argv[1] : ""))
             bench(&rows[i], x, y);

@@ -1,4 +1,5 @@
-/* act_reference_rectifier.h - references of the rows of catalog_rectifier.inc; see act_reference.h. */
+/* act_reference_rectifier.h - references of the rows of catalog_rectifier.inc; see
+ * act_reference.h. */
 #ifndef TESTS_ACT_REFERENCE_RECTIFIER_H
 #define TESTS_ACT_REFERENCE_RECTIFIER_H
 
@@ -29,6 +30,11 @@ static real ref_logcosh(real x)
 {
     real s = sinh(fmin(fabs(x), 1));
     return fabs(x) < 1 ? log1p(s * s) / 2 : fabs(x) - REF_LN2 + log1p(exp(-2 * fabs(x)));
+}
+
+static real ref_plus(const double *p, real x)
+{
+    return sqrt(x * x + p[0]);
 }
 
 /* clang-format off */
@@ -63,8 +69,9 @@ REF(isrlu, x < 0 ? x / sqrt(1 + p[0] * x * x) : x, x < 0 ? pow(1 + p[0] * x * x,
     x < 0 ? -3 * p[0] * x * pow(1 + p[0] * x * x, -2.5L) : 0)
 REF(softplus, ref_sp(p[0] * x) / p[0], ref_s(p[0] * x),
     p[0] * ref_s_slope(p[0] * x))
-REF(squareplus, x > 0 ? (x + sqrt(x * x + p[0])) / 2 : x < 0 ? p[0] / (2 * (sqrt(x * x + p[0]) - x)) : sqrt((real)p[0]) / 2,
-    x > 0 ? (1 + x / sqrt(x * x + p[0])) / 2 : p[0] == 0 ? 0 : p[0] / (2 * (x * x + p[0] - x * sqrt(x * x + p[0]))),
+REF(squareplus, x < 0 ? p[0] / (2 * (ref_plus(p, x) - x)) : (x + ref_plus(p, x)) / 2,
+    x > 0 ? (1 + x / ref_plus(p, x)) / 2 :
+    p[0] == 0 ? 0 : p[0] / (2 * ref_plus(p, x) * (ref_plus(p, x) - x)),
     p[0] == 0 ? 0 : p[0] / 2 * pow(x * x + p[0], -1.5L))
 REF(sparse_plus, x <= -1 ? 0 : x > 1 ? x : (x + 1) * (x + 1) / 4, ref_clip((x + 1) / 2, 0, 1),
     x > -1 && x <= 1 ? 0.5L : 0)
@@ -76,7 +83,8 @@ REF(exponential, exp(x), exp(x),
     exp(x))
 REF(xielu, x > 0 ? p[0] * x * x + p[2] * x :
     x < -1 ? p[1] * expm1(x) + (p[2] - (real)p[1]) * x : p[1] * ref_exp_rest(x) + p[2] * x,
-    x > 0 ? 2 * p[0] * x + p[2] : x < -1 ? p[1] * exp(x) + (p[2] - (real)p[1]) : p[1] * expm1(x) + p[2],
+    x > 0 ? 2 * p[0] * x + p[2] :
+    x < -1 ? p[1] * exp(x) + (p[2] - (real)p[1]) : p[1] * expm1(x) + p[2],
     x > 0 ? 2 * p[0] : p[1] * exp(x))
 
 #define REF_CASES_RECTIFIER \
@@ -105,7 +113,8 @@ REF(xielu, x > 0 ? p[0] * x * x + p[2] * x :
     REF_ROW("star_relu", star_relu, -INFINITY, REF_P(1e-3, 0), 5.8e20f), \
     REF_ROW("srelu", srelu, -INFINITY, REF_P(1, 1, 0, 0.2), 1), \
     REF_ROW("srelu", srelu, -INFINITY, REF_P(0.4, 2.7, -0.6, 0.1), 0.4f, -0.6f, 5.4f), \
-    REF_ROW("srelu", srelu, INFINITY, REF_P(0.7, -0.3, -0.7, -0.3), 0.7f, 3.0333333f, -0.7f, -3.0333333f), \
+    REF_ROW("srelu", srelu, INFINITY, REF_P(0.7, -0.3, -0.7, -0.3), \
+            0.7f, 3.0333333f, -0.7f, -3.0333333f), \
     REF_ROW("srelu", srelu, -INFINITY, REF_P(-0.9, 1.7, -1.1, 0), -0.9f, -1.1f, -0.37058824f), \
     REF_ROW("srelu", srelu, -INFINITY, REF_P(1000, 1000, -1000, 1000), 1000, -1000, 999, -999), \
     REF_ROW("apl", apl, -INFINITY, REF_P(-0.2, 0, 0, -1), 1), \
@@ -121,7 +130,8 @@ REF(xielu, x > 0 ? p[0] * x * x + p[2] * x :
     REF_ROW("celu", celu, -INFINITY, REF_P(2.7), -0.93575f, -46.8f, -280.7f), \
     REF_ROW("celu", celu, -INFINITY, REF_P(0.001), -1e-3f, -0.10397f), \
     REF_ROW("celu", celu, -INFINITY, REF_P(1000), -346.57f, -1.0397e5f), \
-    REF_ROW("selu", selu, -INFINITY, REF_P(REF_SELU_A, REF_SELU_L), -0.34657f, -17.3286f, -104.53f), \
+    REF_ROW("selu", selu, -INFINITY, REF_P(REF_SELU_A, REF_SELU_L), \
+            -0.34657f, -17.3286f, -104.53f), \
     REF_ROW("selu", selu, -INFINITY, REF_P(1.67326319217681884765625, 1.05070102214813232421875), \
             -0.34657f, -17.3286f, -104.53f), \
     REF_ROW("selu", selu, -INFINITY, REF_P(1.6732, 1.0507), -0.34657f, -17.3286f, -104.53f), \
@@ -143,8 +153,10 @@ REF(xielu, x > 0 ? p[0] * x * x + p[2] * x :
     REF_ROW("sparse_plus", sparse_plus, -INFINITY, REF_P(0), -1, 1), \
     REF_ROW("logcosh", logcosh, 0, REF_P(0), 1.25f, -1.25f, 0.34657f, 9.011f, 3e-23f, 52.33f), \
     REF_ROW("bent_identity", bent_identity, -INFINITY, REF_P(0), 1, -1, 4096, -4096), \
-    REF_ROW("exponential", exponential, -INFINITY, REF_P(0), 0.34657f, 88.72283f, -87.3365f, -103.97f), \
-    REF_ROW("xielu", xielu, -0.9808, REF_P(0.8, 0.8, 0.5), -0.98082925f, -2.4324844f, -0.34657f, -110), \
+    REF_ROW("exponential", exponential, -INFINITY, REF_P(0), \
+            0.34657f, 88.72283f, -87.3365f, -103.97f), \
+    REF_ROW("xielu", xielu, -0.9808, REF_P(0.8, 0.8, 0.5), \
+            -0.98082925f, -2.4324844f, -0.34657f, -110), \
     REF_ROW("xielu", xielu, -0.2108, REF_P(0.3, 2.1, 0.4), -0.21130909f, -0.45156f, -0.34657f), \
     REF_ROW("xielu", xielu, -INFINITY, REF_P(1000, 0.37, 0.37), -0.34657f, -102.97f), \
     REF_ROW("xielu", xielu, -INFINITY, REF_P(0, 0.5, 1000), -0.34657f), \

@@ -50,6 +50,14 @@ static const known table[] = {
     {"sin(3.1415927)", "sin", 0, 3.14159265f, -0x1.777a5cp-24f,
      "0 where pi is a float32: x is not a multiple of it"},
     {"sin(1e22)", "sin", 0, 1e22f, -0x1.77d988p-1f, "anything: pi needs 100 digits here"},
+    {"elu(-1e-8)", "elu", 0, -1e-8f, -0x1.5798eep-27f, "0: e^x is rounded before 1 is subtracted"},
+    {"softplus(-17)", "softplus", 0, -17, 0x1.639e3p-25f, "0: 1 + e^-17 is 1"},
+    {"softplus(-95)", "softplus", 0, -95, 0x1.ec8p-138f, "0: e^95 overflows, or subnormals are flushed"},
+    {"squareplus(-1e20)", "squareplus", 0, -1e20f, 0x1.79ca1p-67f, "inf: x^2 overflows"},
+    {"squareplus'(-1e4)", "squareplus", 1, -1e4f, 0x1.5798eep-27f, "0: 1 + x/r is 0"},
+    {"logcosh(1e-4)", "logcosh", 0, 1e-4f, 0x1.5798ecp-28f, "0: cosh is 1, or |x| and ln 2 cancel"},
+    {"xielu(-2.43248)", "xielu", 0, -0x1.375ba6p+1f, 0x1.b7c628p-26f, "0: next to a root"},
+    {"xielu'(-0.98083)", "xielu", 1, -0x1.f62f4p-1f, 0x1.231928p-28f, "0: next to a root"},
 };
 /* clang-format on */
 
