@@ -470,7 +470,7 @@ static int reserve(ax_builder *b, int layers)
     n->logits = AX_ARRAY(a, ax_val, MAX_PORTS);
     n->output_names = AX_ARRAY(a, const char *, MAX_PORTS);
     n->layers = AX_ARRAY(a, ax_layer, layers);
-    n->inits = AX_ARRAY(a, ax_init, layers * 5);
+    n->inits = AX_ARRAY(a, ax_init, layers * (5 + AX_ACT_PARAMS));
     n->penalties = AX_ARRAY(a, ax_val, layers * AX_LAYER_PENALTIES);
     n->running = AX_ARRAY(a, ax_running, layers * 2);
     return n->inputs && n->outputs && n->logits && n->output_names && n->layers && n->inits &&

@@ -13,6 +13,49 @@ static ax_val build_prelu(ax_builder *b, ax_val v)
     return in[1] < 0 ? AX_NONE : ax_graph_node(b->g, &ax_op_prelu, b->layer, NULL, in, 2, b->err);
 }
 
+/* A parameter called "bias" would be the layer's bias in the model file. */
+static int is_taken(const ax_builder *b, const char *suffix)
+{
+    size_t n = strlen(b->layer);
+    for (int i = 0; i < b->net->n_inits; i++) {
+        const char *name = b->g->val[b->net->inits[i].param].name;
+        if (!strncmp(name, b->layer, n) && name[n] == '/' && !strcmp(name + n + 1, suffix))
+            return 1;
+    }
+    return 0;
+}
+
+/* Each learnable parameter of a formula is a tensor of the model, "layer/beta". */
+static ax_val build_learned(ax_builder *b, ax_val v, unsigned learned)
+{
+    ax_learned_attr a = {.act = b->act, .learned = learned};
+    ax_val in[1 + AX_ACT_PARAMS] = {v};
+    int n = 1;
+    for (int i = 0; i < AX_ACT_PARAMS; i++) {
+        if (!(learned >> i & 1))
+            continue;
+        const char *name = b->act.row->params[i].name;
+        ax_init how = {.initializer = "constant", .value = b->act.param[i]};
+        if (is_taken(b, name)) {
+            ax_fail(b->err, AX_EINVAL, "layer '%s' has a tensor '%s' already", b->layer, name);
+            ax_err_hint(b->err, "give the formula's parameter another name");
+            return AX_NONE;
+        }
+        in[n] = ax_build_param(b, name, &AX_SHAPE(1), 1, how);
+        if (in[n++] < 0)
+            return AX_NONE;
+    }
+    return ax_graph_node(b->g, &ax_op_activation_learned, b->layer, &a, in, n, b->err);
+}
+
+static unsigned learned_of(const ax_act *act)
+{
+    unsigned learned = 0;
+    for (int i = 0; act->row->program && i < AX_ACT_PARAMS && act->row->params[i].name; i++)
+        learned |= (unsigned)!!act->row->params[i].learnable << i;
+    return learned;
+}
+
 static ax_val build_noise(ax_builder *b, ax_val v)
 {
     ax_gumbel_attr a = {b->training->seed, ax_rng_name(b->layer)};
@@ -26,6 +69,11 @@ int ax_build_activation(ax_builder *b, ax_val *v)
         return 0;
     if (!strcmp(act->row->name, "prelu")) {
         *v = build_prelu(b, *v);
+        return *v < 0 ? -1 : 0;
+    }
+    unsigned learned = learned_of(act);
+    if (learned) {
+        *v = build_learned(b, *v, learned);
         return *v < 0 ? -1 : 0;
     }
     int usual = b->g->val[*v].desc.shape.rank == 4 ? 1 : -1;
