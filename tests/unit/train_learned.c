@@ -1,5 +1,5 @@
-/* Learned parameters of a formula: their gradient, that they move, and that their bits do not depend
- * on threads. */
+/* Learned parameters of a formula: their gradient, that they move, and that their bits do not
+ * depend on threads. */
 #include "train_util.h"
 
 #include "activation/formula/formula.h"
