@@ -87,7 +87,7 @@ static void make_attr(net *n)
     if (!c->act)
         return;
     cJSON *json = *c->act == '{' ? cJSON_Parse(c->act) : cJSON_CreateString(c->act);
-    assert_int_equal(ax_act_from_json(json, NULL, &act, NULL), 0);
+    assert_int_equal(ax_act_from_json(json, &n->g.arena, &act, NULL), 0);
     cJSON_Delete(json);
     void *slot =
         c->op == &ax_op_conv2d ? &((ax_conv2d_attr *)(void *)n->attr)->act : (void *)n->attr;
@@ -181,7 +181,8 @@ static int has_pictures(const test_case *c)
 /* Fused forms exist for frozen weights only and have no gradient. */
 static int fused(const test_case *c)
 {
-    return (c->act && c->op != &ax_op_activation) || c->in[3].kind == T ||
+    int alone = c->op == &ax_op_activation || c->op == &ax_op_activation_learned;
+    return (c->act && !alone) || c->in[3].kind == T ||
            (c->in[4].kind && c->op != &ax_op_batch_norm);
 }
 

@@ -280,6 +280,17 @@ static void twin_prelu(twin_call *t)
     t->steps = 1;
 }
 
+/* x*sigmoid(beta*x), the formula of the cases */
+static void twin_learned(twin_call *t)
+{
+    for (int64_t i = 0; i < count_of(&t->out[0]); i++) {
+        double x = t->x[0][i];
+        t->y[0][i] = x / (1 + exp(-t->x[1][0] * x));
+        t->mag[0][i] = fabs(t->y[0][i]);
+    }
+    t->steps = 1;
+}
+
 /* its own gradient is the identity's */
 static void twin_gumbel(twin_call *t)
 {

@@ -181,6 +181,7 @@ static const struct twin {
     {&ax_op_pad2d, twin_pad2d},           {&ax_op_upsample2d, twin_upsample2d},
     {&ax_op_add, twin_add},               {&ax_op_mul, twin_mul},
     {&ax_op_affine, twin_affine},         {&ax_op_activation, twin_rows},
+    {&ax_op_activation_learned, twin_learned},
     {&ax_op_prelu, twin_prelu},           {&ax_op_dropout, twin_dropout},
     {&ax_op_batch_norm, twin_batch_norm}, {&ax_op_batch_norm_train, twin_batch_norm_train},
     {&ax_op_layer_norm, twin_layer_norm}, {&ax_op_loss, twin_loss},
