@@ -49,7 +49,7 @@ static int from_dense(const ax_graph *g, ax_val v)
 
 static int watches(const ax_op *op)
 {
-    return op == &ax_op_activation || op == &ax_op_prelu;
+    return op == &ax_op_activation || op == &ax_op_activation_learned || op == &ax_op_prelu;
 }
 
 static void watch_node(const ax_net *n, const ax_node *node, ax_watch *w)
@@ -63,6 +63,8 @@ static void watch_node(const ax_net *n, const ax_node *node, ax_watch *w)
             w->act.param[0] = (double)w->slope[0];
             w->slope = NULL;
         }
+    } else if (node->op == &ax_op_activation_learned) {
+        w->act = ax_learned_act(g, node);
     } else {
         w->act = ((const ax_activation_attr *)node->attr)->act;
         w->has_slope = w->act.row->kind == AX_ACT_ELEMENT;

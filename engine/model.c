@@ -108,6 +108,22 @@ static int probability(const ax_net *n)
     return a->act.row->kind == AX_ACT_VECTOR ? 2 : 1;
 }
 
+/* What was learned is told instead of what it started from. */
+static int tell_learned(ax_model *m, const ax_layer *l, ax_layer_info *info, ax_err *err)
+{
+    const ax_graph *g = &m->net.graph;
+    const ax_value *v = &g->val[l->out];
+    if (v->kind != AX_VAL_NODE || g->node[v->node].op != &ax_op_activation_learned)
+        return 0;
+    info->act = ax_learned_act(g, &g->node[v->node]);
+    cJSON *json = ax_act_to_json(&info->act);
+    char *text = json ? cJSON_PrintUnformatted(json) : NULL;
+    info->activation = text ? ax_arena_strdup(&m->arena, text) : NULL;
+    cJSON_free(text);
+    cJSON_Delete(json);
+    return info->activation ? 0 : ax_fail(err, AX_ENOMEM, "no memory for the model");
+}
+
 static int describe(ax_model *m, ax_err *err)
 {
     ax_arena *a = &m->arena;
@@ -128,6 +144,8 @@ static int describe(ax_model *m, ax_err *err)
         layers[i] = (ax_layer_info){.name = l->name, .type = l->type, .activation = l->activation,
                                     .act = l->act, .gain = l->gain, .shape = p.shape,
                                     .params = l->params, .flops = l->flops};
+        if (tell_learned(m, l, &layers[i], err))
+            return -1;
         info->params = ax_count_add(info->params, l->params);
         info->flops = ax_count_add(info->flops, l->flops);
     }

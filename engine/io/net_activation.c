@@ -56,6 +56,26 @@ static unsigned learned_of(const ax_act *act)
     return learned;
 }
 
+/* A formula that has no value where inputs of a layer lie would end the training, sooner or later. */
+static int has_values(ax_builder *b)
+{
+    enum { REACH = 20, STEPS = 64 };
+    float x[STEPS], y[STEPS];
+    for (int from = -REACH; from < REACH; from++) {
+        for (int i = 0; i < STEPS; i++)
+            x[i] = (float)from + (float)(i + 1) / STEPS;
+        ax_act_forward(&b->act, x, y, STEPS);
+        for (int i = 0; i < STEPS; i++)
+            if (y[i] != y[i]) {
+                ax_fail(b->err, AX_ERANGE, "'%s' has no value at x = %g: it cannot be trained",
+                        b->act.row->formula, (double)x[i]);
+                ax_err_hint(b->err, "a formula to train with has values from -%d to %d", REACH, REACH);
+                return -1;
+            }
+    }
+    return 0;
+}
+
 static ax_val build_noise(ax_builder *b, ax_val v)
 {
     ax_gumbel_attr a = {b->training->seed, ax_rng_name(b->layer)};
@@ -71,6 +91,8 @@ int ax_build_activation(ax_builder *b, ax_val *v)
         *v = build_prelu(b, *v);
         return *v < 0 ? -1 : 0;
     }
+    if (b->training && act->row->program && has_values(b))
+        return -1;
     unsigned learned = learned_of(act);
     if (learned) {
         *v = build_learned(b, *v, learned);

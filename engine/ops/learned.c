@@ -24,19 +24,38 @@ static int learned_count(const ax_learned_attr *a)
     return __builtin_popcount(a->learned);
 }
 
-static learned_job job_of(const ax_call *c)
+/* The function with parameter k of the learned ones read from value[k]. */
+static ax_act act_with(const ax_learned_attr *a, const float *const value[])
 {
-    const ax_learned_attr *a = c->attr;
-    learned_job j = {.act = a->act, .param = a->param, .x = c->x[0], .y = c->y[0],
-                     .dy = c->x[1 + learned_count(a)], .n = ax_shape_count(&c->in[0].shape)};
-    for (int i = 0, k = 1; i < AX_ACT_PARAMS; i++) {
+    ax_act act = a->act;
+    for (int i = 0, k = 0; i < AX_ACT_PARAMS; i++) {
         const ax_act_param *p = &a->act.row->params[i];
         if (!(a->learned >> i & 1))
             continue;
-        double v = *(const float *)c->x[k++];
-        j.act.param[i] = v < p->min ? p->min : v > p->max ? p->max : v; /* NaN stays */
+        double v = *value[k++];
+        act.param[i] = v < p->min ? p->min : v > p->max ? p->max : v; /* NaN stays */
     }
-    return j;
+    return act;
+}
+
+ax_act ax_learned_act(const ax_graph *g, const ax_node *n)
+{
+    const float *value[AX_ACT_PARAMS];
+    for (int i = 1; i < n->n_in; i++)
+        value[i - 1] = g->val[n->in[i]].data;
+    return act_with(n->attr, value);
+}
+
+static learned_job job_of(const ax_call *c)
+{
+    const ax_learned_attr *a = c->attr;
+    const float *value[AX_ACT_PARAMS];
+    int learned = learned_count(a);
+    for (int i = 0; i < learned; i++)
+        value[i] = c->x[1 + i];
+    return (learned_job){.act = act_with(a, value), .param = a->param, .x = c->x[0],
+                         .y = c->y[0], .dy = c->x[1 + learned],
+                         .n = ax_shape_count(&c->in[0].shape)};
 }
 
 static int infer(const void *attr, const ax_desc *in, int n_in, ax_desc *out, ax_err *err)

@@ -111,6 +111,9 @@ typedef struct ax_learned_attr {
 extern const ax_op ax_op_activation_learned; /* x, each learned parameter (1)       */
 extern const ax_op ax_op_learned_dx;         /* x, parameters, dy -> dx             */
 extern const ax_op ax_op_learned_dp;         /* x, parameters, dy -> gradient of (1) */
+/* The activation of an activation_learned node with the numbers that its parameters hold now; they
+ * must have been bound. */
+ax_act ax_learned_act(const ax_graph *g, const ax_node *n);
 
 /* ---- gumbel.c: y = x + Gumbel noise, a function of (seed, stream, step) ---- */
 typedef struct ax_gumbel_attr {

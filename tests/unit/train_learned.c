@@ -77,6 +77,11 @@ static void test_moves(void **state)
     const char *one = o.out;
     float beta = beta_in(one);
     assert_true(isfinite(beta) && fabsf(beta - 1) > 1e-3f);
+    ax_model *m = must_open(one);
+    const ax_layer_info *l = &ax_model_get_info(m)->layers[0];
+    assert_true(l->act.param[0] == (double)beta); /* the card tells what was learned */
+    assert_non_null(strstr(l->activation, "x*sigmoid(beta*x)"));
+    ax_model_release(m);
     o = options_of(spec_of(40, "beta"));
     o.out = in_folder("two.safetensors");
     o.threads = 2;
@@ -95,12 +100,31 @@ static void test_name_taken(void **state)
     assert_non_null(strstr(err.msg, "has a tensor 'bias' already"));
 }
 
+/* log(x) has no value left of 0 */
+static void test_no_value(void **state)
+{
+    (void)state;
+    static const char spec[] =
+        "{\"model\":{\"inputs\":[{\"name\":\"x\",\"shape\":[1]}],\"layers\":[{\"type\":\"dense\","
+        "\"units\":1,\"activation\":{\"formula\":\"log(x)\"}}]},"
+        "\"dataset\":{\"x\":[[1],[2]],\"y\":[[1],[2]]},\"epochs\":1}";
+    ax_err err;
+    ax_train_result r;
+    ax_train_options o = options_of(spec);
+    o.out = in_folder("none.safetensors");
+    assert_int_equal(ax_train(&o, &r, &err), -1);
+    assert_int_equal(err.code, AX_ERANGE);
+    assert_string_equal(err.at, "model.layers[0].activation");
+    assert_non_null(strstr(err.msg, "has no value at x = -19.98"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gradient),
         cmocka_unit_test(test_moves),
         cmocka_unit_test(test_name_taken),
+        cmocka_unit_test(test_no_value),
     };
     return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }
