@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "activation/formula/formula.h"
+#include "activation/formula/impl.h"
+#include "base/file.h"
 
 static const ax_act_param two[] = {{"beta", 2, -10, 10, 0, ""}, {"k9_", 3, -10, 10, 0, ""}, {0}};
 static const double values[] = {2, 3};
@@ -94,7 +95,7 @@ static const struct {
     {"1e-300*1e300*x", 4, 4},
 };
 
-static const ax_formula *make(ax_arena *arena, const char *text, ax_err *err)
+static const ax_formula *formula_new_of(ax_arena *arena, const char *text, ax_err *err)
 {
     const ax_act_param *p = strstr(text, "beta") ? two : NULL;
     return ax_formula_new(arena, text, p, err);
@@ -108,7 +109,7 @@ static void test_good(void **state)
         ax_err err;
         double y;
         ax_arena_init(&arena, 0);
-        const ax_formula *f = make(&arena, good[i].text, &err);
+        const ax_formula *f = formula_new_of(&arena, good[i].text, &err);
         if (!f)
             fail_msg("%s: %s\n%s", good[i].text, err.msg, err.hint);
         ax_formula_run_double(f, AX_FORMULA_F, values, &good[i].x, &y, 1);
@@ -230,7 +231,7 @@ static void check_bad(size_t i)
     ax_err err = {0};
     char column[32] = "";
     ax_arena_init(&arena, 0);
-    const ax_formula *f = make(&arena, bad[i].text, &err);
+    const ax_formula *f = formula_new_of(&arena, bad[i].text, &err);
     if (!bad[i].code) {
         assert_null(f); /* a right-associative chain nests, wherever the limit is met */
         assert_int_equal(err.code, AX_ELIMIT);
@@ -240,7 +241,7 @@ static void check_bad(size_t i)
     if (f || (bad[i].code && err.code != bad[i].code) || !strstr(err.msg, bad[i].msg) ||
         strncmp(err.msg, column, strlen(column)) != 0 || !strstr(err.hint, bad[i].hint))
         fail_msg("%s: %s | %s\n%s", bad[i].text, ax_code_name(err.code), err.msg, err.hint);
-    assert_null(make(&arena, bad[i].text, NULL));
+    assert_null(formula_new_of(&arena, bad[i].text, NULL));
     ax_arena_fini(&arena);
 }
 
@@ -376,13 +377,46 @@ static void test_functions(void **state)
     }
 }
 
+/* docs/formulas.md tells of every function, rule, limit and error example as they are */
+static void test_document(void **state)
+{
+    (void)state;
+    ax_map map;
+    ax_err err;
+    if (ax_map_open(&map, "docs/formulas.md", &err))
+        fail_msg("%s", err.msg);
+    char *doc = malloc(map.size + 1), line[512];
+    assert_non_null(doc);
+    memcpy(doc, map.data, map.size);
+    doc[map.size] = 0;
+    int n, rows = 0;
+    const ax_formula_function *f = ax_formula_functions(&n);
+    for (int i = 0; i < n; i++) {
+        snprintf(line, sizeof line, "\n| `%s` | %d | %s |\n", f[i].name, f[i].args, f[i].doc);
+        if (!strstr(doc, line))
+            fail_msg("not in docs/formulas.md:%s", line);
+    }
+    const rule *r = formula_rules(&n);
+    for (int i = 0; i < n; i++) {
+        snprintf(line, sizeof line, "\n| `%s` | `%s` |\n", r[i].from,
+                 r[i].says ? r[i].says : r[i].to);
+        if (!strstr(doc, line))
+            fail_msg("not in docs/formulas.md:%s", line);
+    }
+    for (const char *s = strstr(doc, "| written |"); s && (s = strstr(s, "\n| `")); s++)
+        rows++;
+    assert_int_equal(rows, n + 1 + 7); /* the rules, the one with a number, the examples */
+    free(doc);
+    ax_map_close(&map);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good),      cmocka_unit_test(test_bad),
         cmocka_unit_test(test_caret),     cmocka_unit_test(test_params),
         cmocka_unit_test(test_limits),    cmocka_unit_test(test_memory),
-        cmocka_unit_test(test_functions),
+        cmocka_unit_test(test_functions), cmocka_unit_test(test_document),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
