@@ -1,4 +1,5 @@
-/* act_limits_gated.h - limits of the rows of catalog_gated.inc and catalog_periodic.inc; see act_ulp.c. */
+/* act_limits_gated.h - limits of the rows of catalog_gated.inc and catalog_periodic.inc; see
+ * act_ulp.c. */
 #ifndef TESTS_ACT_LIMITS_GATED_H
 #define TESTS_ACT_LIMITS_GATED_H
 
@@ -23,7 +24,8 @@
     {"elish", {-0.0f, -0.0f, 0.0f, INFINITY, -0.0f, 0.5f, 1}}, \
     {"hard_elish", {-0.0f, -0.0f, 0.0f, INFINITY, 0, 0.5f, 1}}, \
     {"acon_c", {-0.0f, -0.0f, 0.0f, INFINITY, -0.0f, 0.5f, 1}}, \
-    {"pau", {-INFINITY, 0.02979246f, 0.02979246f, INFINITY, 0.723019746f, 0.61837738f, 0.723019746f}}, \
+    {"pau", {-INFINITY, 0.02979246f, 0.02979246f, INFINITY, 0.723019746f, 0.61837738f, \
+            0.723019746f}}, \
     {"sin", {NAN, -0.0f, 0.0f, NAN, NAN, 1, NAN}}, \
     {"cos", {NAN, 1, 1, NAN, NAN, -0.0f, NAN}}, \
     {"sinc", {0.0f, 1, 1, 0.0f, 0, -0.0f, 0}}, \

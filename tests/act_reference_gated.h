@@ -166,7 +166,8 @@ REF(gelu_tanh, x * ref_s(ref_2u(x)),
     x * ref_2u_slope(x) * ref_2u_slope(x) * tanh(ref_2u(x) / 2)))
 REF(mish, x * tanh(ref_sp(x)),
     fabs(x) > 1e4L ? x > 0 : tanh(ref_sp(x)) + x * ref_sech2(ref_sp(x)) * ref_s(x),
-    fabs(x) > 1e4L ? 0 : ref_sech2(ref_sp(x)) * ref_s(x) * (2 + x * (ref_s(-x) - 2 * ref_s(x) * tanh(ref_sp(x)))))
+    fabs(x) > 1e4L ? 0 : ref_sech2(ref_sp(x)) * ref_s(x) *
+    (2 + x * (ref_s(-x) - 2 * ref_s(x) * tanh(ref_sp(x)))))
 REF(swish, x * ref_s(p[0] * x), ref_silu_slope(p[0], x),
     p[0] * ref_silu_curve(p[0], x))
 REF(e_swish, p[0] * x * ref_s(x), p[0] * ref_silu_slope(1, x),
@@ -218,7 +219,8 @@ REF(hard_swish, x * ref_clip((x + 3) / 6, 0, 1), x <= -3 ? 0 : x >= 3 ? 1 : (2 *
     REF_ROW("swish", swish, -1.27846, REF_P(1), -1.27846454f, -103.97f, -108.6f, 2.3993573f), \
     REF_ROW("swish", swish, -INFINITY, REF_P(0), 1), \
     REF_ROW("swish", swish, INFINITY, REF_P(-1.3), 0.983434264f, 80, 83.5f, -1.8456594f), \
-    REF_ROW("swish", swish, -0.0127846, REF_P(100), -0.0127846454f, -1.0397f, -1.13f, 0.023993573f), \
+    REF_ROW("swish", swish, -0.0127846, REF_P(100), -0.0127846454f, -1.0397f, -1.13f, \
+            0.023993573f), \
     REF_ROW("swish", swish, -1278.46, REF_P(0.001), -1278.46454f, -1e5f, -1.2e5f, 2399.3573f), \
     REF_ROW("swish", swish, -0.3874135, REF_P(3.3), -0.387413497f, -31.5f, -34, -0.727077964f), \
     REF_ROW("e_swish", e_swish, -1.27846, REF_P(1.5), -1.27846454f, -104.3f, -109, -2.3993573f), \
@@ -233,33 +235,43 @@ REF(hard_swish, x * ref_clip((x + 3) / 6, 0, 1), x <= -3 ? 0 : x >= 3 ? 1 : (2 *
             -1.19305997f, -2.25649748f, 1.09604605f, -103.97f, -108.6f, 5.5f, 10.3f, 15), \
     REF_ROW("smish", smish, -1.39451, REF_P(1, 1), \
             -1.3945193f, -2.55110029f, 2.21542145f, -103.97f, -108.6f, 109, 17), \
-    REF_ROW("smish", smish, INFINITY, REF_P(-2.7, 0.3), -4.64839767f, -8.5036676f, 7.38473817f, 330), \
-    REF_ROW("smish", smish, -0.00139451, REF_P(1000, 1000), -0.0013945193f, -0.0025511003f, 0.0022154215f), \
+    REF_ROW("smish", smish, INFINITY, REF_P(-2.7, 0.3), -4.64839767f, -8.5036676f, 7.38473817f, \
+            330), \
+    REF_ROW("smish", smish, -0.00139451, REF_P(1000, 1000), -0.0013945193f, -0.0025511003f, \
+            0.0022154215f), \
     REF_ROW("smish", smish, INFINITY, REF_P(1, -1), 1.3945193f, 2.55110029f, -2.21542145f), \
     REF_ROW("logish", logish, -1.37245, REF_P(1, 1), \
             -1.37245414f, -2.53344807f, 2.31675852f, -103.97f, -108.6f, 109, 17), \
-    REF_ROW("logish", logish, -1.37245 / 0.3, REF_P(2.7, 0.3), -4.57484712f, -8.44482690f, 7.72252838f, 330), \
-    REF_ROW("logish", logish, -1372.45, REF_P(0.001, 0.001), -1372.45414f, -2533.44807f, 2316.75852f), \
+    REF_ROW("logish", logish, -1.37245 / 0.3, REF_P(2.7, 0.3), -4.57484712f, -8.44482690f, \
+            7.72252838f, 330), \
+    REF_ROW("logish", logish, -1372.45, REF_P(0.001, 0.001), -1372.45414f, -2533.44807f, \
+            2316.75852f), \
     REF_ROW("phish", phish, 0, REF_P(0), \
-            -1.1954312f, -1.88366599f, -0.470412585f, 1.20184435f, -13, -14, 9, 52, 65, -0.75179152f), \
+            -1.1954312f, -1.88366599f, -0.470412585f, 1.20184435f, -13, -14, 9, 52, 65, \
+            -0.75179152f), \
     REF_ROW("lisht", lisht, 0, REF_P(0), \
             1.19967864f, -1.19967864f, 9.011f, -9.011f, 52.33f, 54, 65), \
     REF_ROW("elish", elish, -0.881373, REF_P(0), \
             -0.881373587f, -1.7175298f, 2.39935728f, -88.72f, -103.97f, 16.6f, 108, 120), \
     REF_ROW("hard_elish", hard_elish, -0.442854, REF_P(0), -1, 1, -0.442854401f), \
-    REF_ROW("acon_c", acon_c, -1.27846, REF_P(1, 0, 1), -1.27846454f, -103.97f, -108.6f, 2.3993573f), \
+    REF_ROW("acon_c", acon_c, -1.27846, REF_P(1, 0, 1), -1.27846454f, -103.97f, -108.6f, \
+            2.3993573f), \
     REF_ROW("acon_c", acon_c, INFINITY, REF_P(1.2, -0.8, 1.5), \
             -0.135155f, -0.95f, 0.799785760f, -0.799785760f, 35), \
     REF_ROW("acon_c", acon_c, INFINITY, REF_P(-0.3, 1.1, 0.7), -1.32580f, 1.95f, 2.44832f), \
     REF_ROW("acon_c", acon_c, -INFINITY, REF_P(1.7, 1.7, 1), 1), \
-    REF_ROW("acon_c", acon_c, INFINITY, REF_P(1000, -1e-3, 1000), -1.38155e-5f, -2e-5f, 2.3993573e-6f), \
+    REF_ROW("acon_c", acon_c, INFINITY, REF_P(1000, -1e-3, 1000), -1.38155e-5f, -2e-5f, \
+            2.3993573e-6f), \
     REF_ROW("acon_c", acon_c, INFINITY, REF_P(0.1, 0.7, -1000), 0.00399893f, 1), \
-    REF_ROW("pau", pau, INFINITY, REF_P(0.02979246, 0.61837738, 2.32335207, 3.05202660, 1.48548002, \
-                                        0.25103717, 1.14201226, 4.39322834, 0.87154450, 0.34720652), \
+    REF_ROW("pau", pau, INFINITY, REF_P(0.02979246, 0.61837738, 2.32335207, 3.05202660, \
+            1.48548002, \
+                                        0.25103717, 1.14201226, 4.39322834, 0.87154450, \
+            0.34720652), \
             1, -1, -0.05f, -0.9f, -1.6f, 16, 1e10f, -1e10f, 1e30f), \
     REF_ROW("pau", pau, INFINITY, REF_P(0.5, -1, 0.3, 0.2, -0.1, 0.05, -0.4, 0.2, 0.1, 0.03), \
             0.52f, 1.15f, -3, -2.1f, 0.9f, 30, -40, 2e12f), \
-    REF_ROW("pau", pau, INFINITY, REF_P(0, 0.5, 0, 0, 0, 1000, 0, 0, 0, -1000), 1, -0.3f, 0.2f, 1e20f), \
+    REF_ROW("pau", pau, INFINITY, REF_P(0, 0.5, 0, 0, 0, 1000, 0, 0, 0, -1000), 1, -0.3f, 0.2f, \
+            1e20f), \
     REF_ROW("hard_mish", hard_mish, -1, REF_P(0), -2, -1),
 /* clang-format on */
 

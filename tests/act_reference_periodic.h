@@ -1,4 +1,5 @@
-/* act_reference_periodic.h - references of the rows of catalog_periodic.inc; see act_reference.h. */
+/* act_reference_periodic.h - references of the rows of catalog_periodic.inc; see
+ * act_reference.h. */
 #ifndef TESTS_ACT_REFERENCE_PERIODIC_H
 #define TESTS_ACT_REFERENCE_PERIODIC_H
 
@@ -89,7 +90,8 @@ static wide ref_sag(wide z)
 static wide ref_sinlu_wide(const double *p, int order, wide x)
 {
     wide z = p[1] * x, ab = p[0] * (wide)p[1], half = ab < 0 ? wide_sin(z / 2) : wide_cos(z / 2);
-    wide u = (1 + ab) * x + p[0] * ref_sag(z), du = 1 - wide_abs(ab) + 2 * wide_abs(ab) * half * half;
+    wide u = (1 + ab) * x + p[0] * ref_sag(z), swing = wide_abs(ab);
+    wide du = 1 - swing + 2 * swing * half * half;
     wide ddu = -ab * p[1] * wide_sin(z), v = wide_exp(-wide_abs(x));
     wide c = (x > 0 ? v : 1) / (1 + v), s = (x > 0 ? 1 : v) / (1 + v);
     return order == 0 ? u : order == 1 ? du + u * c : ddu + 2 * du * c + u * c * (c - s);
@@ -146,7 +148,8 @@ REF(sinlu, ref_sinlu(p, 0, x), ref_sinlu(p, 1, x),
     REF_ROW("sinc", sinc, INFINITY, REF_P(1000), 0.00078f, 0.0044934095f, 0.002081576f), \
     REF_ROW("sinc", sinc, INFINITY, REF_P(0.001), 780, 4493.40946f, 2081.57598f), \
     REF_ROW("sinlu", sinlu, -1.08286, REF_P(1, 1), \
-            3.14159265f, -0.618f, -1.4f, -3.1f, 9.42477796f, 25.13274f, -108, -111, 1048576.0f, 1e30f), \
+            3.14159265f, -0.618f, -1.4f, -3.1f, 9.42477796f, 25.13274f, -108, -111, 1048576.0f, \
+            1e30f), \
     REF_ROW("sinlu", sinlu, INFINITY, REF_P(2, 3), -0.8f, 0.8f, 0.5f, 2.7f, 40.3f, -4.5f), \
     REF_ROW("sinlu", sinlu, INFINITY, REF_P(-1, 1), 0.01f, 1, -0.1f, 6.2831853f, 12.566371f), \
     REF_ROW("sinlu", sinlu, INFINITY, REF_P(1000, -1000), 0.5f, -0.5f, 60), \

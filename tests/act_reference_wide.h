@@ -1,5 +1,5 @@
-/* act_reference_wide.h - 113 bits for references whose terms cancel at roots that move with parameters
- * or have no end: where a sum is small beside its terms it is made again with them. */
+/* act_reference_wide.h - 113 bits for references whose terms cancel at roots that move with
+ * parameters or have no end: where a sum is small beside its terms it is made again with them. */
 #ifndef TESTS_ACT_REFERENCE_WIDE_H
 #define TESTS_ACT_REFERENCE_WIDE_H
 

@@ -1,9 +1,9 @@
 /* catalog.c - the activation functions, one row each: everything people and machines ask about.
  *
  * To add one: a row in the catalog_*.inc of its family, its name in the list of kernel.h, and its
- * formulas (f, f' and f'') in one of the *.isa.c files. Derivatives are written as the kernels compute them, so that a reader sees
- * the form that does not cancel. s(x) is the sigmoid, Phi and phi the normal distribution and its
- * density. Defaults differ between frameworks; where they do, the doc line says so. */
+ * formulas (f, f' and f'') in one of the *.isa.c files. Formulas are the mathematics, in the grammar
+ * of formula.h; derivatives are written as the kernels compute them, so that a reader sees the form
+ * that does not cancel. Defaults differ between frameworks; where they do, the doc line says so. */
 #include "activation/kernel.h"
 
 #define K(k) .kernel = AX_ACT_K_##k

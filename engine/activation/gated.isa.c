@@ -221,8 +221,8 @@ INLINE vd mish_dd(vd x, const double *p)
 
 KERNEL(mish)
 
-/* p: p1, p2, beta. f = x (p1 sigma(z) + p2 sigma(-z)), z = beta (p1 - p2) x. With v = e^-|z| the sum
- * is (up v + down)/(1 + v). */
+/* p: p1, p2, beta. f = x (p1 sigma(z) + p2 sigma(-z)), z = beta (p1 - p2) x. With v = e^-|z| the
+ * sum is (up v + down)/(1 + v). */
 typedef struct acon {
     vd x, up, down;
     pair slope, z; /* p1 - p2, z */

@@ -1,8 +1,9 @@
 /* periodic.isa.c - sine and what is made of it.
  *
- * The angle omega x is a pair, exact for every float32, so sine and cosine are right to 2^-46 at all
- * their roots, however large x is. Sums of them have roots without end: where one cancels, its lanes
- * are computed again in pairs (refined). Infinities have a value where the function has a limit. */
+ * The angle omega x is a pair, exact for every float32, so sine and cosine are right to 2^-46 at
+ * all their roots, however large x is. Sums of them have roots without end: where one cancels, its
+ * lanes are computed again in pairs (refined). Infinities have a value where the function has a
+ * limit. */
 #include "activation/refine.h"
 
 INLINE vl infinite(vd x)

@@ -17,12 +17,15 @@ typedef struct angle {
     vl quarter;
 } angle;
 
+/* whether any lane is set; in halves of registers, which is quicker than lane by lane */
 INLINE int some(vl mask)
 {
-    int64_t any = 0;
-    for (int i = 0; i < LANES; i++)
-        any |= mask[i];
-    return any != 0;
+    typedef int64_t half __attribute__((vector_size(16)));
+    half part[LANES / 2];
+    memcpy(part, &mask, sizeof mask);
+    for (int i = 1; i < LANES / 2; i++)
+        part[0] |= part[i];
+    return (part[0][0] | part[0][1]) != 0;
 }
 
 static __attribute__((noinline, unused)) void turn_far_lanes(const pair *z, angle *a)

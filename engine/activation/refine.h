@@ -1,7 +1,7 @@
 /* refine.h - exponential, sine and cosine to 2^-80, for *.isa.c.
  *
- * Where a formula cancels at roots that no table can hold (they move with parameters, or there is no
- * end of them), only the lanes that lost something are computed again with these: see refined().
+ * Where a formula cancels at roots that no table can hold (they move with parameters, or there is
+ * no end of them), only the lanes that lost something are computed again with these: see refined().
  * Taylor series, whose first coefficients are pairs; slow, and seldom needed. */
 #ifndef AX_ACTIVATION_REFINE_H
 #define AX_ACTIVATION_REFINE_H

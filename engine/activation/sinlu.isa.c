@@ -3,8 +3,8 @@
  * With u = x + a sin bx and v = e^-|x|, m = 1 left of 0 and v right of it,
  *     f'  = m' (u' (1 + v) + u m)/(1 + v)^2
  *     f'' = m' (u'' (1 + v)^2 + 2 u' m (1 + v) -+ u m (1 - v))/(1 + v)^3,   m' = v left, 1 right.
- * u' = 1 + ab cos bx has double roots where |ab| = 1: there it is (1 - |ab|) + |ab| (1 - |cos|). All
- * other roots, of which there is no end on the right, are left to pairs (refined). */
+ * u' = 1 + ab cos bx has double roots where |ab| = 1: there it is (1 - |ab|) + |ab| (1 - |cos|).
+ * All other roots, of which there is no end on the right, are left to pairs (refined). */
 #include "activation/refine.h"
 
 /* further left f is 0 in float32, and of x + a sin bx the sign is that of x */

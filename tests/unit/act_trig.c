@@ -1,7 +1,7 @@
 /* act_trig.c - sine and cosine of doubles: right to 2^-46 for every angle.
  *
- * The primitives of prims_trig.h are compiled here for vectors of two doubles; what the kernels make
- * of them, on each instruction set, is in act_ulp.c. */
+ * The primitives of prims_trig.h are compiled here for vectors of two doubles; what the kernels
+ * make of them, on each instruction set, is in act_ulp.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -32,7 +32,8 @@ static void expect(double hi, double lo, long double s, long double c)
 }
 
 /* the doubles nearest to multiples of pi/2, the ends of the ranges, and products of a float32 with
- * the double that takes it as near to a multiple of pi as can be; sine and cosine with 720 digits */
+ * the double that takes it as near to a multiple of pi as can be; sine and cosine with 720
+ * digits */
 /* clang-format off */
 static const struct {
     double hi, lo;
