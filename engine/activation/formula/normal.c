@@ -346,6 +346,8 @@ static int simpler(fgraph *g, int op, int a, int b, int c, int n)
 static int folded(fgraph *g, int op, const int *arg, int n)
 {
     double v[3] = {0};
+    if (op == OP_POWI && n < 0) /* becomes a quotient first */
+        return -1;
     for (int i = 0; i < formula_op[op].args; i++) {
         if (!is_op(g, arg[i], OP_CONST))
             return -1;
