@@ -39,7 +39,8 @@ enum { AX_FORMULA_F, AX_FORMULA_DX, AX_FORMULA_DXX, AX_FORMULA_DP };
 const ax_formula *ax_formula_new(ax_arena *arena, const char *text, const ax_act_param *params,
                                  ax_err *err);
 
-/* y[i] = output `which` at x[i]; p: parameter values in order. x == y is allowed. */
+/* y[i] = output `which` at x[i]; p: parameter values in order (NULL if there are none). x == y is
+ * allowed. */
 void ax_formula_run(const ax_formula *f, int which, const double *p, const float *x, float *y,
                     size_t n);
 /* The same before the rounding to float32: y in double. */

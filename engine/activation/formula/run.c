@@ -23,7 +23,8 @@ double formula_apply(int op, double a, double b, double c, int n)
 
 static void scalars(const program *p, const double *param, double *s)
 {
-    memcpy(s, param, (size_t)p->params * sizeof *s);
+    for (int i = 0; i < p->params; i++) /* of none param may be NULL */
+        s[i] = param[i];
     memcpy(s + p->params, p->constant, (size_t)p->constants * sizeof *s);
     for (int i = 0; i < p->uniforms; i++) {
         const instr *in = &p->uniform[i];
