@@ -60,6 +60,7 @@ CONTRACT_train := -ffp-contract=off
 # The formulas of activations are evaluated for several vectors abreast. gcc interleaves them only when
 # told to schedule before it gives out registers; clang has no such switch.
 SCHEDULE_activation := $(if $(findstring clang,$(CC)),,-fschedule-insns -fsched-pressure)
+SCHEDULE_formula := $(SCHEDULE_activation)
 
 ENGINE_C := $(filter-out %.isa.c,$(wildcard engine/*/*.c engine/*/*/*.c engine/*.c))
 ENGINE_ISA := $(wildcard engine/*/*.isa.c engine/*/*/*.isa.c)

@@ -20,7 +20,7 @@ int formula_error_at(ax_err *err, const char *text, int column, const char *hint
     int n = snprintf(line, sizeof line, "%s%.*s%s", from ? "..." : "", WINDOW, text + from,
                      len - from > WINDOW ? "..." : "");
     for (int i = 0; i < n; i++)
-        if (line[i] >= 0 && line[i] < ' ')
+        if ((unsigned char)line[i] < ' ')
             line[i] = ' ';
     snprintf(own, sizeof own, "%s%s", hint ? hint : "", hint && *hint ? "\n" : "");
     ax_fail(err, err->code, "column %d: %s", column + 1, err->msg);

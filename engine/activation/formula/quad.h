@@ -10,8 +10,9 @@
 
 #define AX_QUAD_FUNCTIONS(X)                                                                       \
     X(exp)                                                                                         \
-    X(expm1) X(log) X(log1p) X(sqrt) X(cbrt) X(sin) X(cos) X(atan) X(sinh) X(cosh) X(tanh) X(erf)  \
-        X(erfc) X(floor) X(fabs)
+    X(expm1)                                                                                       \
+    X(log) X(log1p) X(sqrt) X(cbrt) X(sin) X(cos) X(atan) X(sinh) X(cosh) X(tanh) X(erf) X(erfc)   \
+        X(floor) X(fabs)
 
 #if LDBL_MANT_DIG == 113
 typedef long double quad;

@@ -86,20 +86,26 @@ static double mend(const program *p, const double *s, double x)
     return isinf(x) ? limit(p, s, x) : formula_wide(p, s, x, 0);
 }
 
+/* a NaN from a number, an infinity from a finite number */
 static int suspicious(double v, double x)
 {
     return isnan(v) ? !isnan(x) : isinf(v) && isfinite(x);
 }
 
+/* y again where x is NaN or v is not to be believed */
 static void mend_block(const program *p, const double *s, const double *v, const double *x,
                        const float *dy, float *y, size_t n)
 {
     int single = p->out >= SCALAR;
-    for (size_t i = 0; i < n; i++)
-        if (suspicious(v[single ? 0 : i], x[i])) {
+    for (size_t i = 0; i < n; i++) {
+        double w = v[single ? 0 : i];
+        if (isnan(x[i])) {
+            y[i] = (float)x[i];
+        } else if (suspicious(w, x[i])) {
             double m = mend(p, s, x[i]);
             y[i] = (float)(dy ? dy[i] * m : m);
         }
+    }
 }
 
 /* y = f(x), or dy f(x) */

@@ -17,9 +17,8 @@ typedef struct formula_vm {
     formula_vm_op *op[OP_COUNT];
     /* n floats to doubles, zeros up to the next multiple of 16 */
     void (*load)(const float *x, double *d, size_t n);
-    /* y = v, or dy v if dy is not NULL, rounded once; NaN where x is. scalar: v is one number.
-     * Non-zero if v is NaN somewhere where x is not, or infinite where x is finite (in the padding,
-     * too). */
+    /* y = v, or dy v if dy is not NULL, rounded once. scalar: v is one number. Non-zero if some x
+     * or v is NaN or infinite (in the padding, too): then NaN in x has yet to be put into y. */
     int (*store)(const double *v, int scalar, const double *x, const float *dy, float *y, size_t n);
 } formula_vm;
 AX_ISA_TABLES(formula_vm)

@@ -20,11 +20,24 @@ INLINE void set(double *p, vd v)
 
 /* ---- one argument, never a single number: those are computed once ---- */
 
+/* Several vectors abreast as in lanes.h, the rest of a short block one by one: the same operations.
+ */
 #define UNARY(name, result)                                                                        \
     OPERATION(name)                                                                                \
     {                                                                                              \
         (void)b, (void)c, (void)scalars, (void)n;                                                  \
-        for (size_t i = 0; i < len; i += LANES) {                                                  \
+        size_t i = 0;                                                                              \
+        for (; len - i >= BLOCK; i += BLOCK) {                                                     \
+            vd v[ABREAST];                                                                         \
+            EACH v[j] = get(a + i + j * LANES);                                                    \
+            EACH                                                                                   \
+            {                                                                                      \
+                vd x = v[j];                                                                       \
+                v[j] = result;                                                                     \
+            }                                                                                      \
+            EACH set(d + i + j * LANES, v[j]);                                                     \
+        }                                                                                          \
+        for (; i < len; i += LANES) {                                                              \
             vd x = get(a + i);                                                                     \
             set(d + i, result);                                                                    \
         }                                                                                          \
@@ -128,34 +141,32 @@ static void load_block(const float *x, double *d, size_t n)
         d[i] = i < n ? (double)x[i] : 0.0;
 }
 
-/* One vector: what goes out, and where a NaN came from a number or an infinity from a finite one:
- * v - v is 0 for finite v alone. */
-INLINE vd outgoing(const double *v, int scalar, const double *x, vl *lost)
+/* v - v is 0 for finite v alone */
+INLINE vl unusual(vd v)
 {
-    vd in = get(x), out = scalar ? all(*v) : get(v);
-    vl finite = (vl)(in - in == 0.0);
-    *lost |= ((vl)(out != out) & (vl)(in == in)) | ((vl)(out - out != 0.0) & finite);
-    return pick((vl)(in == in), out, in);
+    return (vl)(v - v);
 }
 
 static int store_block(const double *v, int scalar, const double *x, const float *dy, float *y,
                        size_t n)
 {
-    vl lost = {0};
+    vl odd = {0};
     size_t i = 0;
     for (; n - i >= LANES; i += LANES) {
-        vd out = outgoing(scalar ? v : v + i, scalar, x + i, &lost);
+        vd out = scalar ? all(*v) : get(v + i);
+        odd |= unusual(out) | unusual(get(x + i));
         store(y + i, dy ? load(dy + i) * out : out);
     }
     if (i < n) {
         float t[LANES] = {0};
-        vd out = outgoing(scalar ? v : v + i, scalar, x + i, &lost);
+        vd out = scalar ? all(*v) : get(v + i);
+        odd |= unusual(out) | unusual(get(x + i));
         if (dy)
             memcpy(t, dy + i, (n - i) * sizeof *t);
         store(t, dy ? load(t) * out : out);
         memcpy(y + i, t, (n - i) * sizeof *t);
     }
-    return some(lost);
+    return some(odd);
 }
 
 #define OP_ENTRY(name) [OP_##name] = op_##name,

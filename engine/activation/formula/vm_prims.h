@@ -1,8 +1,7 @@
 /* vm_prims.h - elementary functions that only programs need, of every double; for *.isa.c.
  *
  * As in prims_full.h: whatever comes has a value, the relative error is 2^-40 or better, NaN passes
- * through. e^x is taken as the square of e^(x/2) = a/b, so that it neither overflows nor underflows
- * before it must. */
+ * through. */
 #ifndef AX_ACTIVATION_FORMULA_VM_PRIMS_H
 #define AX_ACTIVATION_FORMULA_VM_PRIMS_H
 
@@ -10,35 +9,38 @@
 #include "activation/prims_full.h"
 #include "activation/prims_trig.h"
 
-/* e^x = a/b for -800 <= x <= 2 high */
-INLINE ratio exp_squares(vd x, double high)
+/* e^x = a/b for x <= high, at most 600. Both are multiplied by 2^64, so that a does not lose digits
+ * before the quotient does. */
+INLINE ratio exp_tiny(vd x, double high)
 {
-    ratio e = exp_ratio(at_least(at_most(0.5 * x, high), -400.0));
-    return (ratio){e.a * e.a, e.b * e.b};
+    x = at_least(at_most(x, high), -752.0); /* e^-752 ends as 0 */
+    vd t = x * LOG2E + (ROUNDER + 64.0);
+    ratio h = half_tanh(x - (t - (ROUNDER + 64.0)) * LN2);
+    return (ratio){(vd)((vu)t << 52) * (h.b + h.a), (h.b - h.a) * 0x1p64};
 }
 
 INLINE vd sigmoid_any(vd x)
 {
-    ratio e = exp_squares(x, 20.0);
+    ratio e = exp_tiny(x, 40.0);
     return e.a / (e.a + e.b);
 }
 
 INLINE vd sech_any(vd x)
 {
-    ratio e = exp_squares(-magnitude(x), 0.0);
+    ratio e = exp_tiny(-magnitude(x), 0.0);
     return 2.0 * (e.a * e.b) / (e.a * e.a + e.b * e.b);
 }
 
 INLINE vd softplus_any(vd x)
 {
-    ratio e = exp_squares(-magnitude(x), 0.0);
+    ratio e = exp_tiny(-magnitude(x), 0.0);
     return at_least(x, 0.0) + log1p_ratio(e.a, e.b);
 }
 
 /* tanh(softplus(x)) = n/(n+2), n = E(E+2), E = e^x */
 INLINE vd gate_any(vd x)
 {
-    ratio e = exp_squares(x, 20.0);
+    ratio e = exp_tiny(x, 40.0);
     vd n = e.a * (e.a + 2.0 * e.b);
     return n / (n + 2.0 * (e.b * e.b));
 }
