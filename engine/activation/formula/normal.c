@@ -291,7 +291,7 @@ static int make_pow(fgraph *g, int a, int b)
     const fnode *n = node_of(g, b);
     if (n->op != OP_CONST)
         return is_const(g, a, 0x1.5bf0a8b145769p+1) ? make(g, OP_EXP, b, 0) : -1;
-    if (n->v == (int)n->v && fabs(n->v) <= POWER_MOST)
+    if (fabs(n->v) <= POWER_MOST && n->v == (int)n->v)
         return power(g, a, (int)n->v);
     if (n->v == 0.5)
         return make(g, OP_SQRT, a, 0);

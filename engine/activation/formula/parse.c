@@ -137,8 +137,8 @@ static value power(parser *p)
     value exponent = unary(p);
     if (exponent.node < 0)
         return exponent;
-    if (formula_number(p->g, exponent.node, &n) && n == (int)n && n >= -POWER_MOST &&
-        n <= POWER_MOST)
+    if (formula_number(p->g, exponent.node, &n) && n >= -POWER_MOST &&
+        n <= POWER_MOST && n == (int)n)
         return formula_op_of(p, OP_POWI, base, VALUE_NONE, VALUE_NONE, (int)n);
     return formula_op_of(p, OP_POW, base, exponent, VALUE_NONE, 0);
 }
