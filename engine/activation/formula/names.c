@@ -64,8 +64,15 @@ int formula_is_function(const parser *p, const token *t)
     return op || shorthand(t) >= 0 || row_called(t);
 }
 
-/* What else the name could have been. */
-static const char *nearest(const parser *p, const token *t, int function)
+static int copied(const char *name, char to[64])
+{
+    snprintf(to, 64, "%s", name ? name : "");
+    return name != NULL;
+}
+
+/* What else the name could have been, copied to near[], since names of lets are made here; 0 when
+ * nothing is close. */
+static int nearest(const parser *p, const token *t, int function, char near[64])
 {
     const char *all[512];
     char name[64], lets[AX_FORMULA_LETS][NAME_BYTES + 1];
@@ -82,7 +89,7 @@ static const char *nearest(const parser *p, const token *t, int function)
             snprintf(lets[i], sizeof lets[i], "%.*s", p->let[i].len, p->let[i].name);
             all[n++] = lets[i];
         }
-        return ax_nearest(name, all, n);
+        return copied(ax_nearest(name, all, n), near);
     }
     for (int op = OP_MIN < OP_EXP ? OP_MIN : OP_EXP; op < OP_GATE; op++)
         all[n++] = formula_op[op].name;
@@ -95,14 +102,13 @@ static const char *nearest(const parser *p, const token *t, int function)
         for (int j = 0; row[i].aliases[j]; j++)
             all[n++] = row[i].aliases[j];
     }
-    return ax_nearest(name, all, n);
+    return copied(ax_nearest(name, all, n), near);
 }
 
 value formula_unknown(parser *p, const token *t, int function)
 {
-    char hint[128] = "";
-    const char *near = nearest(p, t, function);
-    if (near)
+    char hint[128] = "", near[64];
+    if (nearest(p, t, function, near))
         snprintf(hint, sizeof hint, "did you mean '%s'?", near);
     else if (!function)
         snprintf(hint, sizeof hint, "a parameter must be declared: \"params\":{\"%.*s\":1}",
