@@ -38,6 +38,10 @@ make_sysroot() {
     for deb in "$apt"/cache/archives/*.deb; do
         dpkg-deb --fsys-tarfile "$deb" | tar -C "$root" -x --keep-directory-symlink
     done
+    # links from the root of a file system would lead into this machine's own
+    find "$lib" -type l -lname '/*' | while read -r link; do
+        ln -sfr "$root$(readlink "$link")" "$link"
+    done
     # what update-alternatives would do
     for file in libopenblas.so libopenblas.so.0; do
         ln -sf "openblas-pthread/$file" "$lib/$file"
