@@ -152,7 +152,7 @@ static void put_errors(table *t, const ax_probe *p)
     for (int i = 0, n = 0; i < 3; i++)
         if (p->judged[i]) {
             table_put(t, "%s", n++ ? "" : "errors seen");
-            table_put(t, "%s %.3f ULP at %.9g, worst of %d numbers beside 113 bits", names[i], p->ulp[i].y,
+            table_put(t, "%s %.3f ULP at %.9g, worst of %d judged in 113 bits", names[i], p->ulp[i].y,
                       (double)p->ulp[i].x, p->judged[i]);
         }
 }
