@@ -51,6 +51,15 @@ typedef struct ax_probe {
 /* Fill *out; a must be element-wise. -1 when memory is short. Takes tens of milliseconds. */
 int ax_act_probe(const ax_act *a, ax_probe *out, ax_err *err);
 
+/* {"nan":{"count","where":[{"from","to"}]},"infinite":{...},"trainable","untrainable_at","low":{"y","x"},
+ * "high","monotone":"rising"|"falling"|"constant"|null,"steepest","limits":{"left","right"},"marks":[{"kind",
+ * "x","y"}],"zero":{"up_to","from"},"flat","ulp":{"f":{"max","x","numbers"},"df","d2f"},"normal":{"mean",
+ * "square","slope_square","gain","gain_back"}}. What there is not is null. The caller deletes it; NULL:
+ * no memory. */
+cJSON *ax_act_probe_json(const ax_probe *p);
+/* "rising", "falling", "constant" or "". */
+const char *ax_act_probe_trend(const ax_probe *p);
+
 /* The least and the greatest value, infinities included, as in ax_probe: NaN where f has no value
  * at all. Takes milliseconds. */
 int ax_act_range(const ax_act *a, ax_probe_extreme *low, ax_probe_extreme *high, ax_err *err);
