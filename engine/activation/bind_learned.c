@@ -27,13 +27,13 @@ static int refuse(const char *name, const ax_act_row *row, int known, ax_err *er
 {
     char list[128];
     if (!row) {
-        ax_fail(err, AX_ENOTFOUND, "there is no parameter '%.31s'", name);
+        ax_fail(err, AX_EINVAL, "there is no parameter '%.31s'", name);
         return ax_err_hint(err, "declare it in \"params\"");
     }
     if (known)
         ax_fail(err, AX_EINVAL, "%s: %.31s cannot be learned", row->name, name);
     else
-        ax_fail(err, AX_ENOTFOUND, "activation '%s' has no parameter '%.31s'", row->name, name);
+        ax_fail(err, AX_EINVAL, "activation '%s' has no parameter '%.31s'", row->name, name);
     list_learnable(row, list, sizeof list);
     if (*list)
         return ax_err_hint(err, "'%s' can learn: %s", row->name, list);
