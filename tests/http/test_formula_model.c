@@ -167,16 +167,32 @@ static float beta_of(const ax_model *m, const char *layer)
     return *(const float *)m->net.graph.val[v].data;
 }
 
-static const cJSON *layer_of(const cJSON *card, const char *name)
+/* The layer of this name in a card or, where the key is "layer", in diagnostics. */
+static const cJSON *layer_of(const cJSON *card, const char *key, const char *name)
 {
     const cJSON *l;
     cJSON_ArrayForEach(l, cJSON_GetObjectItem(card, "layers"))
     {
-        if (!strcmp(cJSON_GetObjectItem(l, "name")->valuestring, name))
+        if (!strcmp(cJSON_GetObjectItem(l, key)->valuestring, name))
             return l;
     }
     fail_msg("no layer %s", name);
     return NULL;
+}
+
+/* The diagnostics of layer i are those of the function with this beta, and say so. */
+static void diagnosed(int i, double beta)
+{
+    reply r = get("/models/swish/diagnostics?n=16");
+    cJSON *j = cJSON_Parse(r.body), *act;
+    assert_int_equal(r.status, 200);
+    act = cJSON_Parse(
+        cJSON_GetObjectItem(layer_of(j, "layer", hidden[i]), "activation")->valuestring);
+    const cJSON *p = cJSON_GetObjectItem(cJSON_GetObjectItem(act, "params"), "beta");
+    assert_true((float)cJSON_GetObjectItem(p, "default")->valuedouble == (float)beta);
+    cJSON_Delete(act);
+    cJSON_Delete(j);
+    reply_free(&r);
 }
 
 static void tells_beta(void **state)
@@ -190,7 +206,8 @@ static void tells_beta(void **state)
     assert_int_equal(r.status, 200);
     assert_string_equal(cJSON_GetObjectItem(card, "self_test")->valuestring, "passed");
     for (int i = 0; i < 2; i++) {
-        const cJSON *l = layer_of(card, hidden[i]), *learned = cJSON_GetObjectItem(l, "learned");
+        const cJSON *l = layer_of(card, "name", hidden[i]),
+                    *learned = cJSON_GetObjectItem(l, "learned");
         double beta =
             cJSON_GetObjectItem(cJSON_GetObjectItem(l, "activation_params"), "beta")->valuedouble;
         printf("%s: beta %.6f\n", hidden[i], beta);
@@ -199,7 +216,9 @@ static void tells_beta(void **state)
         assert_string_equal(cJSON_GetObjectItem(l, "formula")->valuestring, "x*sigmoid(beta*x)");
         assert_int_equal(cJSON_GetArraySize(learned), 1);
         assert_string_equal(cJSON_GetArrayItem(learned, 0)->valuestring, "beta");
+        diagnosed(i, beta);
     }
+    assert_null(cJSON_GetObjectItem(layer_of(card, "name", "dropout_1"), "activation"));
     cJSON_Delete(card);
     reply_free(&r);
     ax_model_release(m);
