@@ -28,7 +28,7 @@ typedef struct setting {
 // clang-format off
 static const setting settings[] = {
     {"config",             TEXT,    AT(file),               NULL,             0, 0, NULL, "FILE",  "settings, one name=value a line; # starts a comment"},
-    {"listen",             LISTEN,  AT(listen),             "127.0.0.1:8080", 0, 0, NULL, "ADDR:PORT", "where to listen; port 0 takes a free one and prints it"},
+    {"listen",             LISTEN,  AT(listen),             "127.0.0.1:8080", 0, 0, NULL, "ADDR:PORT", "where to listen; a port alone means 127.0.0.1, 0.0.0.0 or [::] every address of this machine; port 0 takes a free one and prints it"},
     {"models",             TEXT,    AT(models),             "models",         0, 0, NULL, "DIR",   "the models: NAME.safetensors or NAME/VERSION/*.safetensors"},
     {"default-model",      NAME,    AT(default_model),      NULL,             0, 0, NULL, "NAME",  "the model of requests that name none"},
     {"threads",            INTEGER, AT(threads),            "0",              0, 256, NULL, "N",   "event loops and threads of a computation; 0: one per core"},
@@ -90,17 +90,18 @@ static int set_choice(const setting *s, const char *from, const char *value, int
 
 int config_listen(const char *text, listen_at *out, ax_err *err)
 {
-    const char *colon = strrchr(text, ':'), *port = colon ? colon + 1 : text, *host = text;
-    size_t n = colon ? (size_t)(colon - text) : 0, digits = strspn(port, "0123456789");
+    const char *colon = strrchr(text, ':'), *port = colon ? colon + 1 : text;
+    const char *host = colon ? text : "127.0.0.1";
+    size_t n = colon ? (size_t)(colon - text) : strlen(host), digits = strspn(port, "0123456789");
     int bare = memchr(host, ':', n) != NULL; /* an IPv6 address needs its brackets */
     size_t clean = strcspn(host, " \t/");
     if (n >= 2 && host[0] == '[' && host[n - 1] == ']')
         host++, n -= 2, bare = 0;
-    if (!digits || digits > 5 || port[digits] || atoi(port) > 65535 || n >= sizeof out->host ||
+    if (!n || !digits || digits > 5 || port[digits] || atoi(port) > 65535 || n >= sizeof out->host ||
         bare || clean < n || memchr(host, '[', n))
         return ax_fail(err, AX_EINVAL,
                        "'%.300s' is not ADDR:PORT with a port from 0 to 65535, as 127.0.0.1:8080 "
-                       "or [::1]:8080",
+                       "or [::1]:8080, or a port alone",
                        text);
     memcpy(out->host, host, n);
     out->host[n] = 0;
@@ -182,13 +183,21 @@ static const char *env_name(const setting *s, char *out, size_t size)
     return out;
 }
 
+int config_blame(const char *name, ax_err *err)
+{
+    char hint[sizeof err->hint];
+    memcpy(hint, err->hint, sizeof hint);
+    ax_fail(err, err->code, "--%s: %s", name, err->msg);
+    return ax_err_hint(err, "%s", hint);
+}
+
 /* name=value lines. */
 static int read_file(config *c, const char given[], ax_err *err)
 {
     size_t size;
     char *text = ax_file_read(c->file, 1 << 20, &size, err);
     if (!text)
-        return -1;
+        return config_blame("config", err);
     int r = 0, number = 0;
     for (char *line = text, *next; line && !r; line = next) {
         next = strchr(line, '\n');

@@ -42,6 +42,9 @@ typedef struct listen_at {
 } listen_at;
 int config_listen(const char *text, listen_at *out, ax_err *err);
 
+/* Put the setting, as a flag, in front of the message about what it names. Always -1. */
+int config_blame(const char *name, ax_err *err);
+
 /* The text of --help, generated from the table, into mem. */
 const char *config_help(ax_arena *mem);
 

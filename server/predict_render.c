@@ -150,13 +150,25 @@ static void put_class(writer *w, int64_t c, float value)
     if (isfinite(value))
         buf_f32(w->out, value);
     else
-        buf_str(w->out, "null");
+        non_finite(w, (double)value, 0, c); /* allowed, or the output would have failed */
 }
 
-/* NaN is below everything, so that the order is one. */
-static int above(float a, float b)
+static int has_nan(const float *y, int64_t n)
 {
-    return a > b || (isnan(b) && !isnan(a));
+    for (int64_t i = 0; i < n; i++)
+        if (isnan(y[i]))
+            return 1;
+    return 0;
+}
+
+/* Where a number is NaN, no class is the best. */
+static void put_no_class(writer *w)
+{
+    const ax_model_info *m = w->p->model->info;
+    buf_str(w->out, m->labels ? "\"class\":null,\"label\":null" : "\"class\":null");
+    buf_str(w->out, m->classifies ? ",\"probability\":null" : ",\"score\":null");
+    if (w->p->args.top)
+        buf_str(w->out, ",\"top\":[]");
 }
 
 /* The k best classes in order, by repeated search: k is small. Ties go to the lower class. */
@@ -166,8 +178,8 @@ static void put_top(writer *w, const float *y, int64_t n, int64_t k)
     for (int64_t i = 0; i < k; i++) {
         int64_t best = -1;
         for (int64_t c = 0; c < n; c++)
-            if ((last < 0 || above(y[last], y[c]) || (!above(y[c], y[last]) && c > last)) &&
-                (best < 0 || above(y[c], y[best])))
+            if ((last < 0 || y[last] > y[c] || (y[last] == y[c] && c > last)) &&
+                (best < 0 || y[c] > y[best]))
                 best = c;
         buf_str(w->out, i ? ",{" : "{");
         put_class(w, best, y[best]);
@@ -180,7 +192,7 @@ static void put_prediction(writer *w, const float *y, int64_t n)
 {
     int64_t best = 0;
     for (int64_t c = 1; c < n; c++)
-        if (above(y[c], y[best]))
+        if (y[c] > y[best])
             best = c;
     put_class(w, best, y[best]);
     if (w->p->args.top) {
@@ -235,7 +247,9 @@ static void put_predictions(writer *w)
     for (int64_t r = 0; r < p->args.rows && !w->out->failed; r++) {
         const float *y = (const float *)p->ticket.out[o] + r * n;
         buf_str(w->out, r ? ",{" : "{");
-        if (yes_or_no)
+        if (has_nan(y, n))
+            put_no_class(w);
+        else if (yes_or_no)
             put_yes_or_no(w, *y);
         else
             put_prediction(w, y, n);

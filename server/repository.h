@@ -36,7 +36,14 @@ typedef struct served {
     runner runner; /* batches computed by workers                          */
 } served;
 
+/* Uploads lie in the models folder under this prefix and six more letters until they are complete,
+ * locked (flock) by the server that receives them. */
+#define UPLOAD_PREFIX ".upload-"
+
 typedef struct repository repository;
+
+/* Remove what an earlier server, killed while it received an upload, left in the folder. */
+void repository_sweep(const char *folder);
 
 /* default_model may be NULL. Opens nothing yet. */
 repository *repository_new(const char *folder, const char *default_model, ax_err *err);

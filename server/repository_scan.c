@@ -4,11 +4,15 @@
  * are not models. */
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include "log.h"
+#include "repository.h"
 #include "repository_set.h"
 
 enum { VERSIONS = 4096, DIGITS = 18 };
@@ -143,6 +147,27 @@ void scan_free(scan *s)
 {
     free(s->file);
     *s = (scan){0};
+}
+
+void repository_sweep(const char *folder)
+{
+    struct dirent **list;
+    char path[REPOSITORY_PATH];
+    int n = scandir(folder, &list, NULL, alphasort);
+    for (int i = 0; i < n; i++) {
+        const char *name = list[i]->d_name;
+        int fd = -1;
+        if (!strncmp(name, UPLOAD_PREFIX, sizeof UPLOAD_PREFIX - 1) &&
+            snprintf(path, sizeof path, "%s/%s", folder, name) < REPOSITORY_PATH)
+            fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+        if (fd >= 0 && flock(fd, LOCK_EX | LOCK_NB) == 0 && unlink(path) == 0)
+            log_line(LOG_INFO, "models", "%s, the rest of an upload that was broken off, is removed", path);
+        if (fd >= 0)
+            close(fd);
+        free(list[i]);
+    }
+    if (n >= 0)
+        free(list);
 }
 
 int repository_check_default(const repository *r, ax_err *err)

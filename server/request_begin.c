@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -13,8 +14,18 @@
 #include "repository.h"
 #include "router.h"
 
+/* An address or localhost: what no foreign name server can make point here. */
+static int is_own_name(const char *host)
+{
+    size_t n = strcspn(host, ":");
+    static const char local[] = "localhost";
+    return *host == '[' || strspn(host, "0123456789.") == n ||
+           (n == sizeof local - 1 && !strncasecmp(host, local, n));
+}
+
 /* May pages of this origin call? Sets r->origin when the answer must say so. A browser sends Origin
- * with every request that could change something, so a page cannot drive a server on localhost. */
+ * with every request that could change something, so a page cannot drive a server on localhost; nor
+ * can one whose own name was made to point to localhost, unless a key is asked for anyway. */
 static int check_origin(request *r, const char *origin)
 {
     const char *allowed = r->app->cfg.cors_origin;
@@ -25,7 +36,7 @@ static int check_origin(request *r, const char *origin)
         return 0;
     }
     const char *host = strstr(origin, "://");
-    if (host && !strcasecmp(host + 3, r->host))
+    if (host && !strcasecmp(host + 3, r->host) && (r->app->keys || is_own_name(r->host)))
         return 0;
     if (r->method == METHOD_GET || r->method == METHOD_HEAD || r->method == METHOD_OPTIONS)
         return 0; /* the browser keeps the answer from the page */
@@ -161,6 +172,22 @@ static int check_body(request *r, const head *h)
     return 0;
 }
 
+/* A new file in the folder, open and locked: while it is held no server that starts sweeps the file
+ * away, and one that did so before is noticed. -1 with errno. */
+static int new_upload(char *path)
+{
+    struct stat st;
+    int fd = mkostemp(path, O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0 && fstat(fd, &st) == 0 && st.st_nlink)
+        return fd;
+    unlink(path);
+    close(fd);
+    errno = EAGAIN;
+    return -1;
+}
+
 /* A file in the models folder that the body is written to; it goes with the request. The folder is
  * made when it is not there: the first upload to a new place. */
 static int open_file(request *r)
@@ -170,11 +197,11 @@ static int open_file(request *r)
     if (repository_check_name(r->param[0], &r->why) < 0)
         return -1;
     for (int again = 0; again < 2 && r->file < 0; again++) {
-        if (again && (errno != ENOENT || mkdir(folder, 0777) < 0))
+        if (again && errno != EAGAIN && (errno != ENOENT || mkdir(folder, 0777) < 0))
             break;
-        if (snprintf(path, sizeof path, "%s/.upload-XXXXXX", folder) >= (int)sizeof path)
+        if (snprintf(path, sizeof path, "%s/" UPLOAD_PREFIX "XXXXXX", folder) >= (int)sizeof path)
             return problem_from_errno(&r->why, ENAMETOOLONG, "the upload cannot be stored");
-        r->file = mkostemp(path, O_CLOEXEC);
+        r->file = new_upload(path);
     }
     if (r->file < 0)
         return problem_from_errno(&r->why, errno, "the upload cannot be stored");

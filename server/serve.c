@@ -164,7 +164,8 @@ static int build(app *a, acceptor **c, ax_err *err)
     if (check_models(cfg, err) < 0)
         return -1;
     if (cfg->api_key_file && !(a->keys = auth_load(cfg->api_key_file, err)))
-        return -1;
+        return config_blame("api-key-file", err);
+    repository_sweep(cfg->models);
     if (!(a->models = repository_new(cfg->models, cfg->default_model, err)))
         return -1;
     int missing = repository_check_default(a->models, err);

@@ -152,6 +152,16 @@ UNUSED static void write_overflow(const char *path)
                 (dense[]){{"d", 2, 2, 0}}, 1, 7, 3e38f);
 }
 
+/* The same with classes: softmax of infinities is NaN. */
+UNUSED static void write_uncertain(const char *path)
+{
+    write_model(path,
+                "{\"name\":\"uncertain\",\"inputs\":[{\"name\":\"x\",\"shape\":[2]}],\"layers\":["
+                "{\"type\":\"dense\",\"units\":2,\"activation\":\"softmax\",\"name\":\"d\"}],"
+                "\"labels\":[\"yes\",\"no\"]}",
+                (dense[]){{"d", 2, 2, 0}}, 1, 7, 3e38f);
+}
+
 /* ---- the process
  * -------------------------------------------------------------------------------------- */
 

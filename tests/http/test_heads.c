@@ -5,6 +5,9 @@
 #define POST_HEAD  "POST /predict HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n"
 #define LENGTH     "Content-Length: 22\r\n"
 #define LAST       "Connection: close\r\n"
+#define POST_TO(host, origin)                                                                      \
+    "POST /predict HTTP/1.1\r\nHost: " host "\r\nOrigin: " origin                                  \
+    "\r\nContent-Type: application/json\r\nConnection: close\r\nContent-Length: 22\r\n\r\n" BODY
 #define WITH(more) POST_HEAD LAST LENGTH more "\r\n" BODY
 #define GET(url)   "GET " url " HTTP/1.1\r\nHost: t\r\n" LAST "\r\n"
 
@@ -72,8 +75,15 @@ static void speaks_http(void **state)
          "HTTP/1.1 403", "Access-Control"},
         {POST_HEAD "Origin: null\r\nConnection: close\r\nContent-Length: 22\r\n\r\n" BODY,
          "HTTP/1.1 403", NULL},
+        /* a page of the server's own, but not one whose name only claims to be that */
         {POST_HEAD "Origin: http://t\r\nConnection: close\r\nContent-Length: 22\r\n\r\n" BODY,
-         "HTTP/1.1 200", NULL},
+         "HTTP/1.1 403", NULL},
+        {POST_TO("localhost:80", "http://localhost:80"), "HTTP/1.1 200", NULL},
+        {POST_TO("127.0.0.1:80", "http://127.0.0.1:80"), "HTTP/1.1 200", NULL},
+        {POST_TO("[::1]", "http://[::1]"), "HTTP/1.1 200", NULL},
+        {POST_TO("localhost:80", "http://localhost:81"), "HTTP/1.1 403", NULL},
+        {POST_TO("localhost.evil.example", "http://localhost.evil.example"), "HTTP/1.1 403", NULL},
+        {POST_TO("1.2.3.evil.example", "http://1.2.3.evil.example"), "HTTP/1.1 403", NULL},
         {POST_HEAD
          "Origin: https://page.example\r\nConnection: close\r\nContent-Length: 22\r\n\r\n" BODY,
          "Vary: Origin", NULL},

@@ -411,6 +411,13 @@ static void asks_for_keys(void **state)
         if (status != rows[i].status)
             fail_msg("%s with %s: %ld", rows[i].path, rows[i].key ? rows[i].key : "no key", status);
     }
+    /* where a key is asked for, a page may come from any name of the server */
+    assert_int_equal(status_of(&(request){.method = "POST",
+                                          .path = "/models/nothing/predict",
+                                          .body = "{\"inputs\":[1]}",
+                                          .header = {"Authorization: Bearer first-key", "Host: our.example",
+                                                     "Origin: http://our.example"}}),
+                     404);
     assert_int_equal(stop(), 0);
     f = fopen(the.log, "r"); /* every line of the log is one JSON object */
     char line[4096];

@@ -12,6 +12,8 @@ static int setup(void **state)
     write_picture(path);
     snprintf(path, sizeof path, "%s/overflow.safetensors", the.models);
     write_overflow(path);
+    snprintf(path, sizeof path, "%s/uncertain.safetensors", the.models);
+    write_uncertain(path);
     snprintf(path, sizeof path, "%s/binary.safetensors", the.models);
     write_model(
         path,
@@ -243,6 +245,13 @@ static void reports_what_json_cannot_say(void **state)
     reply_free(&r);
     r = post("/models/overflow/predict", "{\"inputs\":[[100,100]],\"non_finite\":\"string\"}");
     assert_non_null(strstr(r.body, "Infinity\""));
+    reply_free(&r);
+    /* NaN: no class is the likeliest */
+    r = post("/models/uncertain/predict", "{\"inputs\":[[100,100],[0,0]],\"non_finite\":\"string\",\"top\":2}");
+    assert_int_equal(r.status, 200);
+    if (!strstr(r.body, "[\"NaN\",\"NaN\"]") ||
+        !strstr(r.body, "{\"class\":null,\"label\":null,\"probability\":null,\"top\":[]},{\"class\":"))
+        fail_msg("%s", r.body);
     reply_free(&r);
 }
 

@@ -1,4 +1,7 @@
 /* What `axond serve` refuses before it serves: exit code and the one line on stderr. */
+#include <fcntl.h>
+#include <sys/file.h>
+
 #include "harness.h"
 
 static int setup(void **state)
@@ -81,8 +84,9 @@ static void refuses(void **state)
         {{"--cors-origin", "https://page.example/"}, 2, "no slash at the end"},
         {{"--cors-origin", "https://a.example,https://b.example"}, 2, "is not one origin"},
         {{"--cors-origin", "null"}, 2, "is not one origin"},
-        {{"--api-key-file", "nowhere"}, 1, "nowhere"},
+        {{"--api-key-file", "nowhere"}, 1, "--api-key-file: cannot open 'nowhere'"},
         {{"--api-key-file", "file"}, 1, "there is no key in the file"},
+        {{"--config", "nowhere"}, 2, "--config: cannot open 'nowhere'"},
         {{"--max-batch", "0"}, 2, "--max-batch: 0 is outside 1 to 4096"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -110,11 +114,31 @@ static void waits_for_its_default(void **state)
     memcpy(the.models, spare, sizeof spare);
 }
 
+/* What an upload was when its server was killed goes; one that another server receives stays. */
+static void sweeps_broken_uploads(void **state)
+{
+    (void)state;
+    char left[160], busy[160];
+    snprintf(left, sizeof left, "%s/.upload-abcdef", the.models);
+    snprintf(busy, sizeof busy, "%s/.upload-ghijkl", the.models);
+    int fd[2] = {open(left, O_CREAT | O_WRONLY, 0600), open(busy, O_CREAT | O_WRONLY, 0600)};
+    assert_true(fd[0] >= 0 && fd[1] >= 0);
+    assert_int_equal(flock(fd[1], LOCK_EX), 0);
+    close(fd[0]);
+    start(NULL);
+    assert_int_equal(access(left, F_OK), -1);
+    assert_int_equal(access(busy, F_OK), 0);
+    assert_int_equal(stop(), 0);
+    close(fd[1]);
+    unlink(busy);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refuses),
         cmocka_unit_test(waits_for_its_default),
+        cmocka_unit_test(sweeps_broken_uploads),
     };
     curl_global_init(CURL_GLOBAL_ALL);
     return cmocka_run_group_tests(tests, setup, teardown);
