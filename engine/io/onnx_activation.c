@@ -12,7 +12,7 @@
 
 /* What an attribute or a further input of an operator is. */
 typedef struct filler {
-    enum { NONE, ATTRIBUTE, WHOLE, WORD, INPUT } as;
+    enum { NONE, ATTRIBUTE, BELOW, WHOLE, WORD, INPUT } as; /* BELOW: where f jumps */
     const char *name;
     const char *from; /* the parameter of that name, or the word; NULL: v */
     double v;
@@ -36,14 +36,14 @@ static const mapping mappings[] = {
     {"relu6",         13, NULL, 0, {{INPUT, "min", NULL, 0}, {INPUT, "max", "ceiling", 0}}},
     {"leaky_relu",     6, NULL, 0, {{ATTRIBUTE, "alpha", "alpha", 0}}},
     {"prelu",          9, NULL, 0, {{INPUT, "slope", "alpha", 0}}},
-    {"threshold",     10, "value", 0, {{ATTRIBUTE, "alpha", "theta", 0}}},
+    {"threshold",     10, "value", 0, {{BELOW, "alpha", "theta", 0}}},
     {"abs",            6, NULL, 0, {{0}}},
     {"elu",            6, NULL, 0, {{ATTRIBUTE, "alpha", "alpha", 0}}},
     {"celu",          12, NULL, 0, {{ATTRIBUTE, "alpha", "alpha", 0}}},
     {"selu",           6, NULL, 0, {{ATTRIBUTE, "alpha", "alpha", 0}, {ATTRIBUTE, "gamma", "lambda", 0}}},
     {"softplus",       1, "beta", 1, {{0}}},
     {"exponential",    6, NULL, 0, {{0}}},
-    {"hard_shrink",    9, NULL, 0, {{ATTRIBUTE, "lambd", "lambda", 0}, {ATTRIBUTE, "bias", NULL, 0}}},
+    {"hard_shrink",    9, NULL, 0, {{BELOW, "lambd", "lambda", 0}, {ATTRIBUTE, "bias", NULL, 0}}},
     {"soft_shrink",    9, NULL, 0, {{ATTRIBUTE, "lambd", "lambda", 0}, {ATTRIBUTE, "bias", "lambda", 0}}},
     {"sigmoid",        6, NULL, 0, {{0}}},
     {"hard_sigmoid",   6, NULL, 0, {{ATTRIBUTE, "alpha", "alpha", 0}, {ATTRIBUTE, "beta", "beta", 0}}},
@@ -103,12 +103,21 @@ static const mapping *find_mapping(const ax_act *a)
     return NULL;
 }
 
+/* The largest float32 that is not above v: x > it where x > v, for each float32 x. */
+static float below(double v)
+{
+    float f = (float)v;
+    return (double)f > v ? nextafterf(f, -INFINITY) : f;
+}
+
 static void write_attributes(ax_onnx *m, const ax_act *a, const mapping *how)
 {
     for (int i = 0; i < WITH; i++) {
         const filler *f = &how->with[i];
         if (f->as == ATTRIBUTE)
             ax_onnx_float(m, f->name, (float)value(a, f));
+        else if (f->as == BELOW)
+            ax_onnx_float(m, f->name, below(value(a, f)));
         else if (f->as == WHOLE)
             ax_onnx_int(m, f->name, (int64_t)value(a, f));
         else if (f->as == WORD)

@@ -154,7 +154,8 @@ static void settings(const ax_act_row *row)
         exit(1);
     both_forms(&a);
     for (int i = 0; i < AX_ACT_PARAMS && row->params[i].name; i++) {
-        const double def = a.param[i], tries[] = {def * 0.7 - 0.1, def * 1.3 + 0.2, def * 30 + 1, 0, 1};
+        const double def = a.param[i], far = def * 30 + 1;
+        const double tries[] = {def * 0.7 - 0.1, def * 1.3 + 0.2, far, 0, far == 1 ? def : 1};
         for (size_t k = 0; k < sizeof tries / sizeof *tries; k++) {
             double v = row->whole >> i & 1 ? floor(tries[k]) : tries[k];
             if (v == def || ax_act_set(&a, row->params[i].name, v, NULL) < 0)
@@ -173,8 +174,8 @@ static const char *const formulas[] = {
     "{\"formula\":\"x*sigmoid(beta*x)\",\"params\":{\"beta\":1.7}}",
     "{\"formula\":\"s = exp(-abs(x)); x < 0 ? s/(1+s) : 1/(1+s)\"}",
     "{\"formula\":\"mish(swish(x, beta))\",\"params\":{\"beta\":2}}",
-    "{\"formula\":\"log(1 + exp(x)) - ln2\"}",
-    "{\"formula\":\"expm1(x/3)*sech(x)\"}",
+    "{\"formula\":\"log(1 + exp(x)) + x\"}",
+    "{\"formula\":\"expm1(x/3)*sech(x/4)\"}",
     "{\"formula\":\"log1p(x^2)\"}",
     "{\"formula\":\"cbrt(x)\"}",
     "{\"formula\":\"sign(x)*log1p(abs(x))\"}",
@@ -185,7 +186,7 @@ static const char *const formulas[] = {
     "{\"formula\":\"x*Phi(x) + phi(x)\"}",
     "{\"formula\":\"erfc(x)\"}",
     "{\"formula\":\"erf(x)^3\"}",
-    "{\"formula\":\"atan(x)/pi + 0.5\"}",
+    "{\"formula\":\"atan(x)/pi\"}",
     "{\"formula\":\"tan(tanh(x))\"}",
     "{\"formula\":\"floor(x) + sin(pi*x)^2\"}",
     "{\"formula\":\"abs(x)^p*sign(x)\",\"params\":{\"p\":1.5}}",
@@ -194,7 +195,7 @@ static const char *const formulas[] = {
     "{\"formula\":\"(sqrt(x^2 + 1) + x)/2\"}",
     "{\"formula\":\"sqrt(1 + x^2) - 1\"}",
     "{\"formula\":\"1 - cos(x)\"}",
-    "{\"formula\":\"where(x > 0, softplus(x) - ln2, 0.1*x)\"}",
+    "{\"formula\":\"where(x > 0, softplus(x), 0.1*x)\"}",
     "{\"formula\":\"a*x^7 - b\",\"params\":{\"a\":1e-3,\"b\":2}}",
 };
 

@@ -93,6 +93,12 @@ static const char *spelling(int op)
 
 /* ---- functions to known ones ---- */
 
+/* Parameters are numbers that know whose value they are: n is 1 + which. */
+static int parameter(fgraph *g, int which, double v)
+{
+    return formula_intern(g, (fnode){.op = OP_CONST, .v = v, .n = 1 + which});
+}
+
 static int lower(fgraph *g, int op, const int arg[3], int n);
 
 static int numbers(const fgraph *g, const fnode *n)
@@ -103,7 +109,7 @@ static int numbers(const fgraph *g, const fnode *n)
     return 1;
 }
 
-/* `from` below root with its parameters being bound[]; NULL: they stay */
+/* `from` below root with its parameters being the nodes bound[] */
 static int copy(fgraph *g, const fgraph *from, int root, const int *bound)
 {
     ax_arena scratch;
@@ -121,10 +127,10 @@ static int copy(fgraph *g, const fgraph *from, int root, const int *bound)
         if (formula_op[n->op].args) {
             const int arg[3] = {map[n->arg[0]], map[n->arg[1]], map[n->arg[2]]};
             map[i] = lower(g, n->op, arg, n->n);
-        } else if (n->op == OP_PARAM && bound) {
-            map[i] = bound[n->n];
         } else {
-            map[i] = n->op == OP_CONST ? formula_const(g, n->v) : formula_intern(g, *n);
+            map[i] = n->op == OP_PARAM   ? bound[n->n]
+                     : n->op == OP_CONST ? formula_const(g, n->v)
+                                         : formula_intern(g, *n);
         }
     }
     int r = g->full ? 0 : map[root];
@@ -161,6 +167,19 @@ static int power(fgraph *g, int a, int n)
     return n % 2 ? formula_intern(g, (fnode){.op = OP_MUL, .arg = {r, a}}) : r;
 }
 
+/* a for a + 0, a - 0, 1*a and a/1, which values of parameters make; else -1. ONNX Runtime 1.30 refuses
+ * some models whose products by 1 it removes itself. */
+static int needless(const fgraph *g, const fnode *n)
+{
+    int product = n->op == OP_MUL || n->op == OP_DIV;
+    if (!product && n->op != OP_ADD && n->op != OP_SUB)
+        return -1;
+    if (is_const(g, n->arg[1], product))
+        return n->arg[0];
+    int commutes = n->op == OP_MUL || n->op == OP_ADD;
+    return commutes && is_const(g, n->arg[0], product) ? n->arg[1] : -1;
+}
+
 static int lower(fgraph *g, int op, const int arg[3], int n)
 {
     fnode node = {.op = (uint8_t)op, .n = n, .arg = {arg[0], arg[1], arg[2]}};
@@ -174,19 +193,22 @@ static int lower(fgraph *g, int op, const int arg[3], int n)
     }
     if (op == OP_POWI)
         return power(g, arg[0], n);
+    int same = needless(g, &node);
+    if (same >= 0)
+        return same;
     return known[op].name ? formula_intern(g, node) : spell_out(g, op, arg);
 }
 
 /* ---- at the ends ---- */
 
 /* What the steps give for x; Min and Max of a NaN are NaN, as in ONNX. */
-static double evaluate(const fgraph *g, int root, const double *p, double x, double *v)
+static double evaluate(const fgraph *g, int root, double x, double *v)
 {
     for (int i = 0; i <= root; i++) {
         const fnode *n = node_of(g, i);
         double a = v[n->arg[0]], b = v[n->arg[1]];
-        if (n->op == OP_CONST || n->op == OP_VAR || n->op == OP_PARAM)
-            v[i] = n->op == OP_CONST ? n->v : n->op == OP_VAR ? x : p[n->n];
+        if (n->op == OP_CONST || n->op == OP_VAR)
+            v[i] = n->op == OP_CONST ? n->v : x;
         else if ((n->op == OP_MIN || n->op == OP_MAX) && (isnan(a) || isnan(b)))
             v[i] = NAN;
         else
@@ -219,7 +241,7 @@ static int mend(fgraph *g, int root, const ax_formula *f, const double *p, doubl
     ax_formula_run(f, AX_FORMULA_F, p, ends, want, 2);
     int x = formula_intern(g, (fnode){.op = OP_VAR}), r = root;
     for (int k = 0; k < 2; k++) {
-        double end = (double)ends[k], y = evaluate(g, root, p, end, v);
+        double end = (double)ends[k], y = evaluate(g, root, end, v);
         if ((float)y == want[k] || (isnan(y) && isnan(want[k])))
             continue;
         r = select_where_equal(g, x, formula_const(g, end), formula_const(g, (double)want[k]), r);
@@ -259,16 +281,17 @@ static int as(writer *w, int node, int truth)
     return w->cast[node];
 }
 
-static void write_step(writer *w, int i, const double *p)
+static void write_step(writer *w, int i)
 {
     const fnode *n = node_of(w->g, i);
     ax_formula_step s = {.kind = AX_STEP_OP, .op = known[n->op].name, .truth = known[n->op].truth};
     if (n->op == OP_VAR)
         s.kind = AX_STEP_X;
-    if (n->op == OP_CONST)
-        s.kind = AX_STEP_NUMBER, s.v = n->v;
-    if (n->op == OP_PARAM)
-        s.kind = AX_STEP_PARAM, s.param = n->n, s.v = p[n->n];
+    if (n->op == OP_CONST) {
+        s.kind = n->n ? AX_STEP_PARAM : AX_STEP_NUMBER;
+        s.param = n->n - 1;
+        s.v = n->v;
+    }
     s.args = formula_op[n->op].args;
     for (int k = 0; k < s.args; k++)
         s.arg[k] = as(w, n->arg[k], k < known[n->op].truths);
@@ -276,7 +299,7 @@ static void write_step(writer *w, int i, const double *p)
 }
 
 /* four steps for a node: itself, and three that make a truth of a number */
-static int write_steps(const fgraph *g, int root, const double *p, ax_arena *scratch, ax_arena *arena,
+static int write_steps(const fgraph *g, int root, ax_arena *scratch, ax_arena *arena,
                        const ax_formula_step **steps)
 {
     uint8_t *marks = ax_arena_alloc(scratch, (size_t)g->n);
@@ -287,7 +310,7 @@ static int write_steps(const fgraph *g, int root, const double *p, ax_arena *scr
     formula_reach(g, root, marks);
     for (int i = 0; i <= root; i++)
         if (marks[i])
-            write_step(&w, i, p);
+            write_step(&w, i);
     as(&w, root, 0);
     *steps = (void *)ax_arena_memdup(arena, (void *)w.step, (size_t)w.n * sizeof *w.step);
     return *steps ? w.n : -1;
@@ -302,11 +325,14 @@ int ax_formula_lower(const ax_formula *f, const double *p, ax_arena *arena,
     ax_arena_init(&scratch, 0);
     double *v = AX_ARRAY(&scratch, double, ROOM);
     if (v && formula_graph_init(&g, &scratch, ROOM) == 0) {
-        int root = copy(&g, f->stable, f->root[AX_FORMULA_F], NULL);
+        int bound[AX_ACT_PARAMS];
+        for (int i = 0; i < f->params; i++)
+            bound[i] = parameter(&g, i, p[i]);
+        int root = copy(&g, f->stable, f->root[AX_FORMULA_F], bound);
         root = g.full ? root : mend(&g, root, f, p, v);
         if (g.full)
             ax_fail(err, AX_ELIMIT, "the formula has more than %d parts when it is spelled out", ROOM);
-        else if ((n = write_steps(&g, root, p, &scratch, arena, steps)) < 0)
+        else if ((n = write_steps(&g, root, &scratch, arena, steps)) < 0)
             ax_fail(err, AX_ENOMEM, "no memory to spell out a formula");
     } else {
         ax_fail(err, AX_ENOMEM, "no memory to spell out a formula");
