@@ -324,8 +324,9 @@ int cmd_activation(int argc, char **argv)
         "activation",
         "[NAME | FORMULA] [--param k=v] [--x=-2,0,2 | --range=-4:4:0.5] [--plot OUT.svg]",
         "Explain an activation function: formula, derivative, parameters, accuracy, names elsewhere;\n"
-        "evaluate it, draw it. A formula of your own works the same: 'x*sigmoid(beta*x)' --param\n"
-        "beta=1.7. On a terminal the curve is drawn below. Without a name: the catalogue.\n",
+        "evaluate it, draw it, write it as an ONNX model. A formula of your own works the same:\n"
+        "'x*sigmoid(beta*x)' --param beta=1.7. On a terminal the curve is drawn below. Without a name:\n"
+        "the catalogue.\n",
         rows,
         sizeof rows / sizeof *rows,
         0,

@@ -1,7 +1,7 @@
 /* onnx_activation.c - see onnx_activation.h.
  *
- * One table says how rows of the catalogue are told in the operators they name. Attributes are always
- * written, since defaults differ: HardSigmoid's slope is 0.2, not 1/6. */
+ * One table says how rows of the catalogue are told in the operators they name. Attributes are
+ * always written, since defaults differ: HardSigmoid's slope is 0.2, not 1/6. */
 #include "io/onnx_activation.h"
 
 #include <float.h>
@@ -10,9 +10,9 @@
 
 #include "io/onnx_compose.h"
 
-/* What an attribute or a further input of an operator is. */
+/* An attribute, or a further input, of an operator. */
 typedef struct filler {
-    enum { NONE, ATTRIBUTE, BELOW, WHOLE, WORD, INPUT } as; /* BELOW: where f jumps */
+    enum { NONE, ATTRIBUTE, BELOW, WHOLE, WORD, INPUT } as; /* BELOW: f jumps there */
     const char *name;
     const char *from; /* the parameter of that name, or the word; NULL: v */
     double v;
@@ -27,7 +27,12 @@ typedef struct mapping {
     filler with[2];
 } mapping;
 
-#define LAST_AXIS {{WHOLE, "axis", NULL, -1}}
+#define LAST_AXIS                                                                                  \
+    {                                                                                              \
+        {                                                                                          \
+            WHOLE, "axis", NULL, -1                                                                \
+        }                                                                                          \
+    }
 
 /* clang-format off */
 static const mapping mappings[] = {
@@ -40,14 +45,19 @@ static const mapping mappings[] = {
     {"abs",            6, NULL, 0, {{0}}},
     {"elu",            6, NULL, 0, {{ATTRIBUTE, "alpha", "alpha", 0}}},
     {"celu",          12, NULL, 0, {{ATTRIBUTE, "alpha", "alpha", 0}}},
-    {"selu",           6, NULL, 0, {{ATTRIBUTE, "alpha", "alpha", 0}, {ATTRIBUTE, "gamma", "lambda", 0}}},
+    {"selu",           6, NULL, 0, {{ATTRIBUTE, "alpha", "alpha", 0},
+                                    {ATTRIBUTE, "gamma", "lambda", 0}}},
     {"softplus",       1, "beta", 1, {{0}}},
     {"exponential",    6, NULL, 0, {{0}}},
-    {"hard_shrink",    9, NULL, 0, {{BELOW, "lambd", "lambda", 0}, {ATTRIBUTE, "bias", NULL, 0}}},
-    {"soft_shrink",    9, NULL, 0, {{ATTRIBUTE, "lambd", "lambda", 0}, {ATTRIBUTE, "bias", "lambda", 0}}},
+    {"hard_shrink",    9, NULL, 0, {{BELOW, "lambd", "lambda", 0},
+                                    {ATTRIBUTE, "bias", NULL, 0}}},
+    {"soft_shrink",    9, NULL, 0, {{ATTRIBUTE, "lambd", "lambda", 0},
+                                    {ATTRIBUTE, "bias", "lambda", 0}}},
     {"sigmoid",        6, NULL, 0, {{0}}},
-    {"hard_sigmoid",   6, NULL, 0, {{ATTRIBUTE, "alpha", "alpha", 0}, {ATTRIBUTE, "beta", "beta", 0}}},
-    {"sparse_sigmoid", 6, NULL, 0, {{ATTRIBUTE, "alpha", NULL, 0.5}, {ATTRIBUTE, "beta", NULL, 0.5}}},
+    {"hard_sigmoid",   6, NULL, 0, {{ATTRIBUTE, "alpha", "alpha", 0},
+                                    {ATTRIBUTE, "beta", "beta", 0}}},
+    {"sparse_sigmoid", 6, NULL, 0, {{ATTRIBUTE, "alpha", NULL, 0.5},
+                                    {ATTRIBUTE, "beta", NULL, 0.5}}},
     {"tanh",           6, NULL, 0, {{0}}},
     {"hard_tanh",     13, NULL, 0, {{INPUT, "min", "min_val", 0}, {INPUT, "max", "max_val", 0}}},
     {"softsign",       1, NULL, 0, {{0}}},

@@ -13,9 +13,9 @@ typedef enum ax_onnx_form {
     AX_ONNX_EXACT  /* simple operations in doubles: right wherever the runtime is */
 } ax_onnx_form;
 
-/* The bytes of the model behind those in *out, which the caller frees with ax_pb_free() in any case.
- * Parameters have the values in a. -1 with AX_EUNSUPPORTED for a function that cannot be said in
- * ONNX, AX_ELIMIT for one that becomes too large, AX_ENOMEM. Thread-safe. */
+/* The bytes of the model behind those in *out, which the caller frees with ax_pb_free() in any
+ * case. Parameters have the values in a. -1 with AX_EUNSUPPORTED for a function that cannot be said
+ * in ONNX, AX_ELIMIT for one that becomes too large, AX_ENOMEM. Thread-safe. */
 int ax_act_write_onnx(const ax_act *a, ax_onnx_form form, ax_pb *out, ax_err *err);
 
 #endif

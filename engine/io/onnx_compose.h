@@ -1,8 +1,8 @@
 /* onnx_compose.h - an ONNX graph built operation by operation, in doubles: between
  * onnx_activation.c, onnx_rows.c and onnx_compose.c.
  *
- * Values are known by their names. What fails (memory, a formula too large) is noted once in err, and
- * the names that come then are "". */
+ * Values are known by their names. What fails (memory, a formula too large) is noted once in err,
+ * and the names that come then are "". */
 #ifndef AX_IO_ONNX_COMPOSE_H
 #define AX_IO_ONNX_COMPOSE_H
 

@@ -116,7 +116,8 @@ static void sparsemax(ax_compose *c, const char *x)
     ax_compose_end(c, above(c, &s, ax_compose_node(c, "Div", over, s.k, NULL)));
 }
 
-/* sum of (z_i - t)^2 over the first k is 1: t = mean - sqrt((1 - sum (z_i - mean)^2)/k), if t <= z_k */
+/* sum of (z_i - t)^2 over the first k is 1: t = mean - sqrt((1 - sum (z_i - mean)^2)/k), if t <=
+ * z_k */
 static void entmax15(ax_compose *c, const char *x)
 {
     sorted s = sort(c, x);
@@ -127,7 +128,8 @@ static void entmax15(ax_compose *c, const char *x)
     spread = ax_compose_node(c, "Sub", squares, spread, NULL);
     const char *left = ax_compose_node(c, "Sub", one, spread, NULL);
     left = ax_compose_node(c, "Div", ax_compose_node(c, "Max", left, zero, NULL), s.k, NULL);
-    const char *t = ax_compose_node(c, "Sub", mean, ax_compose_node(c, "Sqrt", left, NULL, NULL), NULL);
+    const char *t =
+        ax_compose_node(c, "Sub", mean, ax_compose_node(c, "Sqrt", left, NULL, NULL), NULL);
     const char *fits = ax_compose_node(c, "LessOrEqual", t, s.falling, NULL);
     const char *y = above(c, &s, ax_compose_node(c, "Where", fits, t, ax_compose_number(c, -4)));
     ax_compose_end(c, ax_compose_node(c, "Mul", y, y, NULL));
@@ -183,8 +185,8 @@ static const struct {
     const char *row, *before;
     void (*write)(ax_compose *c, const char *x);
 } normalising[] = {
-    {"softmax", "x/temperature", softmax},      {"log_softmax", "x/temperature", log_softmax},
-    {"softmin", "-x/temperature", softmax},     {"softmax1", "x/temperature", softmax1},
+    {"softmax", "x/temperature", softmax},        {"log_softmax", "x/temperature", log_softmax},
+    {"softmin", "-x/temperature", softmax},       {"softmax1", "x/temperature", softmax1},
     {"gumbel_softmax", "x/temperature", softmax}, {"sparsemax", "x/temperature", sparsemax},
     {"entmax15", "x/(2*temperature)", entmax15},
 };

@@ -6,8 +6,14 @@ enum { MODEL_IR = 1, MODEL_PRODUCER = 2, MODEL_DOC = 6, MODEL_GRAPH = 7, MODEL_O
 enum { OPSET_VERSION = 2 };
 enum { GRAPH_NODE = 1, GRAPH_NAME = 2, GRAPH_INITIALIZER = 5 };
 enum { NODE_INPUT = 1, NODE_OUTPUT = 2, NODE_OP = 4, NODE_ATTRIBUTE = 5 };
-enum { ATTRIBUTE_NAME = 1, ATTRIBUTE_F = 2, ATTRIBUTE_I = 3, ATTRIBUTE_S = 4,
-       ATTRIBUTE_INTS = 8, ATTRIBUTE_TYPE = 20 };
+enum {
+    ATTRIBUTE_NAME = 1,
+    ATTRIBUTE_F = 2,
+    ATTRIBUTE_I = 3,
+    ATTRIBUTE_S = 4,
+    ATTRIBUTE_INTS = 8,
+    ATTRIBUTE_TYPE = 20
+};
 enum { TYPE_FLOAT = 1, TYPE_INT = 2, TYPE_STRING = 3, TYPE_INTS = 7 };
 enum { VALUE_NAME = 1, VALUE_TYPE = 2, TYPE_TENSOR = 1, TENSOR_ELEMENT = 1, TENSOR_SHAPE = 2 };
 enum { SHAPE_DIM = 1, DIM_PARAM = 2 };
@@ -73,8 +79,8 @@ void ax_onnx_value(ax_onnx *m, ax_onnx_side side, const char *name, ax_onnx_type
     ax_pb_close(b, value);
 }
 
-void ax_onnx_tensor(ax_onnx *m, const char *name, ax_onnx_type type, const int64_t *dims, int n_dims,
-                    const void *data, size_t bytes)
+void ax_onnx_tensor(ax_onnx *m, const char *name, ax_onnx_type type, const int64_t *dims,
+                    int n_dims, const void *data, size_t bytes)
 {
     close_node(m);
     size_t at = ax_pb_open(m->to, GRAPH_INITIALIZER);

@@ -42,8 +42,8 @@ void ax_onnx_end(ax_onnx *m);
 void ax_onnx_value(ax_onnx *m, ax_onnx_side side, const char *name, ax_onnx_type type,
                    const char *const *dims, int n);
 /* data: the numbers, little-endian; dims 0: a scalar */
-void ax_onnx_tensor(ax_onnx *m, const char *name, ax_onnx_type type, const int64_t *dims, int n_dims,
-                    const void *data, size_t bytes);
+void ax_onnx_tensor(ax_onnx *m, const char *name, ax_onnx_type type, const int64_t *dims,
+                    int n_dims, const void *data, size_t bytes);
 
 /* A node; its attributes are written before the next call that is not for one of them. */
 void ax_onnx_node(ax_onnx *m, const char *op, const char *const *in, int n, const char *out);

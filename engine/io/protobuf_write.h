@@ -1,4 +1,5 @@
-/* protobuf_write.h - messages in protobuf's wire format, written front to back into bytes that grow.
+/* protobuf_write.h - messages in protobuf's wire format, written front to back into bytes that
+ * grow.
  *
  * Writing never fails loudly: when memory is short the writer is marked `failed` and swallows the
  * rest; the owner looks once, at the end. A message inside another is opened and closed. Repeated

@@ -4,7 +4,8 @@
  *
  * Every row of the catalogue with several settings of its parameters, and formulas; each in the
  * forms it has. FOLDER gets NUMBER.onnx, NUMBER.x and NUMBER.y (float32) and the list cases.tsv:
- * number, what it is, form, operators by name or not, rows, length of a row, length of its result. */
+ * number, what it is, form, operators by name or not, rows, length of a row, length of its result.
+ */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,7 +43,8 @@ static void put_near(int *n, double v)
  * something happens, 0, -0, infinities, NaN. */
 static int inputs(const ax_act *a)
 {
-    static const double places[] = {0, 0.5, 1, 1.0 / 3, 2, 2.5, 3, 4, 6, 8, 20, 40, 88.72284, 103.97, 104};
+    static const double places[] = {0, 0.5, 1,  1.0 / 3, 2,        2.5,    3,  4,
+                                    6, 8,   20, 40,      88.72284, 103.97, 104};
     const ax_rng rng = {.seed = 7};
     int n = 0;
     for (int e = -149; e < 128; e++)
@@ -72,7 +74,8 @@ static void row_inputs(int rows, int len)
     for (int r = 0; r < rows; r++)
         for (int i = 0; i < len; i++) {
             double scale = ldexp(1, r % 16 - 8);
-            double v = ((double)ax_rng_uniform(rng, (uint64_t)(r * len + i)) - 0.5) * scale + (r % 5 == 0 ? 100 : 0);
+            double v = ((double)ax_rng_uniform(rng, (uint64_t)(r * len + i)) - 0.5) * scale +
+                       (r % 5 == 0 ? 100 : 0);
             x[r * len + i] = r == 1 ? 0 : r == 2 ? odd[i % 12] : r == 3 ? odd[i % 11] : (float)v;
         }
 }
@@ -95,7 +98,8 @@ static const char *describe(const ax_act *a, char *text, size_t size)
     size_t n = (size_t)snprintf(text, size, "%s", a->row->program ? a->row->formula : a->row->name);
     for (int i = 0; i < AX_ACT_PARAMS && a->row->params[i].name && n < size; i++)
         if (a->param[i] != a->row->params[i].def || a->row->program)
-            n += (size_t)snprintf(text + n, size - n, " %s=%g", a->row->params[i].name, a->param[i]);
+            n +=
+                (size_t)snprintf(text + n, size - n, " %s=%g", a->row->params[i].name, a->param[i]);
     return text;
 }
 

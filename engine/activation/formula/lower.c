@@ -1,8 +1,9 @@
 /* lower.c - see lower.h.
  *
- * A function that is not known everywhere has a text in the grammar of formulas that says the same by
- * simpler ones, and is read exactly as it is written. In none of them do terms cancel, none overflows
- * where its function does not, and no constant is fitted. Relative errors are about 2^-40 in doubles. */
+ * A function that is not known everywhere has a text in the grammar of formulas that says the same
+ * by simpler ones, and is read exactly as it is written. In none of them do terms cancel, none
+ * overflows where its function does not, and no constant is fitted. Relative errors are about 2^-40
+ * in doubles. */
 #include "activation/formula/lower.h"
 
 #include <math.h>
@@ -10,38 +11,39 @@
 
 #include "activation/formula/impl.h"
 
-enum { ROOM = 8192, ROOM_TEXT = 256 };
+enum { ROOM = 16384, ROOM_TEXT = 256 }; /* the largest formula of erf alone has some 13000 */
 
 /* What is called the same everywhere. */
 static const struct {
     const char *name;
     int truth, truths; /* the result is a truth; so are the first arguments */
 } known[OP_COUNT] = {
-    [OP_ADD] = {"Add", 0, 0},         [OP_SUB] = {"Sub", 0, 0},     [OP_MUL] = {"Mul", 0, 0},
-    [OP_DIV] = {"Div", 0, 0},         [OP_NEG] = {"Neg", 0, 0},     [OP_LT] = {"Less", 1, 0},
-    [OP_LE] = {"LessOrEqual", 1, 0},  [OP_EQ] = {"Equal", 1, 0},    [OP_AND] = {"And", 1, 2},
-    [OP_OR] = {"Or", 1, 2},           [OP_NOT] = {"Not", 1, 1},     [OP_SELECT] = {"Where", 0, 1},
-    [OP_EXP] = {"Exp", 0, 0},         [OP_LOG] = {"Log", 0, 0},     [OP_SQRT] = {"Sqrt", 0, 0},
-    [OP_POW] = {"Pow", 0, 0},         [OP_ABS] = {"Abs", 0, 0},     [OP_SIGN] = {"Sign", 0, 0},
-    [OP_FLOOR] = {"Floor", 0, 0},     [OP_MIN] = {"Min", 0, 0},     [OP_MAX] = {"Max", 0, 0},
-    [OP_SIN] = {"Sin", 0, 0},         [OP_COS] = {"Cos", 0, 0},     [OP_TANH] = {"Tanh", 0, 0},
+    [OP_ADD] = {"Add", 0, 0},        [OP_SUB] = {"Sub", 0, 0},  [OP_MUL] = {"Mul", 0, 0},
+    [OP_DIV] = {"Div", 0, 0},        [OP_NEG] = {"Neg", 0, 0},  [OP_LT] = {"Less", 1, 0},
+    [OP_LE] = {"LessOrEqual", 1, 0}, [OP_EQ] = {"Equal", 1, 0}, [OP_AND] = {"And", 1, 2},
+    [OP_OR] = {"Or", 1, 2},          [OP_NOT] = {"Not", 1, 1},  [OP_SELECT] = {"Where", 0, 1},
+    [OP_EXP] = {"Exp", 0, 0},        [OP_LOG] = {"Log", 0, 0},  [OP_SQRT] = {"Sqrt", 0, 0},
+    [OP_POW] = {"Pow", 0, 0},        [OP_ABS] = {"Abs", 0, 0},  [OP_SIGN] = {"Sign", 0, 0},
+    [OP_FLOOR] = {"Floor", 0, 0},    [OP_MIN] = {"Min", 0, 0},  [OP_MAX] = {"Max", 0, 0},
+    [OP_SIN] = {"Sin", 0, 0},        [OP_COS] = {"Cos", 0, 0},  [OP_TANH] = {"Tanh", 0, 0},
 };
 
 /* erfc z for z >= 0 by the trapezoidal rule with steps of h, pole and all: the sum of
  * 2hz/pi e^-(z^2 + t^2)/(z^2 + t^2) over t = h/2, 3h/2... plus 2/(1 + e^(2 pi z/h)), which belongs
  * there while z < pi/h. With h = 1/2 the rule is right to e^(-pi^2/h^2), and from t = 6 on nothing
  * is missing. */
+/* clang-format off */
 #define WAVE(t) " + exp(-" #t "^2)/(w + " #t "^2)"
 #define ERFC                                                                                       \
-    "z = min(abs(a), 30); w = z^2; s = exp(-w)*(z/pi)*(exp(-0.25^2)/(w + 0.25^2)" WAVE(0.75)       \
-    WAVE(1.25) WAVE(1.75) WAVE(2.25) WAVE(2.75) WAVE(3.25) WAVE(3.75) WAVE(4.25) WAVE(4.75)        \
-    WAVE(5.25) WAVE(5.75) ") + (z < 6 ? 2/(1 + exp(4*pi*z)) : 0); a < 0 ? 2 - s : s"
+    "z = min(abs(a), 30); w = z^2; s = exp(-w)*(z/pi)*(exp(-0.25^2)/(w + 0.25^2)"                  \
+    WAVE(0.75) WAVE(1.25) WAVE(1.75) WAVE(2.25) WAVE(2.75) WAVE(3.25) WAVE(3.75) WAVE(4.25)        \
+    WAVE(4.75) WAVE(5.25) WAVE(5.75) ") + (z < 6 ? 2/(1 + exp(4*pi*z)) : 0); a < 0 ? 2 - s : s"
 
 /* atan z = z/(1 + z^2/(3 + 4z^2/(5 + 9z^2/(7 + ...)))), after the angle was halved three times */
 #define HALVED(z) z "/(1 + sqrt(1 + " z "^2))"
 #define ATAN                                                                                       \
-    "s = " HALVED("min(max(a, -1e17), 1e17)") "; t = " HALVED("s") "; z = " HALVED("t")            \
-    "; w = z^2; 8*z/(1 + w/(3 + 4*w/(5 + 9*w/(7 + 16*w/(9 + 25*w/(11 + 36*w/13))))))"
+    "s = " HALVED("min(max(a, -1e17), 1e17)") "; t = " HALVED("s") "; z = " HALVED("t") ";"        \
+    "w = z^2; 8*z/(1 + w/(3 + 4*w/(5 + 9*w/(7 + 16*w/(9 + 25*w/(11 + 36*w/13))))))"
 
 /* x - tanh x = x q/(1 + q), q = x^2/(3 + x^2/(5 + ...)), from tanh's continued fraction */
 #define TANH_SHRINK                                                                                \
@@ -54,7 +56,6 @@ static const struct {
     "w/15*(1 + w/17*(1 + w/19*(1 + w/21)))))))));"                                                 \
     "abs(a) < 0.5 ? 2/sqrt(pi)*a*exp(-a^2)*s : sign(a)*(1 - erfc(abs(a)))"
 
-/* clang-format off */
 static const struct {
     uint8_t op;
     const char *text;
@@ -167,8 +168,8 @@ static int power(fgraph *g, int a, int n)
     return n % 2 ? formula_intern(g, (fnode){.op = OP_MUL, .arg = {r, a}}) : r;
 }
 
-/* a for a + 0, a - 0, 1*a and a/1, which values of parameters make; else -1. ONNX Runtime 1.30 refuses
- * some models whose products by 1 it removes itself. */
+/* a for a + 0, a - 0, 1*a and a/1, which values of parameters make; else -1. ONNX Runtime 1.30
+ * refuses some models whose products by 1 it removes itself. */
 static int needless(const fgraph *g, const fnode *n)
 {
     int product = n->op == OP_MUL || n->op == OP_DIV;
@@ -330,9 +331,11 @@ int ax_formula_lower(const ax_formula *f, const double *p, ax_arena *arena,
             bound[i] = parameter(&g, i, p[i]);
         int root = copy(&g, f->stable, f->root[AX_FORMULA_F], bound);
         root = g.full ? root : mend(&g, root, f, p, v);
-        if (g.full)
-            ax_fail(err, AX_ELIMIT, "the formula has more than %d parts when it is spelled out", ROOM);
-        else if ((n = write_steps(&g, root, &scratch, arena, steps)) < 0)
+        if (g.full) {
+            ax_fail(err, AX_ELIMIT, "the formula has more than %d parts when it is spelled out",
+                    ROOM);
+            ax_err_hint(err, "each erf and Phi becomes some ninety; call them less often");
+        } else if ((n = write_steps(&g, root, &scratch, arena, steps)) < 0)
             ax_fail(err, AX_ENOMEM, "no memory to spell out a formula");
     } else {
         ax_fail(err, AX_ENOMEM, "no memory to spell out a formula");

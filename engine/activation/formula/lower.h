@@ -1,8 +1,8 @@
 /* lower.h - a formula in the few operations that every other program has, for export.
  *
- * Functions that ONNX lacks, or that its runtimes do not have for doubles, are spelled out in others;
- * what is left are steps in an order in which arguments come first. Names of operations are those of
- * ONNX, whose meaning they have at opset 13. Thread-safe. */
+ * Functions that ONNX lacks, or that its runtimes do not have for doubles, are spelled out in
+ * others; what is left are steps in an order in which arguments come first. Names of operations are
+ * those of ONNX, whose meaning they have at opset 13. Thread-safe. */
 #ifndef AX_ACTIVATION_FORMULA_LOWER_H
 #define AX_ACTIVATION_FORMULA_LOWER_H
 
