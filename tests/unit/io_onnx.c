@@ -29,7 +29,7 @@ static void make(const ax_act *a, ax_onnx_form form)
 
 static ax_act parsed(const char *json, ax_arena *mem)
 {
-    ax_act a;
+    ax_act a = {0};
     ax_err err = {0};
     cJSON *j = cJSON_Parse(json);
     if (!j || ax_act_from_json(j, mem, &a, &err) < 0)
