@@ -1,10 +1,9 @@
 /* activations.c - speed of the element-wise activations: nanoseconds an element, one thread.
  *
- * Usage: activations [word]: only the functions whose name contains word. AXON_ISA chooses. The
- * first columns are for a stretch that stays in the first caches (16 KiB), where the arithmetic
- * shows; the last for 64 MiB, with the time over that of memcpy of the same array, taken in turn
- * with it. Numbers are the best of several runs, in time of the thread: run on a quiet machine,
- * pinned (taskset -c 0). */
+ * Usage: activations [NAME...]: only these functions. AXON_ISA chooses. The first columns are for a
+ * stretch that stays in the first caches (16 KiB), where the arithmetic shows; the last for 64 MiB,
+ * with the time over that of memcpy of the same array, taken in turn with it. Numbers are the best
+ * of several runs, in time of the thread: run on a quiet machine, pinned (taskset -c 0). */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -76,8 +75,18 @@ static void bench(const ax_act_row *row, const float *x, float *y)
     fflush(stdout);
 }
 
+static int is_wanted(const char *name, char **wanted)
+{
+    int any = *wanted != NULL;
+    for (; *wanted; wanted++)
+        if (!strcmp(name, *wanted))
+            return 1;
+    return !any;
+}
+
 int main(int argc, char **argv)
 {
+    (void)argc;
     int n;
     const ax_act_row *rows = ax_act_catalog(&n);
     float *x = malloc(FAR * sizeof *x), *y = malloc(FAR * sizeof *y);
@@ -90,7 +99,7 @@ int main(int argc, char **argv)
     printf("%s; ns an element\n%-16s %6s %6s %6s   %s\n", ax_isa_name(ax_isa_active()), "16 KiB",
            "f", "f'", "f''", "64 MiB f, over copy");
     for (int i = 0; i < n; i++)
-        if (rows[i].kind == AX_ACT_ELEMENT && strstr(rows[i].name, argc > 1 ? argv[1] : ""))
+        if (rows[i].kind == AX_ACT_ELEMENT && is_wanted(rows[i].name, argv + 1))
             bench(&rows[i], x, y);
     free(x);
     free(y);

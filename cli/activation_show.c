@@ -107,6 +107,81 @@ static void put_accuracy(table *t, const ax_act_row *row)
     put(t, "max ULP", text);
 }
 
+/* ---- what a formula turned out to be like ---------------------------------------------------- */
+
+static void put_pieces(table *t, const char *what, int count, const ax_probe_piece *p)
+{
+    for (int i = 0; i < count && i < AX_PROBE_PIECES; i++) {
+        table_put(t, "%s", i ? "" : what);
+        table_put(t, "from %.9g to %.9g%s", (double)p[i].from, (double)p[i].to,
+                  i + 1 == AX_PROBE_PIECES && count > i + 1 ? ", and on more stretches" : "");
+    }
+}
+
+static void put_marks(table *t, const ax_probe *p)
+{
+    static const char *const kinds[] = {"jumps", "kinks", "extremes"};
+    for (int kind = 0, n; kind < 3; kind++) {
+        char text[200] = "";
+        size_t at = 0;
+        n = 0;
+        for (int i = 0; i < p->marks && at < sizeof text - 40; i++)
+            if ((int)p->mark[i].kind == kind)
+                at += (size_t)snprintf(text + at, sizeof text - at, "%s%.6g", n++ ? ", " : "at ", p->mark[i].x);
+        put(t, kinds[kind], text);
+    }
+}
+
+/* "up to -104 and from 17 on"; at an infinity alone is no stretch */
+static void put_flat(table *t, const char *what, float up_to, float from)
+{
+    char left[48] = "", right[48] = "";
+    if (!isnan(up_to) && up_to > -INFINITY)
+        snprintf(left, sizeof left, "up to %.9g", (double)up_to);
+    if (!isnan(from) && from < INFINITY)
+        snprintf(right, sizeof right, "%sfrom %.9g on", *left ? " and " : "", (double)from);
+    if (*left || *right) {
+        table_put(t, "%s", what);
+        table_put(t, "%s%s", left, right);
+    }
+}
+
+static void put_errors(table *t, const ax_probe *p)
+{
+    static const char *const names[3] = {"f", "f'", "f''"};
+    for (int i = 0, n = 0; i < 3; i++)
+        if (p->judged[i]) {
+            table_put(t, "%s", n++ ? "" : "errors seen");
+            table_put(t, "%s %.3f ULP at %.9g, worst of %d judged in 113 bits", names[i], p->ulp[i].y,
+                      (double)p->ulp[i].x, p->judged[i]);
+        }
+}
+
+static int put_probe(table *t, const ax_act *a)
+{
+    ax_probe p;
+    if (ax_act_probe(a, &p, NULL) < 0)
+        return -1;
+    put_pieces(t, "NaN", p.nans, p.nan);
+    put_pieces(t, "infinite", p.infinities, p.infinite);
+    if (!isnan(p.untrainable)) {
+        table_put(t, "training");
+        table_put(t, "refused: no finite value and slope at %.9g", (double)p.untrainable);
+    }
+    table_put(t, "least");
+    table_put(t, "%.9g at %.9g", p.low.y + 0, (double)p.low.x);
+    table_put(t, "greatest");
+    table_put(t, "%.9g at %.9g", p.high.y + 0, (double)p.high.x);
+    put(t, "monotone", ax_act_probe_trend(&p));
+    table_put(t, "steepest");
+    table_put(t, "%.9g at %.9g", p.steepest.y, (double)p.steepest.x);
+    put_marks(t, &p);
+    put_flat(t, "f is 0", p.zero_below, p.zero_above);
+    put_flat(t, "f' is 0", p.flat_below, p.flat_above);
+    put_errors(t, &p);
+    return 0;
+}
+
 int activation_card(const explained *e, FILE *out)
 {
     const ax_act_row *row = e->act.row;
@@ -139,7 +214,7 @@ int activation_card(const explained *e, FILE *out)
     put_dialects(&t, row);
     put(&t, "paper", row->paper);
     put(&t, "about", row->doc);
-    int bad = table_print(&t, out);
+    int bad = (f && put_probe(&t, &e->act)) || table_print(&t, out) ? -1 : 0;
     table_fini(&t);
     return bad;
 }
@@ -180,11 +255,17 @@ static cJSON *numbers(const float *x, int64_t n)
     return list;
 }
 
+static int add_probe(cJSON *o, const ax_act *a)
+{
+    ax_probe p;
+    return ax_act_probe(a, &p, NULL) < 0 ? -1 : ax_json_put(o, "probe", ax_act_probe_json(&p));
+}
+
 int activation_json(const explained *e, FILE *out)
 {
     static const char *const names[3] = {"y", "dy", "d2y"};
     cJSON *o = ax_act_card(&e->act);
-    int bad = !o;
+    int bad = !o || (e->act.row->program && add_probe(o, &e->act) < 0);
     if (!bad && e->x)
         bad = ax_json_put(o, "x", numbers(e->x, e->n));
     for (int i = 0; i <= e->derivatives && e->x && !bad; i++)

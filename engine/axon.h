@@ -20,6 +20,7 @@
 #include "activation/card.h"
 #include "activation/formula/formula.h"
 #include "activation/plot.h"
+#include "activation/probe.h"
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/file.h"

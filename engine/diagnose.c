@@ -52,8 +52,9 @@ static int watches(const ax_op *op)
     return op == &ax_op_activation || op == &ax_op_activation_learned || op == &ax_op_prelu;
 }
 
-static void watch_node(const ax_net *n, const ax_node *node, ax_watch *w)
+static void watch_node(const ax_model *m, const ax_node *node, ax_watch *w)
 {
+    const ax_net *n = &m->net;
     const ax_graph *g = &n->graph;
     *w = (ax_watch){.z = node->in[0], .a = node->out, .layer = node->name, .has_slope = 1};
     if (node->op == &ax_op_prelu) {
@@ -70,9 +71,11 @@ static void watch_node(const ax_net *n, const ax_node *node, ax_watch *w)
         w->has_slope = w->act.row->kind == AX_ACT_ELEMENT;
     }
     w->activation = w->act.row->name;
-    for (int i = 0; i < n->n_layers; i++)
-        if (!strcmp(n->layers[i].name, node->name) && *n->layers[i].activation)
-            w->activation = n->layers[i].activation;
+    for (int i = 0; i < m->info.n_layers; i++) {
+        const ax_layer_info *l = &m->info.layers[i];
+        if (!strcmp(l->name, node->name) && *l->activation)
+            w->activation = l->activation;
+    }
     for (int i = 0; i < n->n_outputs; i++)
         w->is_output |= n->outputs[i] == node->out;
     int last = from_dense(g, node->in[0]) && node->op != &ax_op_prelu;
@@ -93,7 +96,7 @@ static int find_watches(probe *p, ax_err *err)
     for (int i = 0, k = 0; i < n->graph.n_node; i++) {
         if (!watches(n->graph.node[i].op))
             continue;
-        watch_node(n, &n->graph.node[i], &p->watch[k]);
+        watch_node(p->model, &n->graph.node[i], &p->watch[k]);
         if (ax_watch_init(&p->watch[k++], p->mem))
             return no_memory(err);
     }

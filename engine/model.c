@@ -108,14 +108,14 @@ static int probability(const ax_net *n)
     return a->act.row->kind == AX_ACT_VECTOR ? 2 : 1;
 }
 
-/* What was learned is told instead of what it started from. */
+/* What was learned is told instead of what it started from. A layer that passes its input on, as
+ * dropout does here, gives the same value, but has no activation. */
 static int tell_learned(ax_model *m, const ax_layer *l, ax_layer_info *info, ax_err *err)
 {
     const ax_graph *g = &m->net.graph;
-    const ax_value *v = &g->val[l->out];
-    if (v->kind != AX_VAL_NODE || g->node[v->node].op != &ax_op_activation_learned)
+    if (!l->act.learned)
         return 0;
-    info->act = ax_learned_act(g, &g->node[v->node]);
+    info->act = ax_learned_act(g, &g->node[g->val[l->out].node]);
     cJSON *json = ax_act_to_json(&info->act);
     char *text = json ? cJSON_PrintUnformatted(json) : NULL;
     info->activation = text ? ax_arena_strdup(&m->arena, text) : NULL;

@@ -13,6 +13,7 @@ typedef struct evaluation {
     ax_shape shape;      /* of x                                           */
     int64_t derivatives; /* 0: f alone, 1: and f', 2: and f''              */
     wire_non_finite policy;
+    int probe;           /* tell what the activation is like, too          */
     /* what a JSON body said about the activation, read later */
     const char *activation, *params;
     size_t activation_len, params_len;

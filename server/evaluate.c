@@ -2,8 +2,8 @@
  *
  * An event loop must not be held up, so the loop itself does only what is surely short: a body of at
  * most LARGE bytes is read, and a function of the catalogue evaluated while elements times their
- * cost stay below --inline-us. Larger bodies, more numbers and what is told as an object, a formula
- * that wants compiling, go to the workers; there --max-evaluate numbers of at most AX_FORMULA_COST nanoseconds and
+ * cost stay below --inline-us. Larger bodies, more numbers, a probe and what is told as an object, a
+ * formula that wants compiling, go to the workers; there --max-evaluate numbers of at most AX_FORMULA_COST nanoseconds and
  * three orders bound the work. */
 #include <stdio.h>
 
@@ -42,6 +42,11 @@ int evaluation_check(evaluation *e, problem *why)
         problem_set(why, 400, "shape_mismatch", "%s takes rows, x is a bare number", name);
         ax_err_hint(&why->err, "\"x\":[1,2,3], or several rows");
         return at(why, "x");
+    }
+    if (e->probe) {
+        problem_set(why, 422, "unsupported", "%s works on whole rows: there is no curve to look at", name);
+        ax_err_hint(&why->err, "leave probe out");
+        return at(why, "probe");
     }
     int64_t *len = &e->out.dim[e->out.rank - 1], got = *len;
     *len = ax_act_out_len(&e->act, got);
@@ -84,15 +89,23 @@ void evaluation_put(const evaluation *e, buf *b)
 
 /* ---- the answer ------------------------------------------------------------------------------ */
 
-static int put_activation(const ax_act *a, buf *b)
+static int put_json(cJSON *json, buf *b)
 {
-    cJSON *json = ax_act_to_json(a);
     char *text = json ? cJSON_PrintUnformatted(json) : NULL;
     if (text)
         buf_str(b, text);
     cJSON_free(text);
     cJSON_Delete(json);
     return text ? 0 : -1;
+}
+
+static int put_probe(const ax_act *a, buf *b)
+{
+    ax_probe found;
+    if (ax_act_probe(a, &found, NULL) < 0)
+        return -1;
+    buf_str(b, ",\"probe\":");
+    return put_json(ax_act_probe_json(&found), b);
 }
 
 /* For a formula: as it is computed, after rewriting. */
@@ -110,7 +123,7 @@ static void put_texts(const ax_act *a, buf *b)
         buf_str(b, i ? "," : "");
         buf_json(b, rewrites[i]);
     }
-    buf_str(b, "]}\n");
+    buf_char(b, ']');
 }
 
 /* y, dy and d2y one behind the other. */
@@ -143,10 +156,12 @@ static void answer(evaluation *e)
         put_raw(e);
     } else {
         buf_str(&r->out, "{\"activation\":");
-        bad = put_activation(&e->act, &r->out);
+        bad = put_json(ax_act_to_json(&e->act), &r->out);
         buf_char(&r->out, ',');
         evaluation_put(e, &r->out);
         put_texts(&e->act, &r->out);
+        bad |= e->probe && put_probe(&e->act, &r->out) < 0;
+        buf_str(&r->out, "}\n");
     }
     if (bad) {
         problem_set(&r->why, 503, "out_of_memory", "out of memory");
@@ -223,7 +238,7 @@ static void start(request *r)
     int64_t ns = ax_shape_count(&e->shape) * (e->derivatives + 1) * COST;
     if (raw)
         answer(e);
-    else if (!r->away && (*e->activation == '{' || ns > r->app->cfg.inline_us * 1000))
+    else if (!r->away && (*e->activation == '{' || e->probe || ns > r->app->cfg.inline_us * 1000))
         request_offload(r, r->app->work, bind_and_answer);
     else
         bind_and_answer(r);

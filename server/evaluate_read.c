@@ -61,6 +61,21 @@ static int field_non_finite(reading *s)
     return word ? activation_policy(word, &s->e->policy, s->c.why) : -1;
 }
 
+static int field_probe(reading *s)
+{
+    cursor *c = &s->c;
+    size_t left = (size_t)(c->end - c->p);
+    if (left >= 4 && !memcmp(c->p, "true", 4)) {
+        s->e->probe = 1;
+        c->p += 4;
+        return 0;
+    }
+    if (left < 5 || memcmp(c->p, "false", 5))
+        return wire_expected(c, "true or false");
+    c->p += 5;
+    return 0;
+}
+
 // clang-format off
 static const struct {
     const char *name;
@@ -71,6 +86,7 @@ static const struct {
     {"x",           field_x},
     {"derivatives", field_derivatives},
     {"non_finite",  field_non_finite},
+    {"probe",       field_probe},
 };
 // clang-format on
 
@@ -86,7 +102,7 @@ static int unknown_field(reading *s, const char *name)
     snprintf(s->c.why->err.at, sizeof s->c.why->err.at, "%.100s", name);
     if (near)
         return ax_err_hint(&s->c.why->err, "did you mean '%s'?", near);
-    return ax_err_hint(&s->c.why->err, "known: activation, params, x, derivatives, non_finite");
+    return ax_err_hint(&s->c.why->err, "known: activation, params, x, derivatives, non_finite, probe");
 }
 
 static int read_field(reading *s, unsigned *have)

@@ -33,7 +33,8 @@ static void put_double(buf *b, double x)
     buf_str(b, text);
 }
 
-/* The name, the formula where it is one, all its parameters with the values in use, its gain. */
+/* The name, the formula where it is one, all its parameters with the values in use, which of them
+ * were learned, its gain. */
 static void put_activation(buf *b, const ax_layer_info *l)
 {
     const ax_act_row *row = l->act.row;
@@ -51,7 +52,14 @@ static void put_activation(buf *b, const ax_layer_info *l)
         buf_char(b, ':');
         put_double(b, l->act.param[i]);
     }
-    buf_printf(b, "%s,\"gain\":%.6g", row->params[0].name ? "}" : "", l->gain);
+    buf_str(b, row->params[0].name ? "}" : "");
+    for (int i = 0, n = 0; l->act.learned >> i; i++) {
+        if (!(l->act.learned >> i & 1))
+            continue;
+        buf_str(b, n++ ? "," : ",\"learned\":[");
+        buf_json(b, row->params[i].name);
+    }
+    buf_printf(b, "%s,\"gain\":%.6g", l->act.learned ? "]" : "", l->gain);
 }
 
 static void put_layers(buf *b, const ax_model_info *m)

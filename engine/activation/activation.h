@@ -30,7 +30,7 @@ typedef enum ax_act_kind {
 typedef struct ax_act_param {
     const char *name; /* "alpha"; NULL ends the list                   */
     double def, min, max;
-    int learnable;
+    int learnable; /* may be learned; a formula's are then        */
     const char *doc;
 } ax_act_param;
 
@@ -69,6 +69,9 @@ typedef struct ax_act_row {
 typedef struct ax_act {
     const ax_act_row *row;
     double param[AX_ACT_PARAMS];
+    unsigned learned;           /* bit i: training learns parameter i                   */
+    const ax_formula *gradient; /* where one is: the derivatives by parameters; a row of the
+                                 * catalogue is evaluated by its kernel nevertheless    */
 } ax_act;
 
 /* The catalogue, in display order. */
@@ -80,11 +83,13 @@ const ax_act_row *ax_act_find(const char *name);
 int ax_act_by_name(const char *name, ax_act *out, ax_err *err);
 /* Set a parameter by name, within its bounds. */
 int ax_act_set(ax_act *a, const char *param, double value, ax_err *err);
-/* "relu", {"name":"elu","alpha":0.5,"dialect":"keras"} or {"formula":"x*sigmoid(beta*x)",
- * "params":{"beta":1.7}}. Unknown fields and out-of-bounds values are errors. A formula is compiled
- * into the arena, which must outlive every copy of *out. */
+/* "relu", {"name":"elu","alpha":0.5,"dialect":"keras"}, {"name":"swish","learnable":["beta"]} or
+ * {"formula":"x*sigmoid(beta*x)","params":{"beta":1.7}}. Unknown fields, out-of-bounds values and
+ * parameters that cannot be learned are errors. A formula, or that of a row with learned
+ * parameters, is compiled into the arena, which must outlive every copy of *out. */
 int ax_act_from_json(const cJSON *json, ax_arena *arena, ax_act *out, ax_err *err);
-/* The reverse: a string when all parameters are the defaults. The caller owns the result. */
+/* The reverse: a string when all parameters are the defaults and none is learned. The caller owns
+ * the result. */
 cJSON *ax_act_to_json(const ax_act *a);
 
 /* ---- element-wise (row->kind == AX_ACT_ELEMENT); x == y is allowed ---- */

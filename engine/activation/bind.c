@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "activation/bind.h"
+#include "base/json.h"
 
 #define NAME_MAX_LEN 63 /* longer ones are never near a known name */
 
@@ -172,16 +173,20 @@ int ax_act_from_json(const cJSON *json, ax_arena *arena, ax_act *out, ax_err *er
     }
     if (cJSON_GetObjectItemCaseSensitive(json, "formula"))
         return ax_act_formula_from_json(json, arena, out, err);
-    const cJSON *name = cJSON_GetObjectItemCaseSensitive(json, "name"), *dialect, *field;
+    const cJSON *name = cJSON_GetObjectItemCaseSensitive(json, "name");
+    const cJSON *dialect = cJSON_GetObjectItemCaseSensitive(json, "dialect");
+    const cJSON *learnable = cJSON_GetObjectItemCaseSensitive(json, "learnable"), *field;
     ax_act a;
     if (find_from_json(json, name, &a, err) < 0)
         return -1;
-    dialect = cJSON_GetObjectItemCaseSensitive(json, "dialect");
     cJSON_ArrayForEach(field, json)
     {
-        if (field != name && field != dialect && set_from_json(&a, field, err) < 0)
+        if (field != name && field != dialect && field != learnable &&
+            set_from_json(&a, field, err) < 0)
             return -1;
     }
+    if (ax_act_learn(&a, learnable, arena, err) < 0)
+        return ax_err_in(err, "learnable");
     *out = a;
     return 0;
 }
@@ -194,12 +199,14 @@ cJSON *ax_act_to_json(const ax_act *a)
         return ax_act_formula_to_json(a);
     for (; n < AX_ACT_PARAMS && row->params[n].name; n++)
         changed |= a->param[n] != row->params[n].def;
-    if (!changed)
+    if (!changed && !a->learned)
         return cJSON_CreateString(row->name);
     cJSON *o = cJSON_CreateObject();
     int ok = o && cJSON_AddStringToObject(o, "name", row->name);
     for (int i = 0; ok && i < n; i++)
         ok = cJSON_AddNumberToObject(o, row->params[i].name, a->param[i]) != NULL;
+    if (ok && a->learned)
+        ok = ax_json_put(o, "learnable", ax_act_learned_to_json(a)) == 0;
     if (!ok) {
         cJSON_Delete(o);
         return NULL;

@@ -53,32 +53,6 @@ static int read_params(const cJSON *params, ax_act_param *to, ax_err *err)
     return n;
 }
 
-static int read_learnable(const cJSON *list, ax_act_param *p, int n, ax_err *err)
-{
-    const cJSON *name;
-    int i = 0;
-    if (list && !cJSON_IsArray(list))
-        return ax_fail(err, AX_ETYPE, "\"learnable\" is a list of parameters: [\"beta\"]");
-    cJSON_ArrayForEach(name, list)
-    {
-        int k = 0;
-        if (!cJSON_IsString(name)) {
-            ax_fail(err, AX_ETYPE, "the name of a parameter is expected");
-            return ax_err_in(err, "[%d]", i);
-        }
-        while (k < n && strcmp(p[k].name, name->valuestring) != 0)
-            k++;
-        if (k == n) {
-            ax_fail(err, AX_ENOTFOUND, "there is no parameter '%.31s'", name->valuestring);
-            ax_err_hint(err, "declare it in \"params\"");
-            return ax_err_in(err, "[%d]", i);
-        }
-        p[k].learnable = 1;
-        i++;
-    }
-    return 0;
-}
-
 /* The row with its program, all of it in the arena. */
 static const ax_act_row *new_row(ax_arena *arena, const char *text, const ax_act_param *p, int n,
                                  ax_err *err)
@@ -117,18 +91,26 @@ int ax_act_formula_from_json(const cJSON *json, ax_arena *arena, ax_act *out, ax
     static const char *const known[] = {"formula", "params", "learnable"};
     ax_act_param p[AX_ACT_PARAMS + 1] = {{0}};
     const char *text;
+    unsigned learned;
     if (ax_json_str(json, "formula", NULL, &text, err) < 0 ||
         ax_json_known(json, known, 3, err) < 0)
         return -1;
     int n = read_params(cJSON_GetObjectItemCaseSensitive(json, "params"), p, err);
     if (n < 0)
         return ax_err_in(err, "params");
-    if (read_learnable(cJSON_GetObjectItemCaseSensitive(json, "learnable"), p, n, err) < 0)
+    const cJSON *list = cJSON_GetObjectItemCaseSensitive(json, "learnable");
+    if (ax_act_learned_names(list, NULL, p, &learned, err) < 0)
         return ax_err_in(err, "learnable");
+    for (int i = 0; i < n; i++) {
+        learned |= (unsigned)!!p[i].learnable << i;
+        p[i].learnable = learned >> i & 1;
+    }
     const ax_act_row *row = new_row(arena, text, p, n, err);
     if (!row)
         return ax_err_in(err, "formula");
     *out = ax_act_bound(row);
+    out->learned = learned;
+    out->gradient = row->program;
     return 0;
 }
 

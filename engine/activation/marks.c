@@ -50,7 +50,7 @@ static double between(double lo, double hi)
 static double rounder(double lo, double hi)
 {
     int64_t l = order_of(lo), h = order_of(hi);
-    return lo == 0 || (l & -l) > (h & -h) ? lo : hi;
+    return lo == 0 || (hi != 0 && (l & -l) > (h & -h)) ? lo : hi;
 }
 
 /* Does f jump between lo and hi? Then *x is where. */

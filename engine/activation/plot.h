@@ -22,7 +22,7 @@ typedef struct ax_plot {
 int ax_plot_check(const ax_plot *p, ax_err *err);
 
 /* The plot as SVG text with *len bytes and a 0 behind them; free() it. NULL: no memory. Colours
- * follow the reader's light or dark setting. A plot of one curve marks its kinks, jumps and extremes.
+ * follow the reader's light or dark setting. Each curve's kinks, jumps and extremes are marked.
  * Thread-safe; p must have passed the check. */
 char *ax_plot_svg(const ax_plot *p, size_t *len);
 

@@ -113,15 +113,15 @@ static void curve(const canvas *c, int i, int order)
     fputs("\"/>\n", c->out);
 }
 
-static void marks(const canvas *c)
+static void marks(const canvas *c, int curve_i)
 {
     static const char *const what[] = {"jump", "kink", "f' = 0"};
     ax_mark mark[AX_MARKS];
-    int n = ax_act_marks(&c->plot->curve[0].act, c->plot->from, c->plot->to, mark);
+    int n = ax_act_marks(&c->plot->curve[curve_i].act, c->plot->from, c->plot->to, mark);
     for (int i = 0; i < n; i++)
         if (mark[i].y >= c->y.lo && mark[i].y <= c->y.hi)
-            fprintf(c->out, "<circle class=\"mark s0\" cx=\"%.1f\" cy=\"%.1f\" r=\"4\"><title>%s at x = %.7g, y = %.7g</title></circle>\n",
-                    px(c, mark[i].x), py(c, mark[i].y), what[mark[i].kind], mark[i].x, mark[i].y);
+            fprintf(c->out, "<circle class=\"mark s%d\" cx=\"%.1f\" cy=\"%.1f\" r=\"4\"><title>%s at x = %.7g, y = %.7g</title></circle>\n",
+                    curve_i, px(c, mark[i].x), py(c, mark[i].y), what[mark[i].kind], mark[i].x, mark[i].y);
 }
 
 /* A curve and its derivatives stand side by side, three curves where there are none. */
@@ -182,8 +182,8 @@ char *ax_plot_svg(const ax_plot *p, size_t *len)
     for (int order = p->derivatives; order >= 0; order--)
         for (int i = p->n - 1; i >= 0; i--)
             curve(&c, i, order);
-    if (p->n == 1)
-        marks(&c);
+    for (int i = p->n - 1; i >= 0; i--)
+        marks(&c, i);
     legend(&c);
     fputs("</svg>\n", c.out);
     int failed = ferror(c.out);

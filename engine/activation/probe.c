@@ -53,7 +53,8 @@ static int ascending(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-static int look(looker *l)
+/* outputs: how many of f, f' and f'' are wanted */
+static int look(looker *l, int outputs)
 {
     int most = 2 * (INF / STEP) + DENSE + 3;
     l->x = malloc(4 * (size_t)most * sizeof(float));
@@ -64,7 +65,7 @@ static int look(looker *l)
     for (int i = 0; i <= DENSE; i++)
         l->x[l->n++] = (float)(i - DENSE / 2) * (2.0f * REACH / DENSE);
     qsort(l->x, (size_t)l->n, sizeof(float), ascending);
-    for (int w = 0; w < 3; w++) {
+    for (int w = 0; w < outputs; w++) {
         l->y[w] = l->x + (size_t)(w + 1) * (size_t)most;
         output[w](l->act, l->x, l->y[w], (size_t)l->n);
     }
@@ -230,12 +231,23 @@ static void moments(const ax_act *a, ax_probe *out)
     out->gain_back = 1 / sqrt(out->slope_square);
 }
 
+int ax_act_range(const ax_act *a, ax_probe_extreme *low, ax_probe_extreme *high, ax_err *err)
+{
+    looker l = {.act = a};
+    if (look(&l, 1) < 0)
+        return ax_fail(err, AX_ENOMEM, "no memory to look at an activation");
+    *low = extreme(&l, 0, -1, 0);
+    *high = extreme(&l, 0, 1, 0);
+    free(l.x);
+    return 0;
+}
+
 int ax_act_probe(const ax_act *a, ax_probe *out, ax_err *err)
 {
     looker l = {.act = a};
     ax_arena arena;
     *out = (ax_probe){0};
-    if (look(&l) < 0)
+    if (look(&l, 3) < 0)
         return ax_fail(err, AX_ENOMEM, "no memory to look at an activation");
     ax_arena_init(&arena, 0);
     out->nans = pieces(&l, is_nan, out->nan);
@@ -264,22 +276,41 @@ int ax_act_probe(const ax_act *a, ax_probe *out, ax_err *err)
     return 0;
 }
 
+/* ---- before training ---- */
+
+/* f, f' or the derivative by a learned parameter; 64 numbers of each unit */
+static int all_finite(const ax_act *a, int which, ax_err *err)
+{
+    enum { N = 40 * 64 + 1 };
+    const char *text = a->row->program ? a->row->formula : a->row->name;
+    float x[N], y[N];
+    int i = 0;
+    for (int k = 0; k < N; k++)
+        x[k] = (float)(k - N / 2) / 64;
+    if (which < AX_FORMULA_DP)
+        output[which](a, x, y, N);
+    else
+        ax_formula_run(a->gradient, which, a->param, x, y, N);
+    while (i < N && isfinite(y[i]))
+        i++;
+    if (i == N)
+        return 0;
+    const char *is = isnan(y[i]) ? "NaN" : "infinite";
+    if (which >= AX_FORMULA_DP)
+        ax_fail(err, AX_ENONFINITE, "the derivative of '%.300s' by %s is %s at x = %g", text,
+                a->row->params[which - AX_FORMULA_DP].name, is, (double)x[i]);
+    else
+        ax_fail(err, AX_ENONFINITE, "%s'%.300s' is %s at x = %g",
+                which == AX_FORMULA_DX ? "the derivative of " : "", text, is, (double)x[i]);
+    return ax_err_hint(err, "what is trained must have a finite value and slope on [-20, 20]");
+}
+
 int ax_act_trainable(const ax_act *a, ax_err *err)
 {
-    enum { N = 321 };
-    float x[N], y[N], d[N];
-    for (int i = 0; i < N; i++)
-        x[i] = (float)(i - N / 2) * 0.125f;
-    ax_act_forward(a, x, y, N);
-    ax_act_derivative(a, x, d, N);
-    for (int i = 0; i < N; i++) {
-        if (isfinite(y[i]) && isfinite(d[i]))
-            continue;
-        const char *what = isfinite(y[i]) ? "the derivative of the activation" : "the activation";
-        float v = isfinite(y[i]) ? d[i] : y[i];
-        ax_fail(err, AX_ENONFINITE, "%s is %s at %g", what, isnan(v) ? "NaN" : "infinite",
-                (double)x[i]);
-        return ax_err_hint(err, "what is trained must have a finite value and slope on [-20, 20]");
-    }
+    if (all_finite(a, AX_FORMULA_F, err) < 0 || all_finite(a, AX_FORMULA_DX, err) < 0)
+        return -1;
+    for (int i = 0; i < AX_ACT_PARAMS; i++)
+        if ((a->learned >> i & 1) && all_finite(a, AX_FORMULA_DP + i, err) < 0)
+            return -1;
     return 0;
 }

@@ -51,8 +51,21 @@ typedef struct ax_probe {
 /* Fill *out; a must be element-wise. -1 when memory is short. Takes tens of milliseconds. */
 int ax_act_probe(const ax_act *a, ax_probe *out, ax_err *err);
 
-/* 0 if f and f' are finite on [-20, 20], else AX_ENONFINITE with the number. Under a millisecond.
- */
+/* {"nan":{"count","where":[{"from","to"}]},"infinite":{...},"trainable","untrainable_at","low":{"y","x"},
+ * "high","monotone":"rising"|"falling"|"constant"|null,"steepest","limits":{"left","right"},"marks":[{"kind",
+ * "x","y"}],"zero":{"up_to","from"},"flat","ulp":{"f":{"max","x","numbers"},"df","d2f"},"normal":{"mean",
+ * "square","slope_square","gain","gain_back"}}. What there is not is null. The caller deletes it; NULL:
+ * no memory. */
+cJSON *ax_act_probe_json(const ax_probe *p);
+/* "rising", "falling", "constant" or "". */
+const char *ax_act_probe_trend(const ax_probe *p);
+
+/* The least and the greatest value, infinities included, as in ax_probe: NaN where f has no value
+ * at all. Takes milliseconds. */
+int ax_act_range(const ax_act *a, ax_probe_extreme *low, ax_probe_extreme *high, ax_err *err);
+
+/* 0 if f, f' and the derivatives by learned parameters are finite on [-20, 20], at 64 numbers of
+ * each unit; else AX_ENONFINITE with the number. A few milliseconds at most. */
 int ax_act_trainable(const ax_act *a, ax_err *err);
 
 /* Moments of f(Z) and f'(Z), Z ~ N(0,1), by quadrature (gain.c): E f, E f^2, E f'^2. */

@@ -352,7 +352,7 @@ static int build_layer(ax_builder *b, cJSON *spec, int64_t batch, ax_val *last)
         layer_inputs(b, row, spec, *last, in, &n_in))
         return -1;
     const cJSON *act = cJSON_GetObjectItemCaseSensitive(spec, "activation");
-    b->act.row = NULL;
+    b->act = (ax_act){0};
     b->axis = 0;
     if (act && ax_act_from_json(act, &b->g->arena, &b->act, b->err))
         return ax_err_in(b->err, "activation");

@@ -2,6 +2,7 @@
  * noise beside it; and the way back from probabilities to logits. */
 #include <string.h>
 
+#include "activation/probe.h"
 #include "base/rng.h"
 #include "io/net_build.h"
 
@@ -25,20 +26,20 @@ static int is_taken(const ax_builder *b, const char *suffix)
     return 0;
 }
 
-/* Each learnable parameter of a formula is a tensor of the model, "layer/beta". */
-static ax_val build_learned(ax_builder *b, ax_val v, unsigned learned)
+/* Each learned parameter is a tensor of the model, "layer/beta". */
+static ax_val build_learned(ax_builder *b, ax_val v)
 {
-    ax_learned_attr a = {.act = b->act, .learned = learned};
+    ax_learned_attr a = {.act = b->act};
     ax_val in[1 + AX_ACT_PARAMS] = {v};
     int n = 1;
     for (int i = 0; i < AX_ACT_PARAMS; i++) {
-        if (!(learned >> i & 1))
+        if (!(b->act.learned >> i & 1))
             continue;
         const char *name = b->act.row->params[i].name;
         ax_init how = {.initializer = "constant", .value = b->act.param[i]};
         if (is_taken(b, name)) {
             ax_fail(b->err, AX_EINVAL, "layer '%s' has a tensor '%s' already", b->layer, name);
-            ax_err_hint(b->err, "give the formula's parameter another name");
+            ax_err_hint(b->err, "give the activation a layer of its own, {\"type\":\"activation\",...}");
             return AX_NONE;
         }
         in[n] = ax_build_param(b, name, &AX_SHAPE(1), 1, how);
@@ -46,34 +47,6 @@ static ax_val build_learned(ax_builder *b, ax_val v, unsigned learned)
             return AX_NONE;
     }
     return ax_graph_node(b->g, &ax_op_activation_learned, b->layer, &a, in, n, b->err);
-}
-
-static unsigned learned_of(const ax_act *act)
-{
-    unsigned learned = 0;
-    for (int i = 0; act->row->program && i < AX_ACT_PARAMS && act->row->params[i].name; i++)
-        learned |= (unsigned)!!act->row->params[i].learnable << i;
-    return learned;
-}
-
-/* A formula that has no value where inputs of a layer lie would end the training, sooner or later. */
-static int has_values(ax_builder *b)
-{
-    enum { REACH = 20, STEPS = 64 };
-    float x[STEPS], y[STEPS];
-    for (int from = -REACH; from < REACH; from++) {
-        for (int i = 0; i < STEPS; i++)
-            x[i] = (float)from + (float)(i + 1) / STEPS;
-        ax_act_forward(&b->act, x, y, STEPS);
-        for (int i = 0; i < STEPS; i++)
-            if (y[i] != y[i]) {
-                ax_fail(b->err, AX_ERANGE, "'%s' has no value at x = %g: it cannot be trained",
-                        b->act.row->formula, (double)x[i]);
-                ax_err_hint(b->err, "a formula to train with has values from -%d to %d", REACH, REACH);
-                return -1;
-            }
-    }
-    return 0;
 }
 
 static ax_val build_noise(ax_builder *b, ax_val v)
@@ -87,15 +60,15 @@ int ax_build_activation(ax_builder *b, ax_val *v)
     const ax_act *act = &b->act;
     if (!act->row || !strcmp(act->row->name, "identity"))
         return 0;
-    if (!strcmp(act->row->name, "prelu")) {
+    if (!strcmp(act->row->name, "prelu")) { /* learns, whether it is asked to or not */
+        b->act.learned = 0;
         *v = build_prelu(b, *v);
         return *v < 0 ? -1 : 0;
     }
-    if (b->training && act->row->program && has_values(b))
+    if (b->training && act->row->kind == AX_ACT_ELEMENT && ax_act_trainable(act, b->err))
         return -1;
-    unsigned learned = learned_of(act);
-    if (learned) {
-        *v = build_learned(b, *v, learned);
+    if (act->learned) {
+        *v = build_learned(b, *v);
         return *v < 0 ? -1 : 0;
     }
     int usual = b->g->val[*v].desc.shape.rank == 4 ? 1 : -1;

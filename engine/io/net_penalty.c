@@ -3,10 +3,13 @@
  *
  * kl compares a mean activity with a probability, so it is for activations whose values lie in
  * [0,1], or fill [-1,1], which is then mapped to it. Where they lie is what the row of the
- * activation says in `range`; of a formula nobody has said it. */
+ * activation says in `range`; a formula, or a row whose parameters are learned, is looked at before
+ * the training, with these parameters at their bounds, too. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "activation/probe.h"
 #include "io/net_build.h"
 
 static int add(ax_builder *b, const ax_op *op, const void *attr, ax_val v)
@@ -58,13 +61,37 @@ static int range_of(const ax_act *a, double *lo, double *hi)
     return (*p == ']' || *p == ')') && (!p[1] || !strncmp(p + 1, ", sum", 5)) ? 0 : -1;
 }
 
+static int fits(double lo, double hi)
+{
+    return (lo >= 0 && hi <= 1) || (lo == -1 && hi == 1);
+}
+
+/* Corner `at` of the box of the learned parameters: a bit of each says which bound it has. */
+static ax_act corner(const ax_act *a, unsigned at)
+{
+    ax_act c = *a;
+    for (int i = 0, k = 0; i < AX_ACT_PARAMS; i++)
+        if (a->learned >> i & 1)
+            c.param[i] = at >> k++ & 1 ? a->row->params[i].max : a->row->params[i].min;
+    return c;
+}
+
 /* The activation that makes v; NULL when it is not one. */
 static const ax_act *act_of(const ax_builder *b, ax_val v)
 {
     const ax_value *value = &b->g->val[v];
-    if (value->kind != AX_VAL_NODE || b->g->node[value->node].op != &ax_op_activation)
+    if (value->kind != AX_VAL_NODE)
         return NULL;
-    return &((const ax_activation_attr *)b->g->node[value->node].attr)->act;
+    const ax_node *n = &b->g->node[value->node];
+    if (n->op == &ax_op_activation)
+        return &((const ax_activation_attr *)n->attr)->act;
+    return n->op == &ax_op_activation_learned ? &((const ax_learned_attr *)n->attr)->act : NULL;
+}
+
+static int suggest(ax_builder *b)
+{
+    return ax_err_hint(b->err,
+                       "l1 and hoyer make any activation sparse; sigmoid and tanh go with kl");
 }
 
 static int refuse_kl(ax_builder *b, const ax_act *a)
@@ -74,18 +101,75 @@ static int refuse_kl(ax_builder *b, const ax_act *a)
                 "'%s': kl needs an activation with values in (0,1) or (-1,1), but "
                 "what the layer gives is not that of an activation",
                 b->layer);
-    else if (a->row->program)
-        ax_fail(b->err, AX_EUNSUPPORTED,
-                "'%s': kl needs an activation with values in (0,1) or (-1,1), and "
-                "where those of a formula lie is not known",
-                b->layer);
     else
         ax_fail(b->err, AX_EINVAL,
                 "'%s': kl needs an activation with values in (0,1) or (-1,1), but "
                 "those of %s lie in %s",
                 b->layer, a->row->name, a->row->range);
-    return ax_err_hint(b->err,
-                       "l1 and hoyer make any activation sparse; sigmoid and tanh go with kl");
+    return suggest(b);
+}
+
+/* " with beta = 10": the learned parameters of a corner */
+static void put_params(const ax_act *a, char *text, size_t size)
+{
+    size_t n = 0;
+    *text = 0;
+    for (int i = 0; i < AX_ACT_PARAMS && n < size; i++)
+        if (a->learned >> i & 1)
+            n += (size_t)snprintf(text + n, size - n, "%s%s = %g", n ? ", " : " with ",
+                                  a->row->params[i].name, a->param[i]);
+}
+
+/* Looks at a. 0: the values fit. */
+static int look(ax_builder *b, const ax_act *a, double *lo, double *hi)
+{
+    ax_probe_extreme low, high;
+    char with[128];
+    if (ax_act_range(a, &low, &high, b->err) < 0)
+        return -1;
+    *lo = low.y, *hi = high.y;
+    if (fits(*lo, *hi))
+        return 0;
+    put_params(a, with, sizeof with);
+    ax_fail(b->err, AX_EINVAL,
+            "'%s': kl needs an activation with values in (0,1) or (-1,1), but those of '%.100s'%s "
+            "go from %g (at x = %g) to %g (at x = %g)",
+            b->layer, a->row->program ? a->row->formula : a->row->name, with, low.y, (double)low.x,
+            high.y, (double)high.x);
+    return suggest(b);
+}
+
+/* The same for what the learned parameters may become. */
+static int look_at_corners(ax_builder *b, const ax_act *a, double *lo, double *hi)
+{
+    enum { MOST = 4 };
+    int n = __builtin_popcount(a->learned);
+    if (n > MOST) {
+        ax_fail(b->err, AX_ELIMIT,
+                "'%s': kl takes an activation with at most %d learned parameters, this one has %d",
+                b->layer, MOST, n);
+        return suggest(b);
+    }
+    if (look(b, a, lo, hi))
+        return -1;
+    for (unsigned at = 0; n && at < 1u << n; at++) {
+        ax_act c = corner(a, at);
+        double low, high;
+        if (look(b, &c, &low, &high))
+            return -1;
+        *lo = low < *lo ? low : *lo;
+        *hi = high > *hi ? high : *hi;
+    }
+    return 0;
+}
+
+/* Where nothing is trained nothing is looked at: *lo and *hi are not known then. */
+static int check_range(ax_builder *b, const ax_act *a, double *lo, double *hi)
+{
+    *lo = *hi = 0;
+    if (a && (a->row->program || a->learned))
+        return b->training ? look_at_corners(b, a, lo, hi) : 0;
+    return a && !range_of(a, lo, hi) && fits(*lo, *hi) ? 0 : refuse_kl(b, a);
 }
 
 /* ---- kl, hoyer ------------------------------------------------------------------------------- */
@@ -102,11 +186,12 @@ static int build_kl(ax_builder *b, const cJSON *kl, ax_val v)
         ax_json_num(kl, "rho", 0.05, 1e-6, 1 - 1e-6, &a.rho, b->err) ||
         ax_json_num(kl, "beta", 3, 0, 1e6, &a.beta, b->err))
         return -1;
-    const ax_act *act = act_of(b, v);
-    if (!act || range_of(act, &lo, &hi) || !((lo >= 0 && hi <= 1) || (lo == -1 && hi == 1)))
-        return refuse_kl(b, act);
+    if (check_range(b, act_of(b, v), &lo, &hi))
+        return -1;
+    if (!b->training || a.beta == 0)
+        return 0;
     a.symmetric = lo < 0;
-    return b->training && a.beta > 0 ? add(b, &ax_op_kl_sparsity, &a, v) : 0;
+    return add(b, &ax_op_kl_sparsity, &a, v);
 }
 
 static int build_sparsity(ax_builder *b, const cJSON *o, ax_val v)

@@ -1,4 +1,5 @@
-/* learned.c - an activation whose parameters are learned: element-wise, with a program.
+/* learned.c - an activation whose parameters are learned: element-wise, a formula or a row of the
+ * catalogue, which keeps its kernel.
  *
  * Each learned parameter is a tensor of one number beside x. Bounds hold where the op reads it: a
  * number outside counts as the bound, and its gradient is what the function has there, so that
@@ -21,7 +22,7 @@ typedef struct learned_job {
 
 static int learned_count(const ax_learned_attr *a)
 {
-    return __builtin_popcount(a->learned);
+    return __builtin_popcount(a->act.learned);
 }
 
 /* The function with parameter k of the learned ones read from value[k]. */
@@ -30,7 +31,7 @@ static ax_act act_with(const ax_learned_attr *a, const float *const value[])
     ax_act act = a->act;
     for (int i = 0, k = 0; i < AX_ACT_PARAMS; i++) {
         const ax_act_param *p = &a->act.row->params[i];
-        if (!(a->learned >> i & 1))
+        if (!(a->act.learned >> i & 1))
             continue;
         double v = *value[k++];
         act.param[i] = v < p->min ? p->min : v > p->max ? p->max : v; /* NaN stays */
@@ -94,7 +95,7 @@ static int grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_val *din, 
     if (din[0] < 0)
         return -1;
     for (int i = 0, k = 1; i < AX_ACT_PARAMS; i++) {
-        if (!(a.learned >> i & 1))
+        if (!(a.act.learned >> i & 1))
             continue;
         a.param = i;
         din[k] = ax_graph_node(g, &ax_op_learned_dp, n->name, &a, in, 2 + learned, err);
@@ -147,7 +148,7 @@ static void slices(void *ctx, int64_t from, int64_t to)
     const learned_job *j = ctx;
     for (int64_t s = from; s < to; s++) {
         int64_t at = s * SLICE, n = j->n - at < SLICE ? j->n - at : SLICE;
-        j->sum[s] = ax_formula_param_grad(j->act.row->program, j->param, j->act.param, j->x + at,
+        j->sum[s] = ax_formula_param_grad(j->act.gradient, j->param, j->act.param, j->x + at,
                                           j->dy + at, (size_t)n);
     }
 }

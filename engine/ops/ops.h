@@ -102,10 +102,9 @@ extern const ax_op ax_op_activation_grad; /* x or y (relu; vector but for row->f
 extern const ax_op ax_op_prelu;      /* x, slope (C) or (1)        */
 extern const ax_op ax_op_prelu_grad; /* x, slope, dy -> dx, dslope */
 
-/* ---- learned.c: element-wise rows with a program; bit i of learned: parameter i is an input ---- */
+/* ---- learned.c: element-wise activations with learned parameters, each an input behind x ---- */
 typedef struct ax_learned_attr {
     ax_act act;
-    unsigned learned;
     int param; /* learned_dp: whose gradient */
 } ax_learned_attr;
 extern const ax_op ax_op_activation_learned; /* x, each learned parameter (1)       */

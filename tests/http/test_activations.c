@@ -226,12 +226,27 @@ static const struct {
      "{\"activation\":{\"name\":\"elu\",\"alpha\":0.5},\"y\":[-0.31606027],"},
     {"/activations/evaluate", "{\"activation\":{\"name\":\"elu\",\"alpha\":0.5},\"x\":[-1]}", "\"y\":[-0.31606027],"},
     {"/activations/evaluate", "{\"activation\":{\"name\":\"LeakyReLU\",\"dialect\":\"keras\"},\"x\":[-1]}", "\"y\":[-0.3],"},
+    {"/activations/evaluate", "{\"activation\":{\"name\":\"swish\",\"learnable\":[\"beta\"]},\"params\":{\"beta\":0},\"x\":[2]}",
+     "{\"activation\":{\"name\":\"swish\",\"beta\":0,\"learnable\":[\"beta\"]},\"y\":[1],"},
     {"/activations/evaluate", "{\"activation\":\"glu\",\"params\":{\"gate_first\":true},\"x\":[0,4]}", "\"y\":[2],"},
     {"/activations/evaluate", "{\"activation\":{\"formula\":\"x*b\"},\"params\":{\"b\":3},\"x\":[2]}", "\"y\":[6],"},
     {"/activations/evaluate", "{\"activation\":{\"formula\":\"x*b\",\"params\":{\"b\":3}},\"params\":{\"b\":5},\"x\":[2]}",
      "\"y\":[10],"},
     {"/activations/evaluate", "{\"activation\":\"exponential\",\"x\":[100,\"NaN\"],\"non_finite\":\"null\"}", "\"y\":[null,null],"},
     {"/activations/evaluate", "{\"activation\":{\"formula\":\"log(x)\"},\"x\":[-1,0]}", "\"y\":[\"NaN\",\"-Infinity\"],"},
+    {"/activations/evaluate", "{\"activation\":{\"formula\":\"log(x)\"},\"x\":[1],\"probe\":true}",
+     "\"probe\":{\"nan\":{\"count\":1,\"where\":[{\"from\":-3.40282347e+38,\"to\":-1.40129846e-45}]}"},
+    {"/activations/evaluate", "{\"activation\":{\"formula\":\"log(x)\"},\"x\":[1],\"probe\":true}",
+     "\"trainable\":false,\"untrainable_at\":-20,"},
+    {"/activations/evaluate", "{\"activation\":{\"formula\":\"x*relu(x)\"},\"x\":[1],\"probe\":true}",
+     "\"trainable\":true,\"untrainable_at\":null,"},
+    {"/activations/evaluate", "{\"activation\":\"tanh\",\"x\":[1],\"probe\":true}",
+     "\"low\":{\"y\":-1,\"x\":\"-Infinity\"},\"high\":{\"y\":1,"},
+    {"/activations/evaluate", "{\"activation\":\"tanh\",\"x\":[1],\"probe\":true}", "\"monotone\":\"rising\",\"steepest\":{\"y\":1,"},
+    {"/activations/evaluate", "{\"activation\":\"abs\",\"x\":[1],\"probe\":true}",
+     "\"limits\":{\"left\":\"Infinity\",\"right\":\"Infinity\"},"
+     "\"marks\":[{\"x\":0,\"y\":0,\"kind\":\"kink\"}]"},
+    {"/activations/evaluate", "{\"activation\":\"relu\",\"x\":[1],\"probe\":false}", "\"rewrites\":[]}\n"},
 };
 
 static void answers(void **state)
@@ -320,9 +335,14 @@ static const struct {
     {EVALUATE, "{\"activation\":{\"formula\":\"x*sigmod(x)\"},\"x\":[1]}", 400, "sigmoid"},
     {EVALUATE, "{\"activation\":{\"formula\":\"((((((((((((((((((((((((((((((((((((((((x))))))))))))))))))))))))))))))))))))))))\"},\"x\":[1]}",
      400, "\"code\":\"bad_formula\""},
+    {EVALUATE, "{\"activation\":{\"name\":\"swish\",\"learnable\":[\"alpha\"]},\"x\":[1]}", 400,
+     "\"at\":\"activation.learnable[0]\",\"hint\":\"'swish' can learn: beta\""},
+    {EVALUATE, "{\"activation\":{\"name\":\"xielu\",\"learnable\":[\"beta\"]},\"x\":[1]}", 400, "beta cannot be learned"},
     {EVALUATE, "{\"activation\":\"softmax\",\"x\":1}", 400, "takes rows"},
     {EVALUATE, "{\"activation\":\"glu\",\"x\":[1,2,3]}", 400, "\"got\":3"},
     {EVALUATE, "{\"activation\":\"softmax\",\"x\":[1],\"derivatives\":1}", 422, "\"at\":\"derivatives\""},
+    {EVALUATE, "{\"activation\":\"softmax\",\"x\":[1],\"probe\":true}", 422, "\"at\":\"probe\""},
+    {EVALUATE, "{\"activation\":\"relu\",\"x\":[1],\"probe\":1}", 400, "expected true or false"},
     {EVALUATE "?derivatives=1", "{\"activation\":\"relu\",\"x\":[1]}", 400, "in the body"},
 };
 

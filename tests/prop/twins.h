@@ -280,12 +280,28 @@ static void twin_prelu(twin_call *t)
     t->steps = 1;
 }
 
-/* x*sigmoid(beta*x), the formula of the cases */
+/* The rows of the cases with values p, and their formula, x*sigmoid(beta*x). */
+static double learned_at(const char *name, const double *p, double x)
+{
+    if (!strcmp(name, "acon_c"))
+        return (p[0] - p[1]) * x / (1 + exp(-p[2] * (p[0] - p[1]) * x)) + p[1] * x;
+    if (!strcmp(name, "sinlu"))
+        return (x + p[0] * sin(p[1] * x)) / (1 + exp(-x));
+    if (!strcmp(name, "snake"))
+        return x + sin(p[0] * x) * sin(p[0] * x) / p[0];
+    return x / (1 + exp(-p[0] * x));
+}
+
 static void twin_learned(twin_call *t)
 {
+    const ax_act *a = &((const ax_learned_attr *)t->attr)->act;
+    double p[AX_ACT_PARAMS];
+    memcpy(p, a->param, sizeof p);
+    for (int i = 0, k = 1; i < AX_ACT_PARAMS; i++)
+        if (a->learned >> i & 1)
+            p[i] = t->x[k++][0];
     for (int64_t i = 0; i < count_of(&t->out[0]); i++) {
-        double x = t->x[0][i];
-        t->y[0][i] = x / (1 + exp(-t->x[1][0] * x));
+        t->y[0][i] = learned_at(a->row->name, p, t->x[0][i]);
         t->mag[0][i] = fabs(t->y[0][i]);
     }
     t->steps = 1;

@@ -107,6 +107,24 @@ static void every_curve_is_xml(void **state)
     }
 }
 
+/* relu has one mark on this stretch, gelu another, and each its curve's colour. */
+static void every_curve_is_marked(void **state)
+{
+    (void)state;
+    ax_arena mem;
+    ax_arena_init(&mem, 0);
+    ax_plot_curve c[2] = {{make(&mem, "\"relu\""), "relu"}, {make(&mem, "\"gelu\""), "gelu"}};
+    size_t len;
+    char *svg = ax_plot_svg(&(ax_plot){c, 2, -5, 5, 0}, &len);
+    assert_non_null(svg);
+    assert_non_null(strstr(svg, "<circle class=\"mark s0\""));
+    assert_non_null(strstr(svg, "<title>kink at x = 0, y = 0</title>"));
+    assert_non_null(strstr(svg, "<circle class=\"mark s1\""));
+    assert_non_null(strstr(svg, "<title>f' = 0 at x = -0.75179"));
+    free(svg);
+    ax_arena_fini(&mem);
+}
+
 /* Labels come from outside; a formula may be NaN somewhere, everywhere, or leave the picture. */
 static void strange_curves_are_xml(void **state)
 {
@@ -214,6 +232,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(marks_are_where_they_are),
+        cmocka_unit_test(every_curve_is_marked),
         cmocka_unit_test(every_curve_is_xml),
         cmocka_unit_test(strange_curves_are_xml),
         cmocka_unit_test(the_checker_sees_faults),

@@ -91,7 +91,7 @@ static const struct {
      "learnable"},
     {"{\"formula\":\"b*x\",\"params\":{\"b\":1},\"learnable\":[1]}", AX_ETYPE, "name of a param",
      "learnable[0]"},
-    {"{\"formula\":\"b*x\",\"params\":{\"b\":1},\"learnable\":[\"b\",\"c\"]}", AX_ENOTFOUND, "'c'",
+    {"{\"formula\":\"b*x\",\"params\":{\"b\":1},\"learnable\":[\"b\",\"c\"]}", AX_EINVAL, "'c'",
      "learnable[1]"},
     {"{\"formula\":\"a*b*c*d*f*g*h*i*j*k*l*x\",\"params\":{\"a\":1,\"b\":1,\"c\":1,\"d\":1,"
      "\"f\":1,\"g\":1,\"h\":1,\"i\":1,\"j\":1,\"k\":1,\"l\":1}}",

@@ -71,7 +71,6 @@ static const struct bad {
     {L(IN4, KL("relu", "{}")), AX_EINVAL, "layers[0].activity_regularizer.kl", "those of relu lie in [0, inf)"},
     {L(IN4, KL("elu", "{}")), AX_EINVAL, "layers[0].activity_regularizer.kl", "those of elu lie in"},
     {L(IN4, "{\"type\":\"dense\",\"units\":2,\"activation\":{\"name\":\"hard_tanh\",\"max_val\":2},\"activity_regularizer\":{\"kl\":{}}}"), AX_EINVAL, "layers[0].activity_regularizer.kl", "[min_val, max_val]"},
-    {L(IN4, "{\"type\":\"dense\",\"units\":2,\"activation\":{\"formula\":\"sigmoid(2*x)\"},\"activity_regularizer\":{\"kl\":{}}}"), AX_EUNSUPPORTED, "layers[0].activity_regularizer.kl", "of a formula"},
     {L(IN4, "{\"type\":\"dense\",\"units\":2,\"activity_regularizer\":{\"kl\":{}}}"), AX_EINVAL, "layers[0].activity_regularizer.kl", "not that of an activation"},
     {L(IN4, DENSE ",{\"type\":\"activity_regularization\",\"kl\":{}}"), AX_EINVAL, "layers[1].kl", "not that of an activation"},
     {L(IN4, "{\"type\":\"dense\",\"units\":2,\"activity_regularizer\":{\"hoyer\":-1}}"), AX_ERANGE, "layers[0].activity_regularizer.hoyer", "from 0"},
@@ -465,6 +464,53 @@ static void test_penalties(void **state)
     }
 }
 
+/* kl after a formula or learned parameters, whose range is looked up by looking. message NULL: taken. */
+static void test_kl_looks(void **state)
+{
+    static const struct {
+        const char *act, *message;
+        int symmetric;
+    } rows[] = {
+        {"{\"formula\":\"sigmoid(2*x)\"}", NULL, 0},
+        {"{\"formula\":\"exp(-x^2)\"}", NULL, 0},
+        {"{\"formula\":\"sin(x)^2\"}", NULL, 0}, /* without limits */
+        {"{\"formula\":\"clip(x, 0, 1)\"}", NULL, 0},
+        {"{\"formula\":\"0.25 + 0*x\"}", NULL, 0},
+        {"{\"formula\":\"tanh(x/2)\"}", NULL, 1},
+        {"{\"formula\":\"sigmoid(b*x)\",\"params\":{\"b\":1},\"learnable\":[\"b\"]}", NULL, 0},
+        {"{\"formula\":\"b*sigmoid(c*x)\",\"params\":{\"b\":{\"default\":0.5,\"min\":0,\"max\":1},\"c\":1},\"learnable\":[\"b\",\"c\"]}", NULL, 0},
+        {"{\"formula\":\"x*sigmoid(x)\"}", "'x*sigmoid(x)' go from -0.278465 (at x = -1.27", 0},
+        {"{\"formula\":\"1.5*sigmoid(x)\"}", "go from 0 (at x = -inf) to 1.5 (at x = ", 0},
+        {"{\"formula\":\"0.5*tanh(x)\"}", "go from -0.5 (at x = ", 0},
+        {"{\"formula\":\"sigmoid(x) - 1e-6\"}", "go from -1e-06 (at x = -inf)", 0},
+        {"{\"formula\":\"0.9*sigmoid(x) + exp(-(x - 100)^2)\"}", "to 1.9 (at x = 100)", 0},
+        {"{\"formula\":\"b*sigmoid(x)\",\"params\":{\"b\":{\"default\":0.5,\"min\":0,\"max\":3}},\"learnable\":[\"b\"]}",
+         "'b*sigmoid(x)' with b = 3 go from 0 (at x = -inf) to 3", 0},
+        {"{\"formula\":\"a*b*c*d*f*sigmoid(x)\",\"params\":{\"a\":1,\"b\":1,\"c\":1,\"d\":1,\"f\":1},"
+         "\"learnable\":[\"a\",\"b\",\"c\",\"d\",\"f\"]}", "at most 4 learned parameters, this one has 5", 0},
+        {"{\"name\":\"swish\",\"learnable\":[\"beta\"]}", "'swish' with beta = 1 go from -0.278465", 0},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char spec[600];
+        ax_net n;
+        ax_err err = {0};
+        snprintf(spec, sizeof spec, L(IN4, "{\"type\":\"dense\",\"units\":2,\"activation\":%s,\"activity_regularizer\":{\"kl\":{}}}"), rows[i].act);
+        int bad = build(&n, spec, &(ax_net_training){1, NULL}, 3, &err);
+        if (bad != (rows[i].message ? -1 : 0) || (bad && !strstr(err.msg, rows[i].message)))
+            fail_msg("%s: %d %s", rows[i].act, bad, err.msg);
+        if (bad) {
+            assert_string_equal(err.at, "layers[0].activity_regularizer.kl");
+            continue;
+        }
+        assert_int_equal(count_ops(&n, &ax_op_kl_sparsity), 1);
+        for (int k = 0; k < n.graph.n_node; k++)
+            if (n.graph.node[k].op == &ax_op_kl_sparsity)
+                assert_int_equal(((const ax_kl_attr *)n.graph.node[k].attr)->symmetric, rows[i].symmetric);
+        ax_net_fini(&n);
+    }
+}
+
 /* As many layers as are allowed, all to be named, in a moment; one more is refused. */
 static void test_many_layers(void **state)
 {
@@ -501,6 +547,7 @@ int main(void)
         cmocka_unit_test(test_logits),
         cmocka_unit_test(test_training_and_inference),
         cmocka_unit_test(test_penalties),
+        cmocka_unit_test(test_kl_looks),
         cmocka_unit_test(test_many_layers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
