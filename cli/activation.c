@@ -13,10 +13,10 @@
 enum { MOST = 100000, PLOT_ROWS = 20, PLOT_COLUMNS = 100, STEPS = 16 };
 
 typedef struct wish {
-    const char *x, *range, *dialect, *plot;
+    const char *x, *range, *dialect, *plot, *onnx;
     option_list params;
     int64_t derivatives;
-    int json, markdown;
+    int json, markdown, exact;
     double from, to, step; /* of range */
 } wish;
 
@@ -208,6 +208,31 @@ static int draw(const wish *w, const explained *e, ax_err *err)
     return w->plot && strcmp(w->plot, "-") ? write_svg(&p, w->plot, err) : write_text(&p, err);
 }
 
+/* ---- the model ------------------------------------------------------------------------------- */
+
+static int write_bytes(const ax_pb *b, const char *path, ax_err *err)
+{
+    ax_outfile f;
+    if (!strcmp(path, "-")) {
+        if (fwrite(b->data, 1, b->len, stdout) == b->len && fflush(stdout) == 0)
+            return 0;
+        return ax_fail(err, AX_EIO, "--onnx: standard output cannot be written");
+    }
+    if (ax_outfile_open(&f, path, err) < 0)
+        return -1;
+    ax_outfile_write(&f, b->data, b->len);
+    return ax_outfile_commit(&f, err);
+}
+
+static int write_onnx(const wish *w, const ax_act *a, ax_err *err)
+{
+    ax_pb b = {0};
+    int bad = ax_act_write_onnx(a, w->exact ? AX_ONNX_EXACT : AX_ONNX_NAMED, &b, err) < 0 ||
+              write_bytes(&b, w->onnx, err) < 0;
+    ax_pb_free(&b);
+    return bad ? -1 : 0;
+}
+
 /* ---- the command ----------------------------------------------------------------------------- */
 
 static int usage(const char *what)
@@ -221,7 +246,7 @@ static int usage(const char *what)
 static int catalogue(const wish *w)
 {
     ax_err err;
-    if (w->x || w->range || w->dialect || w->plot || w->params.n)
+    if (w->x || w->range || w->dialect || w->plot || w->onnx || w->params.n)
         return usage("which activation? axond activation lists them");
     int bad = w->markdown ? activation_page(stdout) : w->json ? activation_catalog_json(stdout) : 0;
     if (!w->markdown && !w->json)
@@ -252,6 +277,16 @@ static int understand(wish *w, const char *text, ax_arena *mem, explained *e, ax
     return EXIT_DONE;
 }
 
+static int show(const wish *w, const explained *e, ax_err *err)
+{
+    int bad = w->json ? activation_json(e, stdout)
+              : e->x  ? activation_table(e, stdout)
+                      : activation_card(e, stdout);
+    if (bad < 0)
+        return ax_fail(err, AX_ENOMEM, "no memory for the answer");
+    return draw(w, e, err);
+}
+
 static int explain(wish *w, const char *text)
 {
     explained e = {0};
@@ -259,13 +294,7 @@ static int explain(wish *w, const char *text)
     ax_arena mem;
     ax_arena_init(&mem, 0);
     int code = understand(w, text, &mem, &e, &err);
-    if (!code && (w->json ? activation_json(&e, stdout)
-                  : e.x   ? activation_table(&e, stdout)
-                          : activation_card(&e, stdout)) < 0) {
-        ax_fail(&err, AX_ENOMEM, "no memory for the answer");
-        code = EXIT_FAILED;
-    }
-    if (!code && draw(w, &e, &err) < 0)
+    if (!code && (w->onnx ? write_onnx(w, &e.act, &err) : show(w, &e, &err)) < 0)
         code = EXIT_FAILED;
     if (code)
         cli_error("activation", &err);
@@ -285,6 +314,8 @@ int cmd_activation(int argc, char **argv)
         {"derivatives", OPTION_INTEGER, &w.derivatives, "N", 0, 2, .help = "0: f alone, 1: f', 2: f'', too (2)"},
         {"dialect",     OPTION_TEXT,    &w.dialect, "D",           .help = "NAME and defaults are those of pytorch, keras, jax or onnx"},
         {"plot",        OPTION_TEXT,    &w.plot,    "OUT.svg",     .help = "draw it into this file; -: with characters on stdout"},
+        {"onnx",        OPTION_TEXT,    &w.onnx,    "FILE.onnx",   .help = "write it as an ONNX model; -: to stdout"},
+        {"exact",       OPTION_SWITCH,  &w.exact,   .help = "with --onnx: simple operations in double precision, no operator by its name"},
         {"json",        OPTION_SWITCH,  &w.json,    .help = "everything as JSON"},
         {"markdown",    OPTION_SWITCH,  &w.markdown, .help = "the whole catalogue as a page of Markdown"},
     };
@@ -293,8 +324,9 @@ int cmd_activation(int argc, char **argv)
         "activation",
         "[NAME | FORMULA] [--param k=v] [--x=-2,0,2 | --range=-4:4:0.5] [--plot OUT.svg]",
         "Explain an activation function: formula, derivative, parameters, accuracy, names elsewhere;\n"
-        "evaluate it, draw it. A formula of your own works the same: 'x*sigmoid(beta*x)' --param\n"
-        "beta=1.7. On a terminal the curve is drawn below. Without a name: the catalogue.\n",
+        "evaluate it, draw it, write it as an ONNX model. A formula of your own works the same:\n"
+        "'x*sigmoid(beta*x)' --param beta=1.7. On a terminal the curve is drawn below. Without a name:\n"
+        "the catalogue.\n",
         rows,
         sizeof rows / sizeof *rows,
         0,
@@ -303,6 +335,12 @@ int cmd_activation(int argc, char **argv)
         return code;
     if (w.x && w.range)
         return usage("--x and --range exclude each other");
+    if (w.onnx && (w.x || w.range || w.plot || w.json || w.derivatives >= 0))
+        return usage("--onnx writes a model and nothing else: only --param, --dialect and --exact go with it");
+    if (w.exact && !w.onnx)
+        return usage("--exact says how --onnx writes; it needs --onnx FILE");
+    if (w.onnx && !strcmp(w.onnx, "-") && isatty(STDOUT_FILENO))
+        return usage("--onnx -: a model is not written to a terminal; send it into a file or a pipe");
     if (w.markdown && (n || w.json))
         return usage("--markdown takes the whole catalogue, and nothing else");
     return n ? explain(&w, argv[1]) : catalogue(&w);

@@ -32,6 +32,7 @@
 #include "io/csv.h"
 #include "io/image.h"
 #include "io/npy.h"
+#include "io/onnx_activation.h"
 #include "math/cpu.h"
 #include "math/tensor.h"
 

@@ -421,6 +421,13 @@ static void activations(void **state)
         {"activation exponential --x=inf,100,nan,-inf --json", 0, "[\"Infinity\", \"Infinity\", \"NaN\", 0]", ""},
         {"activation gelu --plot @/gelu.svg", 0, "name     gelu", ""},
         {"activation tanh --plot -", 0, "\n          tanh\n", ""},
+        {"activation gelu --onnx @/gelu.onnx", 0, "", ""},
+        {"activation gelu --onnx -", 0, "axond", ""},
+        {"activation 'x*sigmoid(beta*x)' --param beta=2 --onnx @/swish.onnx --exact", 0, "", ""},
+        {"activation gelu --onnx @/no/such.onnx", 1, "", "no/such.onnx"},
+        {"activation gelu --onnx @/gelu.onnx --x=1", 2, "", "--onnx writes a model and nothing else"},
+        {"activation gelu --exact", 2, "", "--exact says how --onnx writes"},
+        {"activation --onnx @/all.onnx", 2, "", "which activation?"},
         {"activation relux", 2, "", "unknown activation 'relux'; did you mean 'relu'?"},
         {"activation elu --param alhpa=1", 2, "", "did you mean 'alpha'?"},
         {"activation elu --param alpha", 2, "", "'alpha' is not NAME=NUMBER"},
@@ -444,6 +451,8 @@ static void activations(void **state)
         expect(cases[i].args, cases[i].code, cases[i].out, cases[i].err);
     slurp(in("gelu.svg"), output);
     assert_int_equal(strncmp(output, "<svg xmlns=", 11), 0);
+    slurp(in("gelu.onnx"), output);
+    assert_int_equal(strncmp(output, "\x08\x09\x12\x05" "axond", 9), 0);
 }
 
 static int make_folder(void **state)

@@ -152,6 +152,19 @@ static int check_table(ax_err *err)
     return ax_train_check(&o, err);
 }
 
+static int write_onnx(ax_err *err)
+{
+    static const char *const names[] = {"prelu", "probit", "swiglu_oai", "entmax15"};
+    int bad = 0;
+    for (size_t i = 0; i < sizeof names / sizeof *names && !bad; i++) {
+        ax_act a;
+        ax_pb b = {0};
+        bad = ax_act_by_name(names[i], &a, err) < 0 || ax_act_write_onnx(&a, AX_ONNX_NAMED, &b, err) < 0;
+        ax_pb_free(&b);
+    }
+    return bad;
+}
+
 /* ---- with every allocation failing --------------------------------------------------------------
  */
 
@@ -233,6 +246,13 @@ static void test_table(void **state)
     with_every_failure(check_table, NULL);
 }
 
+static void test_onnx(void **state)
+{
+    (void)state;
+    assert_int_equal(write_onnx(NULL), 0); /* the rules of formulas are read once and stay */
+    with_every_failure(write_onnx, NULL);
+}
+
 static int setup(void **state)
 {
     cJSON_InitHooks(&(cJSON_Hooks){__wrap_malloc, __wrap_free});
@@ -253,6 +273,7 @@ int main(void)
         cmocka_unit_test(test_diagnose),
         cmocka_unit_test(test_train),
         cmocka_unit_test(test_table),
+        cmocka_unit_test(test_onnx),
     };
     return cmocka_run_group_tests(tests, setup, folder_remove);
 }

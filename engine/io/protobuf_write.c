@@ -1,0 +1,108 @@
+/* protobuf_write.c - see protobuf_write.h. */
+#include "io/protobuf_write.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "io/bytes.h"
+
+enum { VARINT = 0, BYTES = 2, FIXED32 = 5, VARINT_MOST = 10, FIRST = 512 };
+
+static uint8_t *room(ax_pb *b, size_t n)
+{
+    size_t need, cap = b->cap ? b->cap : FIRST;
+    if (__builtin_add_overflow(b->len, n, &need) || need > SIZE_MAX / 2)
+        b->failed = 1;
+    if (b->failed)
+        return NULL;
+    while (cap < need)
+        cap *= 2;
+    if (cap > b->cap) {
+        uint8_t *p = realloc(b->data, cap);
+        if (!p) {
+            b->failed = 1;
+            return NULL;
+        }
+        b->data = p;
+        b->cap = cap;
+    }
+    return b->data + b->len;
+}
+
+static void add(ax_pb *b, const void *p, size_t n)
+{
+    uint8_t *to = n ? room(b, n) : NULL;
+    if (!to)
+        return;
+    memcpy(to, p, n);
+    b->len += n;
+}
+
+/* seven bits a byte, the lowest first */
+static size_t varint(uint64_t v, uint8_t to[VARINT_MOST])
+{
+    size_t n = 0;
+    for (; v >= 0x80; v >>= 7)
+        to[n++] = (uint8_t)(v | 0x80);
+    to[n++] = (uint8_t)v;
+    return n;
+}
+
+static void add_varint(ax_pb *b, uint64_t v)
+{
+    uint8_t bytes[VARINT_MOST];
+    add(b, bytes, varint(v, bytes));
+}
+
+static void tag(ax_pb *b, int field, int type)
+{
+    add_varint(b, (uint64_t)field << 3 | (uint64_t)type);
+}
+
+void ax_pb_int(ax_pb *b, int field, int64_t v)
+{
+    tag(b, field, VARINT);
+    add_varint(b, (uint64_t)v);
+}
+
+void ax_pb_float(ax_pb *b, int field, float v)
+{
+    tag(b, field, FIXED32);
+    add(b, &v, sizeof v);
+}
+
+void ax_pb_bytes(ax_pb *b, int field, const void *p, size_t n)
+{
+    tag(b, field, BYTES);
+    add_varint(b, n);
+    add(b, p, n);
+}
+
+void ax_pb_str(ax_pb *b, int field, const char *s)
+{
+    ax_pb_bytes(b, field, s, strlen(s));
+}
+
+size_t ax_pb_open(ax_pb *b, int field)
+{
+    tag(b, field, BYTES);
+    return b->len;
+}
+
+/* The length goes in front of what is there already. */
+void ax_pb_close(ax_pb *b, size_t at)
+{
+    uint8_t bytes[VARINT_MOST];
+    size_t inside = b->len - at, n = varint(inside, bytes);
+    if (!room(b, n))
+        return;
+    memmove(b->data + at + n, b->data + at, inside);
+    memcpy(b->data + at, bytes, n);
+    b->len += n;
+}
+
+void ax_pb_free(ax_pb *b)
+{
+    free(b->data);
+    *b = (ax_pb){0};
+}
