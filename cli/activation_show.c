@@ -206,9 +206,10 @@ int activation_card(const explained *e, FILE *out)
         put(&t, i ? "" : "rewritten", rewrites[i]);
     put(&t, "range", row->range);
     put_params(&t, &e->act);
-    if (row->kind == AX_ACT_ELEMENT) {
+    double gain = ax_act_gain(&e->act);
+    if (row->kind == AX_ACT_ELEMENT && !isnan(gain)) {
         table_put(&t, "gain");
-        table_put(&t, "%.6g", ax_act_gain(&e->act));
+        table_put(&t, "%.6g", gain);
     }
     put_accuracy(&t, row);
     put_dialects(&t, row);

@@ -106,7 +106,9 @@ static void put_layer(table *t, const ax_layer_health *l)
     table_put(t, "%s", percent(l->has_slope ? (double)l->dead / units : NAN, text));
     table_put(t, "%s", percent(l->saturated_left + l->saturated_right, text));
     table_put(t, "%s", percent(l->sparsity, text));
-    if (l->has_slope)
+    if (l->has_slope && isnan(l->gain_expected))
+        table_put(t, "%.2f", l->gain);
+    else if (l->has_slope)
         table_put(t, "%.2f (%.2f)", l->gain, l->gain_expected);
     else
         table_put(t, "-");

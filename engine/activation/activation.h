@@ -118,8 +118,8 @@ void ax_act_rows_backward(const ax_act *a, const float *saved, const float *dy, 
  * random word */
 void ax_act_add_gumbel(const uint32_t *word, const float *x, float *y, size_t n);
 
-/* Gain for initializers: 1/sqrt(E f(Z)^2), Z ~ N(0,1), by quadrature broken at the kinks;
- * 1 for vector functions. */
+/* Gain for initializers: 1/sqrt(E f(Z)^2), Z ~ N(0,1), by adaptive quadrature; 1 for vector
+ * functions, NaN where the expectation is 0, infinite or cannot be told. */
 double ax_act_gain(const ax_act *a);
 
 #endif

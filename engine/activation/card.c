@@ -1,6 +1,7 @@
 /* card.c - see card.h. */
 #include "activation/card.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -120,6 +121,7 @@ cJSON *ax_act_card(const ax_act *a)
 {
     const ax_act_row *row = a->row;
     const char *kind = row->kind == AX_ACT_VECTOR ? "vector" : "element";
+    double gain = ax_act_gain(a);
     cJSON *o = cJSON_CreateObject();
     int bad = ax_json_put(o, "name", cJSON_CreateString(row->name)) |
               ax_json_put(o, "aliases", aliases(row)) |
@@ -128,7 +130,7 @@ cJSON *ax_act_card(const ax_act *a)
               ax_json_put(o, "formula", text(row->formula)) |
               ax_json_put(o, "derivative", text(row->derivative)) |
               ax_json_put(o, "params", params(a)) | ax_json_put(o, "range", text(row->range)) |
-              ax_json_put(o, "gain", cJSON_CreateNumber(ax_act_gain(a))) |
+              ax_json_put(o, "gain", isnan(gain) ? cJSON_CreateNull() : cJSON_CreateNumber(gain)) |
               ax_json_put(o, "max_ulp", max_ulp(row)) | ax_json_put(o, "onnx", text(row->onnx)) |
               ax_json_put(o, "dialects", dialects(row)) | ax_json_put(o, "paper", text(row->paper)) |
               ax_json_put(o, "doc", text(row->doc));

@@ -223,12 +223,11 @@ static void moments(const ax_act *a, ax_probe *out)
 {
     double m[3];
     ax_act_moments(a, m);
-    int finite = isfinite(m[0] + m[1] + m[2]);
-    out->mean = finite ? m[0] : NAN;
-    out->square = finite ? m[1] : NAN;
-    out->slope_square = finite ? m[2] : NAN;
-    out->gain = 1 / sqrt(out->square);
-    out->gain_back = 1 / sqrt(out->slope_square);
+    out->mean = m[0];
+    out->square = m[1];
+    out->slope_square = m[2];
+    out->gain = m[1] > 0 ? 1 / sqrt(m[1]) : NAN;
+    out->gain_back = m[2] > 0 ? 1 / sqrt(m[2]) : NAN;
 }
 
 int ax_act_range(const ax_act *a, ax_probe_extreme *low, ax_probe_extreme *high, ax_err *err)

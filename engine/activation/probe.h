@@ -43,8 +43,8 @@ typedef struct ax_probe {
      * they could be told (0: nothing is known). Near a zero of f' many ULP are little. */
     ax_probe_extreme ulp[3];
     int judged[3];
-    /* under Z ~ N(0,1): E f, E f^2, E f'^2, and the gains 1/sqrt of the latter two; NaN if one of
-     * them is not finite */
+    /* under Z ~ N(0,1): E f, E f^2, E f'^2, NaN where it is infinite or cannot be told, and the
+     * gains 1/sqrt of the latter two, NaN for 0, too */
     double mean, square, slope_square, gain, gain_back;
 } ax_probe;
 

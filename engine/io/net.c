@@ -357,6 +357,8 @@ static int build_layer(ax_builder *b, cJSON *spec, int64_t batch, ax_val *last)
     if (act && ax_act_from_json(act, &b->g->arena, &b->act, b->err))
         return ax_err_in(b->err, "activation");
     b->gain = b->act.row ? ax_act_gain(&b->act) : 1;
+    if (isnan(b->gain)) /* nothing is known: as if there were no activation */
+        b->gain = 1;
     if (!act && row->build && !strcmp(row->type, "activation")) {
         ax_fail(b->err, AX_EINVAL, "'%s' needs \"activation\"", b->layer);
         return ax_err_in(b->err, "activation");

@@ -166,6 +166,38 @@ static void test_apply(void **state)
     ax_arena_fini(&arena);
 }
 
+/* By mpmath: 1/sqrt of the integral of f^2 phi. NaN: it is 0, diverges or is beyond float32. */
+static void gains_of_formulas(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *formula;
+        double gain;
+    } known[] = {
+        {"x*log(abs(x))", 1.651161},       {"gaussian((x-0.33)/1e-3)", 45.955626},
+        {"sin(x, 1000)", 1.414214},
+        {"x > 0.3 ? 1 : 0", 1.617774},    {"relu(x - 100)", NAN},
+        {"exp(x^2)", NAN},                {"tan(x)", NAN},
+        {"log(x)", NAN},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        ax_arena arena;
+        ax_act a;
+        ax_err err;
+        char json[100];
+        snprintf(json, sizeof json, "{\"formula\":\"%s\"}", known[i].formula);
+        cJSON *j = cJSON_Parse(json);
+        ax_arena_init(&arena, 0);
+        if (ax_act_from_json(j, &arena, &a, &err) < 0)
+            fail_msg("%s", err.msg);
+        double gain = ax_act_gain(&a);
+        if (isnan(known[i].gain) ? !isnan(gain) : !(fabs(gain - known[i].gain) < 2e-6 * gain))
+            fail_msg("gain of %s is %.9f, expected %.9f", known[i].formula, gain, known[i].gain);
+        cJSON_Delete(j);
+        ax_arena_fini(&arena);
+    }
+}
+
 /* ---- dialects ---- */
 
 static const struct {
@@ -220,6 +252,7 @@ static void test_all_dialects(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(gains_of_formulas),
         cmocka_unit_test(test_round_trips),  cmocka_unit_test(test_errors),
         cmocka_unit_test(test_apply),        cmocka_unit_test(test_dialects),
         cmocka_unit_test(test_all_dialects),

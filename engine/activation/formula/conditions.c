@@ -1,10 +1,14 @@
 /* conditions.c - the normal form of truths and choices.
  *
  * What a condition says is used in its branches: the same question is not asked again, and where
- * x < 0 is known, |x| is -x. */
+ * x < 0 is known, |x| is -x. A branch is built anew for that, its own choices ask again, and what is
+ * found there may be written in another way each time: so it goes NESTED choices deep, and a formula
+ * has REBUILT nodes to spend. What is beyond stays as it was written. */
 #include <stdlib.h>
 
 #include "activation/formula/impl.h"
+
+enum { NESTED = 8, REBUILT = 20000 };
 
 int formula_truth(fgraph *g, int op, int a, int b)
 {
@@ -31,22 +35,34 @@ int formula_truth(fgraph *g, int op, int a, int b)
 /* root with every `was` replaced */
 static int substitute(fgraph *g, int root, int was, int by)
 {
-    int *map = was < root ? calloc((size_t)root + 1, sizeof *map) : NULL, r = root;
     if (was == root)
         return by;
-    if (!map)
+    if (was > root || g->rebuilt >= REBUILT)
         return root;
-    for (int i = 0; i <= root; i++) {
+    int *map = calloc((size_t)root + 1, sizeof *map), r = root;
+    uint8_t *below = calloc((size_t)g->n, 1);
+    if (!map || !below) {
+        free(map);
+        free(below);
+        return root;
+    }
+    formula_reach(g, root, below);
+    for (int i = below[was] ? 0 : root + 1; i <= root; i++) {
         const fnode n = *node_of(g, i);
+        if (!below[i])
+            continue;
         int changed = 0, arg[3];
         for (int k = 0; k < 3; k++) {
             arg[k] = k < formula_op[n.op].args ? map[n.arg[k]] : 0;
             changed |= arg[k] != n.arg[k];
         }
+        g->rebuilt += changed;
         map[i] = i == was ? by : changed ? formula_make(g, n.op, arg[0], arg[1], arg[2], n.n) : i;
     }
-    r = map[root];
+    if (below[was])
+        r = map[root];
     free(map);
+    free(below);
     return r;
 }
 
@@ -88,9 +104,15 @@ int formula_select(fgraph *g, int c, int a, int b)
         return a;
     if (n->op == OP_NOT)
         return formula_make(g, OP_SELECT, n->arg[0], b, a, 0);
-    int yes = substitute(g, a, c, formula_const(g, 1)); /* asked once is enough */
+    if (g->nested == NESTED)
+        return -1;
+    g->nested++;
+    int r, yes = substitute(g, a, c, formula_const(g, 1)); /* asked once is enough */
     int no = substitute(g, b, c, formula_const(g, 0));
     if (yes != a || no != b)
-        return formula_make(g, OP_SELECT, c, yes, no, 0);
-    return make_split(g, c, a, b);
+        r = formula_make(g, OP_SELECT, c, yes, no, 0);
+    else
+        r = make_split(g, c, a, b);
+    g->nested--;
+    return r;
 }

@@ -108,6 +108,7 @@ typedef struct fgraph {
     const ax_act_param *param; /* their bounds tell signs; or NULL */
     rewrite_log *log;          /* where formula_make() notes what it rewrote, or NULL */
     int plain; /* formula_make() normalises but does not rewrite (the rules themselves) */
+    int nested, rebuilt; /* choices within choices under way, nodes built for them (conditions.c) */
 } fgraph;
 
 /* -1 when memory is short */
