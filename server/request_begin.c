@@ -158,8 +158,9 @@ static int check_body(request *r, const head *h)
         return ax_err_hint(&r->why.err, "%s",
                            t->types & BODY_PNG   ? "application/json, application/octet-stream, "
                                                    "image/png, image/jpeg"
-                           : t->types & BODY_RAW ? "application/octet-stream"
-                                                 : "application/json");
+                           : !(t->types & BODY_RAW)  ? "application/json"
+                           : !(t->types & BODY_JSON) ? "application/octet-stream"
+                                                     : "application/json or application/octet-stream");
     }
     if (r->length > r->limit) {
         problem_set(&r->why, 413, "body_too_large", "the body is %lld bytes, the limit is %lld",

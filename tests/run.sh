@@ -3,15 +3,16 @@
 # The last line is "N passed, N failed"; the exit status is non-zero when anything failed.
 passed=0
 failed=0
+programs=0
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 for t in "$@"; do
     case "$t" in *"${T:-}"*) ;; *) continue ;; esac
+    programs=$((programs + 1))
     start=$(date +%s.%N)
     timeout "${TEST_TIMEOUT:-600}" $RUNNER "$t" >"$log" 2>&1
     status=$?
     p=$(grep -c '^\[       OK \]' "$log")
-    f=$(grep -c '^\[  FAILED  \] [^0-9]' "$log")
     # cmocka names each failure twice: when it happens and in the closing list
     f=$(grep '^\[  FAILED  \] [^0-9]' "$log" | sort -u | wc -l)
     if [ $status -ne 0 ] && [ "$f" -eq 0 ]; then f=1; fi
@@ -21,5 +22,9 @@ for t in "$@"; do
         "$(echo "$(date +%s.%N) - $start" | bc)"
     if [ "$f" -ne 0 ]; then cat "$log"; echo "exit status $status"; fi
 done
+if [ $programs -eq 0 ]; then
+    echo "no test program has '${T:-}' in its path" >&2
+    exit 1
+fi
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

@@ -31,6 +31,8 @@ static int read_param(const cJSON *field, ax_act_param *p, ax_err *err)
     } else if (!cJSON_GetObjectItemCaseSensitive(field, "default")) {
         return ax_fail(err, AX_EINVAL, "a parameter needs a \"default\"");
     }
+    if (p->min > p->max)
+        return ax_fail(err, AX_ERANGE, "%.31s: min %g is above max %g", p->name, p->min, p->max);
     if (!(p->min <= p->def && p->def <= p->max))
         return ax_fail(err, AX_ERANGE, "%.31s is %g, expected %g to %g", p->name, p->def, p->min,
                        p->max);

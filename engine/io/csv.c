@@ -170,6 +170,15 @@ static void note_field(ax_csv_scan *s)
     }
 }
 
+int ax_csv_hint_separator(const ax_csv *t, ax_err *err)
+{
+    const char *other = t->n_columns == 1 ? strpbrk(t->column[0].name, ";\t") : NULL;
+    if (other)
+        ax_err_hint(err, "fields are separated by commas; this file seems to use %s",
+                    *other == ';' ? "';'" : "tabs");
+    return -1;
+}
+
 /* First pass: rows, widths, which columns are numbers. */
 static int survey(ax_csv_scan s)
 {
@@ -186,9 +195,10 @@ static int survey(ax_csv_scan s)
             return ax_fail(s.err, AX_EPARSE, "line %lld has %s fields than the %d of the first line",
                            (long long)line, stop == AX_CSV_COMMA ? "more" : "fewer", t->n_columns);
     }
-    return t->n_rows ? 0
-                     : ax_fail(s.err, AX_EINVAL,
-                               "the table has no rows below the line that names its columns");
+    if (t->n_rows)
+        return 0;
+    ax_fail(s.err, AX_EINVAL, "the table has no rows below the line that names its columns");
+    return ax_csv_hint_separator(t, s.err);
 }
 
 static int take_memory(ax_csv_scan *s)

@@ -55,6 +55,8 @@ typedef struct ax_csv {
 int ax_csv_read(ax_csv *t, const char *text, size_t n, ax_csv_first first, size_t limit,
                 ax_err *err);
 void ax_csv_free(ax_csv *t);
+/* A table of one column whose name looks like a row with another separator: err gets a hint. Always -1. */
+int ax_csv_hint_separator(const ax_csv *t, ax_err *err);
 
 /* "column 2 ('width')", or "column 2" where the file has no names, into buf, which is returned. */
 const char *ax_csv_column_str(const ax_csv *t, int i, char *buf, size_t size);

@@ -32,8 +32,10 @@ static int csv_feature(const ax_csv *t, int c, float *out, int64_t stride, ax_er
 static int csv_features(ax_dataset *d, const ax_csv *t, int label, ax_tensor *x, ax_err *err)
 {
     int64_t n = t->n_rows, f = t->n_columns - 1, at = 0;
-    if (f == 0)
-        return ax_fail(err, AX_EINVAL, "the table has no column besides the label");
+    if (f == 0) {
+        ax_fail(err, AX_EINVAL, "the table has no column besides the label");
+        return ax_csv_hint_separator(t, err);
+    }
     float *v = ax_dataset_own(d, malloc((size_t)(n * f) * sizeof *v));
     if (!v)
         return ax_fail(err, AX_ENOMEM, "no memory for the table");

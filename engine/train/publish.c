@@ -1,5 +1,10 @@
 /* publish.c - what was learned becomes a model file, with a summary of how. */
+#include <errno.h>
+#include <fcntl.h>
 #include <math.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "train/trainer.h"
 
@@ -43,6 +48,25 @@ static int write_model(const ax_trainer *t, const ax_train_result *r, const ax_m
                    : ax_fail(err, AX_ENOMEM, "no memory for the summary of the training");
     cJSON_free(text);
     return bad;
+}
+
+/* What is there already is replaced only if it is a model, or nothing yet. */
+int ax_trainer_check_out(const char *path, ax_err *err)
+{
+    struct stat st;
+    unsigned char head[9] = {0};
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT)
+        return 0;
+    if (fd < 0)
+        return ax_fail(err, AX_EIO, "'%s' cannot be looked at: %s", path, strerror(errno));
+    int regular = fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+    ssize_t n = regular ? read(fd, head, sizeof head) : 0;
+    close(fd);
+    if (regular && (n == 0 || (n == sizeof head && head[8] == '{' && !head[7])))
+        return 0; /* a safetensors file: the length of its header, and that */
+    ax_fail(err, AX_EINVAL, "'%s' is there and is no model: it would be overwritten", path);
+    return ax_err_hint(err, "give another name, or remove it");
 }
 
 int ax_trainer_publish(ax_trainer *t, ax_train_result *r, ax_err *err)

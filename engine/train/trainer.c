@@ -307,7 +307,7 @@ int ax_train(const ax_train_options *o, ax_train_result *r, ax_err *err)
     ax_trainer t;
     *r = (ax_train_result){.loss = NAN, .accuracy = NAN, .val_loss = NAN, .val_accuracy = NAN,
                            .test_loss = NAN, .test_accuracy = NAN};
-    if (ax_trainer_open(&t, o, err))
+    if ((o->out && ax_trainer_check_out(o->out, err)) || ax_trainer_open(&t, o, err))
         return -1;
     int bad = o->checkpoint_dir && (ax_checkpoint_prepare(&t, err) || (o->resume && ax_checkpoint_read(&t, err) < 0));
     int more = 0;
@@ -340,7 +340,7 @@ int ax_train(const ax_train_options *o, ax_train_result *r, ax_err *err)
 int ax_train_check(const ax_train_options *o, ax_err *err)
 {
     ax_trainer t;
-    if (ax_trainer_open(&t, o, err))
+    if ((o->out && ax_trainer_check_out(o->out, err)) || ax_trainer_open(&t, o, err))
         return -1;
     ax_trainer_close(&t);
     return 0;

@@ -77,6 +77,8 @@ int ax_trainer_evaluate(ax_trainer *t, const ax_samples *s, const uint32_t *samp
 /* The same through a finished model file, as it will be served. */
 int ax_trainer_test(ax_trainer *t, ax_model *model, const ax_samples *s, ax_metrics *m, ax_err *err);
 
+/* publish.c: may the model be written there? AX_EINVAL where a file is that is no model. */
+int ax_trainer_check_out(const char *path, ax_err *err);
 /* publish.c: write the model; when there are test samples, measure it as it will be served, and write
  * the figures into it and into r. */
 int ax_trainer_publish(ax_trainer *t, ax_train_result *r, ax_err *err);

@@ -341,6 +341,8 @@ static const struct {
     {EVALUATE, "{\"activation\":\"softmax\",\"x\":1}", 400, "takes rows"},
     {EVALUATE, "{\"activation\":\"glu\",\"x\":[1,2,3]}", 400, "\"got\":3"},
     {EVALUATE, "{\"activation\":\"softmax\",\"x\":[1],\"derivatives\":1}", 422, "\"at\":\"derivatives\""},
+    {EVALUATE, "{\"activation\":{\"formula\":\"x*b\",\"params\":{\"b\":{\"default\":5,\"min\":3,\"max\":1}}},\"x\":[1]}", 400,
+     "b: min 3 is above max 1"},
     {EVALUATE, "{\"activation\":\"softmax\",\"x\":[1],\"probe\":true}", 422, "\"at\":\"probe\""},
     {EVALUATE, "{\"activation\":\"relu\",\"x\":[1],\"probe\":1}", 400, "expected true or false"},
     {EVALUATE "?derivatives=1", "{\"activation\":\"relu\",\"x\":[1]}", 400, "in the body"},
