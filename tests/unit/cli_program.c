@@ -179,7 +179,7 @@ static void bad_specs(void **state)
     write_spec("xor.json", 1);
     expect("train @/xor.json --out @/no/such/folder/m.safetensors", 1, "", "--out");
     expect("train @/xor.json --out @/xor.json", 1, "", "is no model: it would be overwritten; give another name");
-    expect("train @/xor.json --out /dev/null", 1, "", "is no model");
+    expect("train @/xor.json --out /dev/null", 1, "", "expected a regular file");
 }
 
 static void train_and_ask(void **state)
