@@ -1,8 +1,8 @@
 #!/bin/sh
 # Training speed beside PyTorch (Debian: python3-torch) on the same cores, in turns.
 #   bench/train.sh SPEC.json [ROUNDS] [STEPS of PyTorch]
-# Takes one epoch of SPEC and prints samples per second of each round and, of the medians, ours over PyTorch's better thread
-# setting. Settings that hold OpenBLAS to an older processor are removed for both.
+# Takes one epoch of SPEC and prints samples per second of each round and, of the medians, ours over
+# PyTorch's better thread setting. Settings that hold OpenBLAS to an older processor are removed for both.
 set -eu
 unset OPENBLAS_CORETYPE OPENBLAS_L2_SIZE
 spec=$1 rounds=${2:-3} steps=${3:-100} cores=$(nproc)
