@@ -120,8 +120,8 @@ static int take_table(samples *s, const ax_csv *t, const ax_model_info *m, ax_er
                            column, (long long)col->missing, (long long)col->first_missing_line);
         for (int64_t r = 0; r < t->n_rows; r++)
             if (tensor_store(col->number[r], p->dtype, s->data[0], r * count + c))
-                return ax_fail(err, AX_ERANGE, "%s of sample %lld: %.9g does not fit %s", column,
-                               (long long)r, col->number[r], ax_dtype_name(p->dtype));
+                return ax_fail(err, AX_ERANGE, "%s of sample %lld: %s does not fit %s", column,
+                               (long long)r, AX_NUMBER(col->number[r]), ax_dtype_name(p->dtype));
     }
     return 0;
 }
@@ -160,7 +160,7 @@ static int fill(const cJSON *j, const ax_shape *s, int d, ax_dtype type, void *o
         if (!cJSON_IsNumber(j) && !(cJSON_IsBool(j) && type == AX_BOOL))
             return ax_fail(err, AX_ETYPE, "expected a number");
         if (!isfinite(v) || tensor_store(v, type, out, (*at)++))
-            return ax_fail(err, AX_ERANGE, "%.9g does not fit %s", v, ax_dtype_name(type));
+            return ax_fail(err, AX_ERANGE, "%s does not fit %s", AX_NUMBER(v), ax_dtype_name(type));
         return 0;
     }
     if (!cJSON_IsArray(j) || cJSON_GetArraySize(j) != s->dim[d])

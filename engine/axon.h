@@ -27,6 +27,7 @@
 #include "base/hash.h"
 #include "base/json.h"
 #include "base/name.h"
+#include "base/number.h"
 #include "base/pool.h"
 #include "base/rng.h"
 #include "base/utf8.h"

@@ -117,7 +117,7 @@ static int tell_learned(ax_model *m, const ax_layer *l, ax_layer_info *info, ax_
         return 0;
     info->act = ax_learned_act(g, &g->node[g->val[l->out].node]);
     cJSON *json = ax_act_to_json(&info->act);
-    char *text = json ? cJSON_PrintUnformatted(json) : NULL;
+    char *text = ax_json_text(json, 0);
     info->activation = text ? ax_arena_strdup(&m->arena, text) : NULL;
     cJSON_free(text);
     cJSON_Delete(json);

@@ -26,7 +26,7 @@ static void out_of_memory(request *r)
 static int put_card(buf *b, const ax_act *a)
 {
     cJSON *card = ax_act_card(a);
-    char *text = card ? cJSON_PrintUnformatted(card) : NULL;
+    char *text = ax_json_text(card, 0);
     if (text)
         buf_add(b, text, strlen(text) - 1);
     cJSON_free(text);

@@ -24,15 +24,6 @@ static void put_ports(buf *b, const ax_port *ports, int n)
     buf_char(b, ']');
 }
 
-static void put_double(buf *b, double x)
-{
-    char text[32];
-    snprintf(text, sizeof text, "%.15g", x);
-    if (strtod(text, NULL) != x)
-        snprintf(text, sizeof text, "%.17g", x);
-    buf_str(b, text);
-}
-
 /* The name, the formula where it is one, all its parameters with the values in use, which of them
  * were learned, its gain. */
 static void put_activation(buf *b, const ax_layer_info *l)
@@ -50,7 +41,7 @@ static void put_activation(buf *b, const ax_layer_info *l)
         buf_str(b, i ? "," : ",\"activation_params\":{");
         buf_json(b, row->params[i].name);
         buf_char(b, ':');
-        put_double(b, l->act.param[i]);
+        buf_str(b, AX_NUMBER(l->act.param[i]));
     }
     buf_str(b, row->params[0].name ? "}" : "");
     for (int i = 0, n = 0; l->act.learned >> i; i++) {

@@ -94,7 +94,7 @@ static void bad_text(void **state)
         {&vector_model, "[[1,2,3],[1,2]]", "inputs[1]: expected an array of 3"},
         {&vector_model, "[[1,2,3],[1,2,\"x\"]]", "inputs[1][2]: expected a number"},
         {&vector_model, "[[1,2,3],[1,2,true]]", "inputs[1][2]: expected a number"},
-        {&vector_model, "[[1,2,3],[1,2,1e39]]", "inputs[1][2]: 1e+39 does not fit float32"},
+        {&vector_model, "[[1,2,3],[1,2,1e39]]", "inputs[1][2]: 1e39 does not fit float32"},
         {&vector_model, "[1,2,[3]]", "expected a number"},
         {&vector_model, "[]", "empty"},
         {&vector_model, "[1,2,3", "file"},
@@ -114,7 +114,7 @@ static void bad_text(void **state)
         {&vector_model, "1,2,3\n1,2,\n", "column 3 has 1 missing values, the first in line 2"},
         {&vector_model, "1,2,3\n1,2,x\n", "column 3 holds text in line 2, expected numbers"},
         {&vector_model, "a,b,c\n1,2,x\n", "column 3 ('c') holds text in line 2"},
-        {&vector_model, "1,2,3\n1,2,1e99\n", "column 3 of sample 1: 1e+99 does not fit float32"},
+        {&vector_model, "1,2,3\n1,2,1e99\n", "column 3 of sample 1: 1e99 does not fit float32"},
         {&vector_model, "a,b,c\n", "file"},
     };
     (void)state;

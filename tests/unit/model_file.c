@@ -304,7 +304,7 @@ static void test_bad_selftests(void **state)
         {"{\"seed\":1,\"high\":[1],\"hash\":\"0\",\"outputs\":[[],[]]}", "2 numbers"},
         {"{\"seed\":1,\"high\":[1,\"1\"],\"hash\":\"0\",\"outputs\":[[],[]]}", "2 numbers"},
         {"{\"seed\":1,\"high\":[1,1e31],\"hash\":\"0\",\"outputs\":[[],[]]}",
-         "outside 1e-30 to 1e+30"},
+         "outside 1e-30 to 1e30"},
         {"{\"seed\":-2,\"high\":[1,1],\"hash\":\"0\",\"outputs\":[[],[]]}", "seed"},
         {"{\"seed\":1,\"high\":[1,1],\"hash\":0,\"outputs\":[[],[]]}", "hash"},
         {"{\"seed\":1,\"high\":[1,1],\"hash\":\"0\",\"outputs\":[[]]}", "2 arrays"},
