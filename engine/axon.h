@@ -229,7 +229,8 @@ typedef struct ax_train_options {
     const char *spec;           /* the training spec as JSON text (docs/model-format.md)     */
     size_t spec_len;
     const char *out;            /* model file to write                                       */
-    const char *checkpoint_dir; /* NULL: none                                                */
+    const char *checkpoint_dir; /* NULL: none; one training at a time uses it (AX_EEXIST)    */
+    int64_t checkpoint_seconds; /* also one when the last is older than this; 0: by epochs   */
     int resume;                 /* go on from the newest checkpoint, if there is one         */
     const char *data_dir;       /* where named data sets live; NULL: Debian's places         */
     int threads;                /* 0: all cores                                              */
