@@ -17,7 +17,8 @@
 #include "log.h"
 
 enum {
-    DEATHS = 3,           /* without a step gained: then the job has failed                  */
+    DEATHS = 3,           /* by its own fault, without a step gained: the job has failed     */
+    KILLS = 20,           /* the same by SIGKILL, which is not its fault                     */
     LINE = 64 * 1024,     /* a longer one is thrown away                                     */
     EPOCHS_TOLD = 10000,  /* of more epochs, that many are kept                              */
     GRACE_S = 30          /* from SIGTERM to SIGKILL                                         */
@@ -253,7 +254,7 @@ static int died(jobs *j, const child *c, job_row *row, ax_err *err)
              memory ? ": the machine ran out of memory" : "");
     if (c->step > row->best_step)
         row->best_step = c->step, row->deaths = 0;
-    if (!memory && ++row->deaths < DEATHS)
+    if (!memory && ++row->deaths < (number == SIGKILL ? KILLS : DEATHS))
         return again(j, row, text, err);
     if (memory)
         return fail(j, row, "out_of_memory", text, err);
