@@ -18,7 +18,7 @@
 
 enum {
     DEATHS = 3,           /* by its own fault, without a step gained: the job has failed     */
-    KILLS = 20,           /* the same by SIGKILL, which is not its fault                     */
+    KILLS = 100,          /* the same by SIGKILL, which is not its fault                     */
     LINE = 64 * 1024,     /* a longer one is thrown away                                     */
     EPOCHS_TOLD = 10000,  /* of more epochs, that many are kept                              */
     GRACE_S = 30          /* from SIGTERM to SIGKILL                                         */
@@ -314,7 +314,7 @@ int child_ended(jobs *j, child *c)
     else if (row.state == JOB_RUNNING && decide(j, c, &row, &err) < 0) {
         log_line(LOG_ERROR, "job", "%lld: its end cannot be recorded yet: %s", (long long)c->id, err.msg);
         c->again_at = now_ns() + SECOND;
-        over = 0;
+        over = atomic_load(&j->draining); /* the next server takes it for one that was interrupted */
     }
     ax_arena_fini(&mem);
     return over && !c->publishing;

@@ -14,7 +14,10 @@
 #include "jobs_impl.h"
 #include "log.h"
 
-enum { CHILDREN = 256 }; /* the most that --max-jobs allows */
+enum {
+    CHILDREN = 256, /* the most that --max-jobs allows               */
+    RETRY_S = 2     /* after a disk that was full the store is opened again */
+};
 
 int64_t wall_ms(void)
 {
@@ -100,16 +103,6 @@ void jobs_recount(jobs *j)
 {
     for (int i = 0; j->store && i < JOB_STATES; i++)
         atomic_store(&j->count[i], store_count(j->store, (job_state)i));
-}
-
-store *jobs_store(jobs *j, problem *why)
-{
-    ax_err err;
-    if (j->store || (j->store = store_open(j->app->cfg.state, &err)))
-        return j->store;
-    problem_set(why, 503, "no_state", "%s", err.msg);
-    ax_err_hint(&why->err, "%s", err.hint[0] ? err.hint : "--state DIR says where jobs are kept; it has to be writable");
-    return NULL;
 }
 
 int jobs_change(jobs *j, job_row *row, const char *kind, const char *body, ax_err *err)
@@ -216,6 +209,32 @@ int jobs_no_room(const jobs *j, problem *why)
     return ax_err_hint(&why->err, "--max-queued-jobs sets the bound; GET /jobs?state=queued lists them");
 }
 
+/* The folder is opened, or made; then what was left is looked at. */
+static int open_store(jobs *j, ax_err *err)
+{
+    if (!(j->store = store_open(j->app->cfg.state, err)))
+        return -1;
+    if (recover(j, err) == 0)
+        return 0;
+    store_close(j->store);
+    j->store = NULL;
+    return -1;
+}
+
+store *jobs_store(jobs *j, problem *why)
+{
+    ax_err err;
+    if (j->store || open_store(j, &err) == 0)
+        return j->store;
+    if (err.code == AX_ELIMIT) {
+        problem_set(why, 507, "disk_full", "%s", err.msg);
+        return NULL;
+    }
+    problem_set(why, 503, "no_state", "%s", err.msg);
+    ax_err_hint(&why->err, "%s", err.hint[0] ? err.hint : "--state DIR says where jobs are kept; it has to be writable");
+    return NULL;
+}
+
 /* ---- the queue ----------------------------------------------------------------------------------- */
 
 child *jobs_child(jobs *j, int64_t id)
@@ -262,9 +281,16 @@ static void dispatch(jobs *j)
 {
     ax_arena mem;
     job_row row;
+    ax_err err;
+    if (!j->store && j->dispatch_at && now_ns() >= j->dispatch_at) {
+        j->dispatch_at = now_ns() + RETRY_S * SECOND;
+        open_store(j, &err);
+    }
+    if (!j->store)
+        return;
     j->dispatch_at = 0;
     ax_arena_init(&mem, 0);
-    while (j->store && !atomic_load(&j->draining) && j->n_children < j->app->cfg.max_jobs &&
+    while (!atomic_load(&j->draining) && j->n_children < j->app->cfg.max_jobs &&
            store_first(j->store, JOB_QUEUED, &mem, &row)) {
         if (start(j, &row) < 0) {
             j->dispatch_at = now_ns() + SECOND;
@@ -381,11 +407,14 @@ jobs *jobs_new(app *a, ax_err *err)
     if (j->wake_fd < 0) {
         ax_fail(err, AX_EIO, "no descriptor for the jobs: %s", strerror(errno));
     } else if ((j->checkers = workers_new(1, "check", err))) {
-        if (access(a->cfg.state, F_OK) < 0)
-            return j;
-        if ((j->store = store_open(a->cfg.state, err)) && !recover(j, err))
+        if (access(a->cfg.state, F_OK) < 0 || open_store(j, err) == 0)
             return j;
         config_blame("state", err);
+        if (err->code == AX_ELIMIT) { /* the models are served all the same */
+            log_line(LOG_ERROR, "jobs", "%s; there are no trainings until there is room", err->msg);
+            j->dispatch_at = now_ns() + RETRY_S * SECOND;
+            return j;
+        }
     }
     jobs_free(j);
     return NULL;

@@ -413,7 +413,8 @@ static int open_database(store *s, const char *folder, ax_err *err)
                        s->db ? sqlite3_errmsg(s->db) : "out of memory");
     s->durable = 1;
     char mode[64];
-    if (ask(s, "PRAGMA journal_mode=WAL", mode) < 0 || ask(s, "PRAGMA synchronous=FULL", mode) < 0)
+    if (ask(s, "PRAGMA journal_mode=WAL", mode) < 0 || ask(s, "PRAGMA synchronous=FULL", mode) < 0 ||
+        ask(s, "PRAGMA wal_autocheckpoint=250", mode) < 0) /* pages: the log stays at 1 MB */
         return ax_fail(err, AX_EIO, "the database '%s' cannot be used: %s", path, sqlite3_errmsg(s->db));
     return migrate(s, path, err);
 }

@@ -97,7 +97,7 @@ static void survives(void (*blow)(void))
             id = post_job(spec, NULL);
             posted++;
         }
-        nap(between(0.05, 0.8));
+        nap(between(0.05, 2));
         hits += worker() != 0;
         blow();
     }
