@@ -231,6 +231,15 @@ served *models_acquire(request *r)
     return version_of(r, &version) ? NULL : repository_acquire(r->app->models, r->param[0], version, &r->why);
 }
 
+int models_known(const app *a, const char *name)
+{
+    problem why = {0};
+    served *s = repository_acquire(a->models, name, 0, &why);
+    if (s)
+        served_release(s);
+    return s || why.status != 404; /* while they are being loaded nobody knows */
+}
+
 void models_get(request *r)
 {
     served *s = models_acquire(r);
