@@ -80,7 +80,9 @@ typedef struct ax_model_info {
                                   sigmoid (1); 0 otherwise                      */
     int64_t params, flops;     /* totals; flops of one sample                  */
     int64_t file_bytes;        /* size of the file                             */
-    const char *hash;          /* of the file's bytes, 16 hex digits           */
+    const char *hash;          /* of the content, 16 hex digits: axond.hash in the file, worked
+                                  out where it has none                        */
+    const char *file_hash;     /* of the file's bytes, likewise                */
     const char *spec;          /* the model spec as JSON text                  */
     const char *training;      /* training summary as JSON text (an object), or NULL */
     const char *self_test;     /* "passed", or "none": the file, of another tool, has none */

@@ -152,6 +152,8 @@ static void put_summary(buf *b, const served *s)
         b, ",\"params\":%lld,\"flops\":%lld,\"bytes\":%lld,\"hash\":", (long long)s->info->params,
         (long long)s->info->flops, (long long)s->info->file_bytes);
     buf_json(b, s->info->hash);
+    buf_str(b, ",\"file_hash\":");
+    buf_json(b, s->info->file_hash);
 }
 
 static void put_versions(buf *b, const request *r, const char *name)

@@ -87,6 +87,8 @@ static void lists_and_describes(void **state)
     assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(j, "layers")), 2);
     assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(j, "labels")), 3);
     assert_string_equal(cJSON_GetObjectItem(j, "self_test")->valuestring, "none"); /* not written by axond */
+    assert_int_equal(strlen(cJSON_GetObjectItem(j, "hash")->valuestring), 16);
+    assert_int_equal(strlen(cJSON_GetObjectItem(j, "file_hash")->valuestring), 16);
     const char *curl = cJSON_GetObjectItem(j, "curl")->valuestring;
     FILE *p = popen(curl, "r"); /* the line works as it stands */
     char text[1024] = "";
