@@ -309,9 +309,14 @@ int cmd_predict(int argc, char **argv)
     const command_line line = {
         "predict",
         "MODEL.safetensors FILE... [options]",
-        "Ask a model about files: PNG and JPEG pictures, JSON as POST /predict takes it, CSV with "
-        "a sample\n"
-        "per line, npy arrays; \"-\" is standard input. The kind is told by the content.\n",
+        "Ask a model about files: PNG and JPEG pictures, JSON, CSV with a sample per line, npy "
+        "arrays;\n"
+        "\"-\" is standard input. The kind is told by the content. JSON is a sample, an array of "
+        "samples,\n"
+        "or {\"inputs\":...} (or \"instances\") as in POST /predict, with several inputs\n"
+        "{\"inputs\":{\"NAME\":[...],...}}; other fields are refused, the options say the rest. NaN "
+        "and\n"
+        "infinity, in a file or an output, are errors.\n",
         rows,
         sizeof rows / sizeof *rows,
         2,

@@ -95,6 +95,12 @@ static void get(request *r)
     request_done(r, 200, "application/json");
 }
 
+int activations_known(const app *a, const char *name)
+{
+    (void)a;
+    return ax_act_find(name) != NULL;
+}
+
 void activations_get(request *r)
 {
     request_offload(r, r->app->work, get);

@@ -152,6 +152,8 @@ static void put_summary(buf *b, const served *s)
         b, ",\"params\":%lld,\"flops\":%lld,\"bytes\":%lld,\"hash\":", (long long)s->info->params,
         (long long)s->info->flops, (long long)s->info->file_bytes);
     buf_json(b, s->info->hash);
+    buf_str(b, ",\"file_hash\":");
+    buf_json(b, s->info->file_hash);
 }
 
 static void put_versions(buf *b, const request *r, const char *name)
@@ -229,6 +231,15 @@ served *models_acquire(request *r)
 {
     int64_t version;
     return version_of(r, &version) ? NULL : repository_acquire(r->app->models, r->param[0], version, &r->why);
+}
+
+int models_known(const app *a, const char *name)
+{
+    problem why = {0};
+    served *s = repository_acquire(a->models, name, 0, &why);
+    if (s)
+        served_release(s);
+    return s || why.status != 404; /* while they are being loaded nobody knows */
 }
 
 void models_get(request *r)
