@@ -89,7 +89,7 @@ static int make_config(submission *s, cJSON *spec)
         }
         cJSON_ReplaceItemInObjectCaseSensitive(spec, "dataset", o);
     }
-    s->config = cJSON_PrintUnformatted(spec);
+    s->config = ax_json_text(spec, 0);
     return s->config ? 0 : -1;
 }
 

@@ -164,7 +164,7 @@ static void take_progress(jobs *j, child *c, cJSON *o, const char *kind)
     ax_err err;
     ax_arena_init(&mem, 0);
     cJSON_DeleteItemFromObjectCaseSensitive(o, "event");
-    char *text = cJSON_PrintUnformatted(o);
+    char *text = ax_json_text(o, 0);
     if (text && store_get(j->store, c->id, &mem, &row)) {
         row.progress = text;
         if (c->step > row.best_step) {
@@ -273,7 +273,7 @@ static int gave_up(jobs *j, const child *c, job_row *row, ax_err *err)
         bad = again(j, row, "its process was told to stop", err);
     } else if (code) {
         cJSON_DeleteItemFromObjectCaseSensitive(o, "event");
-        char *text = cJSON_PrintUnformatted(o);
+        char *text = ax_json_text(o, 0);
         row->error = text ? text : "";
         bad = jobs_finish(j, row, JOB_FAILED, err);
         cJSON_free(text);

@@ -113,7 +113,7 @@ static char *result_of(const publication *p, const child *c)
     cJSON_DeleteItemFromObjectCaseSensitive(o, "model");
     int bad = ax_json_put(o, "model", cJSON_CreateString(p->name)) ||
               ax_json_put(o, "version", cJSON_CreateNumber((double)p->version));
-    char *text = bad ? NULL : cJSON_PrintUnformatted(o);
+    char *text = bad ? NULL : ax_json_text(o, 0);
     cJSON_Delete(o);
     return text;
 }
