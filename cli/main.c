@@ -7,7 +7,6 @@
 #include "cli.h"
 #include "options.h"
 
-static int cmd_health(int argc, char **argv);
 static int cmd_version(int argc, char **argv);
 static int cmd_help(int argc, char **argv);
 
@@ -64,23 +63,6 @@ static int unknown(const char *name)
         ax_err_hint(&err, "axond help lists them");
     cli_error(NULL, &err);
     return EXIT_USAGE;
-}
-
-static int cmd_health(int argc, char **argv)
-{
-    int n, code;
-    const command_line line = {"health",
-                               "[URL]",
-                               "Ask a server whether it is ready: exit code 0 says yes, 1 no. "
-                               "Without URL it is the one that\n"
-                               "AXOND_LISTEN names, or 127.0.0.1:8080.\n",
-                               NULL,
-                               0,
-                               0,
-                               1};
-    if (!options_parse(&line, argc - 1, argv + 1, &n, &code))
-        return code;
-    return axond_health(n + 1, argv);
 }
 
 static int cmd_version(int argc, char **argv)

@@ -369,7 +369,7 @@ static void stop_and_resume(void **state)
 {
     static char one[TEXT], two[TEXT];
     (void)state;
-    write_spec("long.json", 3000);
+    write_spec("long.json", 60000);
     assert_int_equal(interrupted(SIGTERM), 1);
     assert_non_null(strstr(errors, "by SIGTERM; go on with: axond train"));
     assert_int_equal(access(in("stopped.safetensors"), F_OK), -1);
