@@ -336,10 +336,10 @@ static void json_progress(void **state)
            "\"event\":\"error\",\"code\":", "dataset");
 }
 
-/* Start a training in the background, wait for its first checkpoint, send it a signal. */
+/* Start a training in the background, wait until it has its checkpoint folder, send it a signal. */
 static int interrupted(int number)
 {
-    char spec[128], out[128], checkpoint[128], log[160];
+    char spec[128], out[128], checkpoint[128], lock[160];
     const char *runner = getenv("RUNNER"), *build = getenv("BUILD");
     char program[256];
     snprintf(program, sizeof program, "exec %s %s/axond train \"$@\" >%s 2>%s",
@@ -347,14 +347,14 @@ static int interrupted(int number)
     snprintf(spec, sizeof spec, "%s/long.json", folder);
     snprintf(out, sizeof out, "%s/stopped.safetensors", folder);
     snprintf(checkpoint, sizeof checkpoint, "%s/checkpoint", folder);
-    snprintf(log, sizeof log, "%s/checkpoint.safetensors", checkpoint);
+    snprintf(lock, sizeof lock, "%s/lock", checkpoint);
     pid_t pid = fork();
     if (pid == 0) {
         execl("/bin/sh", "sh", "-c", program, "sh", spec, "--out", out, "--checkpoint", checkpoint,
               (char *)NULL);
         _exit(127);
     }
-    for (int i = 0; i < 2000 && access(log, R_OK); i++)
+    for (int i = 0; i < 2000 && access(lock, R_OK); i++)
         usleep(10000);
     kill(pid, number);
     int status;
