@@ -19,6 +19,7 @@ int cmd_run(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
 int cmd_activation(int argc, char **argv);
+int cmd_jobs(int argc, char **argv);
 int cmd_health(int argc, char **argv);
 
 /* "axond train: model.layers[1].units: MESSAGE; HINT" on stderr, without the place where the message

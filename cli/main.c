@@ -25,6 +25,7 @@ static const command commands[] = {
     {"inspect",    cmd_inspect,    "show a model's layers, shapes and costs"},
     {"activation", cmd_activation, "explain, evaluate and draw activation functions"},
     {"bench",      cmd_bench,      "measure how fast a model runs"},
+    {"jobs",       cmd_jobs,       "list, cancel, resume the trainings of a server"},
     {"health",     cmd_health,     "ask a running server whether it is ready"},
     {"version",    cmd_version,    "print the version"},
     {"help",       cmd_help,       "this list; help COMMAND: more about one"},

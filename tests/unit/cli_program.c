@@ -149,10 +149,21 @@ static void usage(void **state)
         {"health 127.0.0.1:65536", 2, "", "'65536' is not a port"},
         {"health 127.0.0.1:", 2, "", "'' is not a port"},
         {"health '127.0.0.1:1/a b'", 2, "", "white space"},
+        {"jobs --help", 0, "AXOND_API_KEY", ""},
+        {"jobs --state done", 2, "", "--state: 'done' is not one of all|queued|running"},
+        {"jobs --server ftp://x", 2, "", "--server: ftp is not spoken here"},
+        {"jobs --server 127.0.0.1:1", 1, "", "cannot connect to 127.0.0.1 port 1: Connection refused; is axond serve running"},
+        {"jobs canel 1", 2, "", "did you mean 'cancel'?"},
+        {"jobs burn 1", 2, "", "there are cancel, resume and delete"},
+        {"jobs cancel", 2, "", "cancel needs the number of a job: axond jobs cancel ID"},
+        {"jobs cancel one", 2, "", "'one' is not the number of a job"},
+        {"jobs cancel 1 2", 2, "", "'2' is one argument too many"},
+        {"jobs cancel 1 --state failed", 2, "", "--state goes with the list alone"},
         {"version >/dev/full", 1, "", "standard output"},
     };
     (void)state;
     unsetenv("AXOND_MODELS");
+    unsetenv("AXOND_SERVER");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         expect(cases[i].args, cases[i].code, cases[i].out, cases[i].err);
 }
