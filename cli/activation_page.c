@@ -20,7 +20,8 @@ static void params(FILE *out, const ax_act_row *row)
 {
     for (int i = 0; i < AX_ACT_PARAMS && row->params[i].name; i++) {
         const ax_act_param *p = &row->params[i];
-        fprintf(out, "- parameter `%s`: %.9g, from %g to %g%s: %s\n", p->name, p->def, p->min, p->max,
+        fprintf(out, "- parameter `%s`: %s, from %s to %s%s: %s\n", p->name, AX_NUMBER(p->def),
+                AX_NUMBER(p->min), AX_NUMBER(p->max),
                 p->learnable ? ", learnable" : "", p->doc);
     }
 }

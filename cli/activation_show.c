@@ -79,7 +79,8 @@ static void put_params(table *t, const ax_act *a)
     for (int i = 0; i < AX_ACT_PARAMS && a->row->params[i].name; i++) {
         const ax_act_param *p = &a->row->params[i];
         table_put(t, "%s", p->name);
-        table_put(t, "%g, from %g to %g%s%s%s", a->param[i], p->min, p->max, p->learnable ? ", learnable" : "",
+        table_put(t, "%s, from %s to %s%s%s%s", AX_NUMBER(a->param[i]), AX_NUMBER(p->min),
+                  AX_NUMBER(p->max), p->learnable ? ", learnable" : "",
                   p->doc && *p->doc ? ": " : "", p->doc ? p->doc : "");
     }
 }

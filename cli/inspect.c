@@ -88,6 +88,8 @@ static int print_head(const ax_model_info *m, int64_t working)
     table_put(&t, "%s (%s, %s)", m->path, m->format, text_bytes(m->file_bytes, text, sizeof text));
     table_put(&t, "hash");
     table_put(&t, "%s", m->hash);
+    table_put(&t, "file hash");
+    table_put(&t, "%s", m->file_hash);
     table_put(&t, "self-test");
     table_put(&t, "%s%s", m->self_test,
               strcmp(m->self_test, "none") ? "" : ": WARNING: damage to this file would go unnoticed");
@@ -146,6 +148,7 @@ static void print_json(const ax_model_info *m, int64_t working, const ax_health 
     cJSON_AddStringToObject(o, "path", m->path);
     cJSON_AddStringToObject(o, "format", m->format);
     cJSON_AddStringToObject(o, "hash", m->hash);
+    cJSON_AddStringToObject(o, "file_hash", m->file_hash);
     cJSON_AddStringToObject(o, "self_test", m->self_test);
     cJSON_AddNumberToObject(o, "file_bytes", (double)m->file_bytes);
     cJSON_AddNumberToObject(o, "params", (double)m->params);

@@ -75,9 +75,8 @@ static int set_number(const option *o, const char *from, const char *value, ax_e
         return ax_fail(err, AX_EINVAL, "%s: '%.60s' is not a %snumber", from, value,
                        whole ? "whole " : "");
     if (errno == ERANGE || !(d >= o->lo && d <= o->hi)) {
-        const char *text =
-            whole ? "%s: %.60s is outside %.0f to %.0f" : "%s: %.60s is outside %g to %g";
-        return ax_fail(err, AX_ERANGE, text, from, value, o->lo, o->hi);
+        return ax_fail(err, AX_ERANGE, "%s: %.60s is outside %s to %s", from, value,
+                       AX_NUMBER(o->lo), AX_NUMBER(o->hi));
     }
     if (whole)
         *(int64_t *)o->to = i;

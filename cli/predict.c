@@ -153,8 +153,9 @@ static int answer(prediction *p, const char *file, int64_t sample, const char *w
         const char *y = (const char *)ax_session_output(p->session, i) + row * count * size;
         int64_t bad = tensor_non_finite(port->dtype, y, count);
         if (bad >= 0)
-            return ax_fail(err, AX_ENONFINITE, "%s: output '%s' has %g at element %lld", where,
-                           port->name, tensor_number(port->dtype, y, bad), (long long)bad);
+            return ax_fail(err, AX_ENONFINITE, "%s: output '%s' has %s at element %lld", where,
+                           port->name, AX_NUMBER(tensor_number(port->dtype, y, bad)),
+                           (long long)bad);
     }
     int64_t width = ax_shape_count(&p->info->outputs[0].shape), k = 0;
     choice *best = classes ? malloc((size_t)(p->top > 2 ? p->top : 2) * sizeof *best) : NULL;
@@ -308,9 +309,14 @@ int cmd_predict(int argc, char **argv)
     const command_line line = {
         "predict",
         "MODEL.safetensors FILE... [options]",
-        "Ask a model about files: PNG and JPEG pictures, JSON as POST /predict takes it, CSV with "
-        "a sample\n"
-        "per line, npy arrays; \"-\" is standard input. The kind is told by the content.\n",
+        "Ask a model about files: PNG and JPEG pictures, JSON, CSV with a sample per line, npy "
+        "arrays;\n"
+        "\"-\" is standard input. The kind is told by the content. JSON is a sample, an array of "
+        "samples,\n"
+        "or {\"inputs\":...} (or \"instances\") as in POST /predict, with several inputs\n"
+        "{\"inputs\":{\"NAME\":[...],...}}; other fields are refused, the options say the rest. NaN "
+        "and\n"
+        "infinity, in a file or an output, are errors.\n",
         rows,
         sizeof rows / sizeof *rows,
         2,

@@ -230,7 +230,9 @@ int cmd_run(int argc, char **argv)
         "MODEL.safetensors --input [NAME=]FILE.npy ... [options]",
         "Run a model on arrays: (rows, ...) or one sample. Other element types are converted where "
         "every\n"
-        "number fits. In the names of output files bytes outside A-Za-z0-9_.- become _.\n",
+        "number fits. NaN and infinity go in, and come out, as those of npy: no error, no text. In "
+        "the names\n"
+        "of output files bytes outside A-Za-z0-9_.- become _.\n",
         rows,
         sizeof rows / sizeof *rows,
         1,

@@ -120,8 +120,8 @@ static int take_table(samples *s, const ax_csv *t, const ax_model_info *m, ax_er
                            column, (long long)col->missing, (long long)col->first_missing_line);
         for (int64_t r = 0; r < t->n_rows; r++)
             if (tensor_store(col->number[r], p->dtype, s->data[0], r * count + c))
-                return ax_fail(err, AX_ERANGE, "%s of sample %lld: %.9g does not fit %s", column,
-                               (long long)r, col->number[r], ax_dtype_name(p->dtype));
+                return ax_fail(err, AX_ERANGE, "%s of sample %lld: %s does not fit %s", column,
+                               (long long)r, AX_NUMBER(col->number[r]), ax_dtype_name(p->dtype));
     }
     return 0;
 }
@@ -160,7 +160,7 @@ static int fill(const cJSON *j, const ax_shape *s, int d, ax_dtype type, void *o
         if (!cJSON_IsNumber(j) && !(cJSON_IsBool(j) && type == AX_BOOL))
             return ax_fail(err, AX_ETYPE, "expected a number");
         if (!isfinite(v) || tensor_store(v, type, out, (*at)++))
-            return ax_fail(err, AX_ERANGE, "%.9g does not fit %s", v, ax_dtype_name(type));
+            return ax_fail(err, AX_ERANGE, "%s does not fit %s", AX_NUMBER(v), ax_dtype_name(type));
         return 0;
     }
     if (!cJSON_IsArray(j) || cJSON_GetArraySize(j) != s->dim[d])
@@ -213,21 +213,49 @@ static int take_inputs(samples *s, const cJSON *j, const ax_model_info *m, ax_er
     return 0;
 }
 
+/* A body for POST /predict may have fields that say how to answer: here the command line says it. */
+static int check_fields(const cJSON *j, ax_err *err)
+{
+    static const struct {
+        const char *name, *instead;
+    } others[] = {
+        {"model", "the model is the first argument of the command"},
+        {"top", "--top N on the command line does it for all files"},
+        {"outputs", "all outputs of the model are told; inner layers are for POST /predict"},
+        {"non_finite", "such an output is an error here; axond run writes it as it is"},
+        {"timings", "axond bench measures"},
+        {"deadline_ms", "a command takes the time it needs"},
+    };
+    static const char *const known[] = {"inputs", "instances"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        if (!cJSON_GetObjectItemCaseSensitive(j, others[i].name))
+            continue;
+        ax_fail(err, AX_EINVAL, "the field '%s' of POST /predict is not taken from a file",
+                others[i].name);
+        return ax_err_hint(err, "%s", others[i].instead);
+    }
+    if (cJSON_GetObjectItemCaseSensitive(j, known[0]) &&
+        cJSON_GetObjectItemCaseSensitive(j, known[1]))
+        return ax_fail(err, AX_EINVAL, "'instances' is another word for 'inputs': expected one");
+    return ax_json_known(j, known, 2, err);
+}
+
 static int read_json(samples *s, const char *text, size_t n, const ax_model_info *m, ax_err *err)
 {
-    static const char *const known[] = {"inputs", "instances"};
     cJSON *j = ax_json_parse(text, n, err);
+    const char *field = "inputs";
     const cJSON *inputs = j;
     int bad = !j;
     if (cJSON_IsObject(j)) {
-        bad = ax_json_known(j, known, 2, err);
-        inputs = cJSON_GetObjectItemCaseSensitive(j, "inputs");
-        inputs = inputs ? inputs : cJSON_GetObjectItemCaseSensitive(j, "instances");
+        bad = check_fields(j, err);
+        if (!cJSON_GetObjectItemCaseSensitive(j, field))
+            field = "instances";
+        inputs = cJSON_GetObjectItemCaseSensitive(j, field);
         if (!bad && !inputs)
             bad = ax_fail(err, AX_EINVAL, "\"inputs\" is missing");
     }
     if (!bad && take_inputs(s, inputs, m, err))
-        bad = ax_err_in(err, "inputs");
+        bad = ax_err_in(err, "%s", field);
     cJSON_Delete(j);
     return bad ? -1 : 0;
 }

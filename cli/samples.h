@@ -17,8 +17,9 @@ typedef struct samples {
 
 /* Read one file ("-": standard input).
  *   PNG, JPEG: a model with one input of 1 or 3 channels; resized to it
- *   JSON:      a sample, an array of samples, or {"inputs":...} as POST /predict takes it;
- *              with several inputs {"inputs":{"NAME":[...],...}}
+ *   JSON:      a sample, an array of samples, or {"inputs":...} as POST /predict takes it, also
+ *              called "instances", without its other fields; with several inputs
+ *              {"inputs":{"NAME":[...],...}}
  *   npy:       (rows, ...), (rows, flat) or one sample
  *   CSV:       a row per sample, as many columns as the input has numbers; a first line without
  *              any number names the columns, one with a number is a sample

@@ -23,7 +23,7 @@ void cli_error(const char *command, const ax_err *err)
 
 void cli_print_json(cJSON *json, int pretty, FILE *out)
 {
-    char *text = pretty ? cJSON_Print(json) : cJSON_PrintUnformatted(json);
+    char *text = ax_json_text(json, pretty);
     fprintf(out, "%s\n", text ? text : "null");
     cJSON_free(text);
     cJSON_Delete(json);

@@ -12,7 +12,13 @@
  *
  * A model is immutable once open and may be shared by any number of threads; a session is the
  * private scratch of one run at a time. A sample's answer has the same bits whatever the batch size,
- * the batch mates and the number of threads. */
+ * the batch mates and the number of threads.
+ *
+ * What holds for every function here unless it says otherwise: pointers must not be NULL, except
+ * for ax_err, which may be where nobody wants to know why; arguments are borrowed for the call;
+ * what comes back as const lives as long as what it was asked of. On failure (NULL, or -1) err has
+ * code, message, place and hint, nothing is left to free, and AX_ENOMEM is always possible.
+ * "Thread-safe" means that any threads may call it at once. */
 #ifndef AX_AXON_H
 #define AX_AXON_H
 
@@ -26,6 +32,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/name.h"
+#include "base/number.h"
 #include "base/pool.h"
 #include "base/rng.h"
 #include "base/utf8.h"
@@ -40,14 +47,17 @@
 
 /* ---- models ---------------------------------------------------------------------------------- */
 
+/* Counted references; immutable, so all that takes a const ax_model is thread-safe. */
 typedef struct ax_model ax_model;
 
+/* An input or output: lives as long as the model, or the session, that names it. */
 typedef struct ax_port {
     const char *name;
     ax_dtype dtype;
     ax_shape shape; /* of one sample: without the batch dimension */
 } ax_port;
 
+/* One layer of the spec, in its order. Lives as long as the model. */
 typedef struct ax_layer_info {
     const char *name, *type;   /* "stem", "conv2d"                             */
     const char *activation;    /* as text, "" when there is none               */
@@ -57,8 +67,9 @@ typedef struct ax_layer_info {
     int64_t params, flops;     /* trainable and fixed numbers; flops per sample */
 } ax_layer_info;
 
+/* What there is to know of a model. All of it lives as long as the model. */
 typedef struct ax_model_info {
-    const char *name, *path, *format; /* format: "safetensors"                  */
+    const char *name, *path, *format; /* path: as it was opened; format: "safetensors" */
     const ax_port *inputs, *outputs;
     int n_inputs, n_outputs;
     const ax_layer_info *layers;
@@ -68,59 +79,90 @@ typedef struct ax_model_info {
     int classifies;            /* the (only) output is a probability: ends in softmax (2) or
                                   sigmoid (1); 0 otherwise                      */
     int64_t params, flops;     /* totals; flops of one sample                  */
-    int64_t file_bytes;
-    const char *hash;          /* of the file's bytes, 16 hex digits           */
+    int64_t file_bytes;        /* size of the file                             */
+    const char *hash;          /* of the content, 16 hex digits: axond.hash in the file, worked
+                                  out where it has none                        */
+    const char *file_hash;     /* of the file's bytes, likewise                */
     const char *spec;          /* the model spec as JSON text                  */
     const char *training;      /* training summary as JSON text (an object), or NULL */
     const char *self_test;     /* "passed", or "none": the file, of another tool, has none */
 } ax_model_info;
 
-/* Open a model file (told by its content) and freeze it. The hash it carries is checked and its
- * self-test is run; afterwards the file may change or go, the model does not notice.
+/* Open a model file and freeze it. The hash it carries is checked and its self-test is run, on the
+ * caller's thread; afterwards the file may change or go, the model does not notice.
  * The caller owns one reference; drop it with ax_model_release().
- * NULL on failure, with the file, the layer and the reason in err. Thread-safe. */
+ * NULL on failure, with the file, the place and the reason in err: AX_ENOTFOUND, AX_EIO (the file),
+ * AX_EPARSE, AX_ECORRUPT (its form, hash, self-test), what a spec can have wrong (AX_EINVAL,
+ * AX_ESHAPE, AX_ERANGE...), AX_ELIMIT (it needs too much memory). Thread-safe. */
 ax_model *ax_model_open(const char *path, ax_err *err);
 
 /* The same for who knows the file by another name, an upload for example: the message tells what is
  * wrong with the contents and leaves the path out, the place (tensor, spec field, self-test) is in
- * err->at. Only a file that the system will not give (AX_EIO, AX_ENOTFOUND) is still named. */
+ * err->at. Only a file that the system will not give (AX_EIO, AX_ENOTFOUND) is still named.
+ * Thread-safe. */
 ax_model *ax_model_read(const char *path, ax_err *err);
+
+/* One reference more, from one that the caller has: m itself. Cannot fail. Thread-safe. */
 ax_model *ax_model_acquire(ax_model *m);
-void ax_model_release(ax_model *m); /* NULL is fine; frees with the last reference */
-const ax_model_info *ax_model_get_info(const ax_model *m); /* lives as long as the model */
+
+/* Give a reference back; with the last one the model is freed, on the thread that gave it. NULL is
+ * fine. Thread-safe. */
+void ax_model_release(ax_model *m);
+
+/* Never NULL; lives as long as the model. Thread-safe. */
+const ax_model_info *ax_model_get_info(const ax_model *m);
 
 /* ---- sessions -------------------------------------------------------------------------------- */
 
+/* Thread rule of all that takes a session: one thread at a time for each, but not always the same;
+ * sessions do not disturb each other, also those of one model or on one pool. */
 typedef struct ax_session ax_session;
 
 typedef struct ax_session_options {
-    ax_pool *pool;              /* threads for one run; NULL: the caller's thread alone     */
+    ax_pool *pool;              /* threads for one run; NULL: the caller's thread alone. Borrowed:
+                                   it outlives the session, and several may share it         */
     const char *const *outputs; /* output or layer names, NULL: the model's outputs         */
-    int n_outputs;
+    int n_outputs;              /* of `outputs`; not looked at where that is NULL           */
 } ax_session_options;
 
-/* A session keeps a reference to m. Unknown output name: AX_ENOTFOUND with the nearest as hint. */
+/* A session without a batch size: before anything else comes ax_session_resize(). It keeps a
+ * reference to m. The caller owns it and closes it. NULL: AX_ENOTFOUND for an unknown output name,
+ * with the nearest as hint. Thread-safe. */
 ax_session *ax_session_open(ax_model *m, const ax_session_options *o, ax_err *err);
+
+/* NULL is fine. The session must not be running. */
 void ax_session_close(ax_session *s);
 
-/* Make ready for runs of `batch` samples: plan (cached), memory, pointers. Inputs and outputs
- * written before are lost. AX_ELIMIT when the plan would need more than the memory bound. */
+/* Make ready for runs of `batch` samples, at least 1: plan, memory, pointers. Plans of sizes that
+ * come back are kept, the most recent 64 and 64 MiB. What stood in inputs and outputs is lost.
+ * -1: AX_ERANGE for a batch below 1, AX_ELIMIT when the plan would need more than the memory bound
+ * (three quarters of what the process may have); the session then is as it was before. */
 int ax_session_resize(ax_session *s, int64_t batch, ax_err *err);
 
-/* Valid until the next resize. Row-major (batch, ...port shape), in the port's dtype. */
+/* How many there are: inputs as in ax_model_info, outputs as asked for when it was opened. */
 int ax_session_inputs(const ax_session *s);
 int ax_session_outputs(const ax_session *s);
+
+/* Input i, to be written: row-major (batch, ...shape of ax_model_info.inputs[i]) in the port's
+ * dtype. A run leaves it as it is. Valid until the next resize; 0 <= i < inputs. */
 void *ax_session_input(ax_session *s, int i);
+
+/* What the last run made of output i: row-major (batch, ...shape of its port) in the port's dtype.
+ * Valid until the next run or resize; 0 <= i < outputs. */
 const void *ax_session_output(const ax_session *s, int i);
+
+/* Name, dtype and shape of output i. Needs no resize; lives as long as the session. */
 const ax_port *ax_session_output_port(const ax_session *s, int i);
 
-/* Compute. Cannot fail. One thread at a time per session. */
+/* Compute the outputs of all samples. Cannot fail, does not allocate; returns when done. */
 void ax_session_run(ax_session *s);
 
-/* Bytes of working memory of the current plan: activations and scratch, without the weights. */
+/* Bytes of working memory of the current batch size: inputs, outputs, activations, scratch; without
+ * the weights. */
 int64_t ax_session_bytes(const ax_session *s);
 
-/* The plan as text for people: steps, kernels, layouts, memory. Into the arena. */
+/* The plan of the current batch size as a table for people: steps, kernels, shapes with the batch,
+ * layouts, memory. It lives in the arena. NULL: no memory. */
 const char *ax_session_plan_text(const ax_session *s, ax_arena *a);
 
 /* ---- the health of activations ---------------------------------------------------------------- */
@@ -133,7 +175,9 @@ const char *ax_session_plan_text(const ax_session *s, ax_arena *a);
  * that is smaller; the outermost take what is larger. */
 enum { AX_HEALTH_BINS = 2 * 4 * 24 + 1, AX_HEALTH_QUANTILES = 5, AX_HEALTH_DEAD_LIST = 32 };
 extern const double ax_health_quantile[AX_HEALTH_QUANTILES]; /* 0.01, 0.25, 0.5, 0.75, 0.99 */
-double ax_health_edge(int i); /* the lower edge of bin i, 0 <= i <= AX_HEALTH_BINS */
+
+/* The lower edge of bin i, the upper one of i - 1; 0 <= i <= AX_HEALTH_BINS. Thread-safe. */
+double ax_health_edge(int i);
 
 /* Of numbers that went by. All but the counts is of the finite ones, and NaN where there are none. */
 typedef struct ax_spread {
@@ -168,7 +212,9 @@ typedef struct ax_layer_health {
 } ax_layer_health;
 
 typedef enum ax_severity { AX_INFO, AX_WARN, AX_SERIOUS, AX_CRITICAL } ax_severity;
-const char *ax_severity_name(ax_severity s); /* "info", "warn", "serious", "critical" */
+
+/* "info", "warn", "serious", "critical": constants. Thread-safe. */
+const char *ax_severity_name(ax_severity s);
 
 typedef struct ax_verdict {
     const char *layer; /* "" : the whole model */
@@ -177,84 +223,107 @@ typedef struct ax_verdict {
     const char *evidence, *suggestion;
 } ax_verdict;
 
+/* The caller's, one thread at a time. */
 typedef struct ax_health {
     int noise; /* the samples were made up */
     int64_t samples;
     uint64_t seed;
     ax_layer_health *layers; /* in the order they are computed */
-    ax_verdict *verdicts;
+    ax_verdict *verdicts;    /* the worst first                */
     int n_layers, n_verdicts;
     ax_arena mem; /* owns it all */
 } ax_health;
 
 typedef struct ax_diagnose_options {
-    /* `samples` rows of each of the model's inputs. NULL: random numbers from the seed, such that the
-     * model's own normalisation makes N(0,1) of them where it has a mean or std, [0,1) where it has
-     * but a scale; N(0,1) where it has none. */
+    /* `samples` rows of each of the model's inputs, row-major (samples, ...port shape). NULL:
+     * random numbers from the seed, such that the model's own normalisation makes N(0,1) of them
+     * where it has a mean or std, [0,1) where it has but a scale; N(0,1) where it has none. */
     const float *const *inputs;
     int64_t samples; /* 1 to 65536 */
     uint64_t seed;
     ax_pool *pool;           /* NULL: the caller's thread alone */
-    int (*stop)(void *ctx); /* asked between batches; non-zero: AX_ECANCELED. May be NULL */
+    int (*stop)(void *ctx); /* asked between batches, on the caller's thread; non-zero:
+                               AX_ECANCELED. May be NULL */
     void *ctx;
 } ax_diagnose_options;
 
-/* Same samples, same bits on any number of threads. Memory beside the run's own grows with the number
- * of units, not of samples. 0 and *h, to be freed with ax_health_free(); -1 and nothing to free. */
+/* Show the samples to the model and tell how its activations fare. Same samples, same bits on any
+ * number of threads. Memory beside the run's own grows with the number of units, not of samples.
+ * 0 and *h, to be freed with ax_health_free(); -1 and nothing to free: AX_ERANGE (samples),
+ * AX_EUNSUPPORTED (the model has no activation), AX_ELIMIT (memory), AX_ECANCELED. Thread-safe. */
 int ax_diagnose(ax_model *m, const ax_diagnose_options *o, ax_health *h, ax_err *err);
+
+/* Of what ax_diagnose() made; h is empty afterwards. */
 void ax_health_free(ax_health *h);
-/* As docs/diagnostics.md shows it. NULL: no memory. The caller owns it. */
+
+/* As docs/diagnostics.md shows it. The caller owns it: cJSON_Delete(). NULL: no memory. */
 cJSON *ax_health_json(const ax_health *h);
 
-/* Up to `samples` rows of a named data set ("fashion-mnist"), as one input of a model takes them: its
- * test part where there is one. *out lives in the arena, *n is how many there are. data_dir as in
- * ax_train_options. AX_ENOTFOUND when there is no such set, AX_ESHAPE when it does not fit. */
+/* Up to `samples` (at least 1) rows of a named data set ("fashion-mnist"), as one input of a model
+ * takes them: its test part where there is one. *out, (*n, ...port shape) as floats whatever the
+ * port's dtype, lives in the arena; *n is how many there are. data_dir as in ax_train_options.
+ * -1: AX_ENOTFOUND when there is no such set, AX_ESHAPE when it does not fit, what its files can
+ * have wrong. Reads the whole set on the caller's thread. Thread-safe but for the arena. */
 int ax_named_samples(const char *name, const char *data_dir, const ax_port *port, int64_t samples,
                      ax_arena *mem, float **out, int64_t *n, ax_err *err);
 
 /* ---- training -------------------------------------------------------------------------------- */
 
+/* Lives for the call it is told in. */
 typedef struct ax_train_progress {
-    int epoch, epochs;          /* from 1                                                    */
-    int64_t step, steps;        /* in all                                                    */
+    int epoch, epochs;          /* the one under way or just done, from 1; how many at most  */
+    int64_t step, steps;        /* done, and how many at most; of all epochs                 */
     int epoch_done;             /* the val_ numbers and the checkpoint are of this epoch     */
     double loss, accuracy;      /* running means of this epoch; accuracy NaN where it has no meaning */
     double val_loss, val_accuracy; /* NaN without validation data                            */
-    double learning_rate, samples_per_second, seconds, eta_seconds;
+    double learning_rate;       /* of the next step                                          */
+    double samples_per_second;  /* training samples by `seconds`                             */
+    double seconds;             /* spent training, before a resume too                       */
+    double eta_seconds;         /* to the last step; NaN before the first                    */
 } ax_train_progress;
 
+/* All of it is borrowed for the call. Callbacks run on the caller's thread. */
 typedef struct ax_train_options {
     const char *spec;           /* the training spec as JSON text (docs/model-format.md)     */
-    size_t spec_len;
-    const char *out;            /* model file to write                                       */
-    const char *checkpoint_dir; /* NULL: none                                                */
+    size_t spec_len;            /* bytes; no 0 is needed behind them                         */
+    const char *out;            /* model file to write; what is there must be one, and is
+                                   replaced. NULL: none is written                           */
+    const char *checkpoint_dir; /* made where it is not; NULL: no checkpoints                */
     int resume;                 /* go on from the newest checkpoint, if there is one         */
     const char *data_dir;       /* where named data sets live; NULL: Debian's places         */
-    int threads;                /* 0: all cores                                              */
+    int threads;                /* 1 to 1024; 0: one per core that the process may use       */
     int allow_paths;            /* the spec's "dataset" may name files                       */
     /* "model":"name": write the path of that model's file into path[0..size). 0 when found.
      * NULL: no model can be trained further. */
     int (*find_model)(void *ctx, const char *name, char *path, size_t size);
-    /* Called on the training thread, about ten times a second and after each epoch. A non-zero
-     * answer stops after writing a checkpoint: AX_ECANCELED. May be NULL. */
+    /* Told about ten times a second and after each epoch. A non-zero answer stops after writing a
+     * checkpoint, where there is a folder for it: AX_ECANCELED. May be NULL. */
     int (*progress)(void *ctx, const ax_train_progress *p);
     void *ctx;
 } ax_train_options;
 
+/* What came of it. NaN is what was not measured; accuracies are shares, 0 to 1. */
 typedef struct ax_train_result {
-    int epochs;
-    int64_t steps;
-    double loss, accuracy, val_loss, val_accuracy, test_loss, test_accuracy; /* NaN: not measured */
-    double seconds;
-    int64_t samples; /* training samples seen */
+    int epochs;                          /* done, before a resume too                        */
+    int64_t steps;                       /* likewise                                         */
+    double loss, accuracy;               /* of the last epoch                                */
+    double val_loss, val_accuracy;       /* of the weights that are written                  */
+    double test_loss, test_accuracy;     /* of the written file, opened again                */
+    double seconds;                      /* spent training, before a resume too              */
+    int64_t samples;                     /* training samples seen, each as often as it was   */
 } ax_train_result;
 
 /* Train and write the model. Everything that can be checked is checked before the first step.
- * 0, or -1 with the place in the spec (err->at) or the epoch and step of a loss that is not finite.
- * Same spec, same seed: same bits, on any number of threads, resumed or not. */
+ * 0; or -1 with the place in the spec (err->at), AX_ENONFINITE with the epoch and step of a loss
+ * or weight that is not finite, AX_ECANCELED, AX_ELIMIT (memory), AX_EIO, or what a checkpoint can
+ * have wrong: *result has what was reached, and no model is written, unless it is the test of the
+ * written one that failed. Same spec, same seed: same bits, on any number of threads, resumed or
+ * not. Works on threads of its own beside the caller's. Thread-safe where `out` and
+ * `checkpoint_dir` differ. */
 int ax_train(const ax_train_options *o, ax_train_result *result, ax_err *err);
 
-/* The checks alone, without training. */
+/* The checks of ax_train() alone, with the data loaded and the memory of a step tried; nothing is
+ * written, no checkpoint looked at, no progress told. Errors as there. Thread-safe. */
 int ax_train_check(const ax_train_options *o, ax_err *err);
 
 #endif

@@ -117,7 +117,7 @@ static int tell_learned(ax_model *m, const ax_layer *l, ax_layer_info *info, ax_
         return 0;
     info->act = ax_learned_act(g, &g->node[g->val[l->out].node]);
     cJSON *json = ax_act_to_json(&info->act);
-    char *text = json ? cJSON_PrintUnformatted(json) : NULL;
+    char *text = ax_json_text(json, 0);
     info->activation = text ? ax_arena_strdup(&m->arena, text) : NULL;
     cJSON_free(text);
     cJSON_Delete(json);
@@ -194,6 +194,11 @@ static int check_file(const ax_model *m, const char **test, ax_err *err)
     return ax_err_in(err, "axond.spec");
 }
 
+static const char *hash_text(ax_model *m, uint64_t hash)
+{
+    return ax_arena_printf(&m->arena, "%016llx", (unsigned long long)hash);
+}
+
 /* What only a file can say. */
 static int describe_file(ax_model *m, const char *path, ax_err *err)
 {
@@ -201,11 +206,14 @@ static int describe_file(ax_model *m, const char *path, ax_err *err)
     size_t size;
     const uint8_t *bytes = ax_safetensors_bytes(m->file, &size);
     info->path = ax_arena_strdup(&m->arena, path);
-    info->hash = ax_arena_printf(&m->arena, "%016llx", (unsigned long long)ax_hash64(bytes, size));
+    info->file_hash = hash_text(m, ax_hash64(bytes, size));
+    info->hash = ax_safetensors_meta(m->file, AX_ST_HASH); /* which check_file() has checked */
+    if (!info->hash)
+        info->hash = hash_text(m, ax_safetensors_hash(m->file));
     info->file_bytes = (int64_t)size;
     info->format = "safetensors";
     info->training = ax_safetensors_meta(m->file, "axond.training");
-    if (!info->path || !info->hash)
+    if (!info->path || !info->hash || !info->file_hash)
         return ax_fail(err, AX_ENOMEM, "no memory for the model");
     cJSON *json =
         info->training ? ax_json_parse(info->training, strlen(info->training), NULL) : NULL;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/number.h"
 #include "model.h"
 
 enum { BATCH = 2, NUMBERS = 64, SEED = 20 };
@@ -138,8 +139,8 @@ static int read_test(const ax_model *m, const cJSON *json, test *t, ax_err *err)
     cJSON_ArrayForEach(e, t->high)
     {
         if (!(e->valuedouble >= MIN_HIGH && e->valuedouble <= MAX_HIGH))
-            return ax_fail(err, AX_ERANGE, "%g in \"high\" is outside %g to %g", e->valuedouble,
-                           MIN_HIGH, MAX_HIGH);
+            return ax_fail(err, AX_ERANGE, "%s in \"high\" is outside %s to %s",
+                           AX_NUMBER(e->valuedouble), AX_NUMBER(MIN_HIGH), AX_NUMBER(MAX_HIGH));
     }
     if (!cJSON_IsArray(t->outputs) || cJSON_GetArraySize(t->outputs) != m->info.n_outputs)
         return ax_fail(err, AX_ESHAPE, "it needs \"outputs\" with %d arrays", m->info.n_outputs);
@@ -237,7 +238,7 @@ char *ax_selftest_make(ax_model *m, ax_err *err)
         goto done;
     hash_outputs(s, hash);
     if (!ax_json_put(t, "hash", cJSON_CreateString(hash)) && !put_outputs(t, s) &&
-        (text = cJSON_PrintUnformatted(t)))
+        (text = ax_json_text(t, 0)))
         goto done;
 no_memory:
     ax_fail(err, AX_ENOMEM, "no memory for the self-test");

@@ -26,7 +26,7 @@ static void out_of_memory(request *r)
 static int put_card(buf *b, const ax_act *a)
 {
     cJSON *card = ax_act_card(a);
-    char *text = card ? cJSON_PrintUnformatted(card) : NULL;
+    char *text = ax_json_text(card, 0);
     if (text)
         buf_add(b, text, strlen(text) - 1);
     cJSON_free(text);
@@ -93,6 +93,12 @@ static void get(request *r)
     }
     buf_str(&r->out, "}\n");
     request_done(r, 200, "application/json");
+}
+
+int activations_known(const app *a, const char *name)
+{
+    (void)a;
+    return ax_act_find(name) != NULL;
 }
 
 void activations_get(request *r)

@@ -32,7 +32,7 @@ static int stop(void *ctx)
 static int put_health(buf *b, const served *s, const ax_health *h)
 {
     cJSON *json = ax_health_json(h);
-    char *text = json ? cJSON_PrintUnformatted(json) : NULL;
+    char *text = ax_json_text(json, 0);
     if (text) {
         buf_str(b, "{\"model\":");
         buf_json(b, s->name);

@@ -91,7 +91,7 @@ void evaluation_put(const evaluation *e, buf *b)
 
 static int put_json(cJSON *json, buf *b)
 {
-    char *text = json ? cJSON_PrintUnformatted(json) : NULL;
+    char *text = ax_json_text(json, 0);
     if (text)
         buf_str(b, text);
     cJSON_free(text);

@@ -12,6 +12,10 @@ struct served *models_acquire(request *r);
 void models_diagnose(request *r);
 extern const char *const diagnostics_options[];
 
+/* Is there a model, an activation, of this name? */
+int models_known(const app *a, const char *name);
+int activations_known(const app *a, const char *name);
+
 void models_list(request *r);
 void models_get(request *r);
 void models_put(request *r);

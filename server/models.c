@@ -24,15 +24,6 @@ static void put_ports(buf *b, const ax_port *ports, int n)
     buf_char(b, ']');
 }
 
-static void put_double(buf *b, double x)
-{
-    char text[32];
-    snprintf(text, sizeof text, "%.15g", x);
-    if (strtod(text, NULL) != x)
-        snprintf(text, sizeof text, "%.17g", x);
-    buf_str(b, text);
-}
-
 /* The name, the formula where it is one, all its parameters with the values in use, which of them
  * were learned, its gain. */
 static void put_activation(buf *b, const ax_layer_info *l)
@@ -50,7 +41,7 @@ static void put_activation(buf *b, const ax_layer_info *l)
         buf_str(b, i ? "," : ",\"activation_params\":{");
         buf_json(b, row->params[i].name);
         buf_char(b, ':');
-        put_double(b, l->act.param[i]);
+        buf_str(b, AX_NUMBER(l->act.param[i]));
     }
     buf_str(b, row->params[0].name ? "}" : "");
     for (int i = 0, n = 0; l->act.learned >> i; i++) {
@@ -161,6 +152,8 @@ static void put_summary(buf *b, const served *s)
         b, ",\"params\":%lld,\"flops\":%lld,\"bytes\":%lld,\"hash\":", (long long)s->info->params,
         (long long)s->info->flops, (long long)s->info->file_bytes);
     buf_json(b, s->info->hash);
+    buf_str(b, ",\"file_hash\":");
+    buf_json(b, s->info->file_hash);
 }
 
 static void put_versions(buf *b, const request *r, const char *name)
@@ -238,6 +231,15 @@ served *models_acquire(request *r)
 {
     int64_t version;
     return version_of(r, &version) ? NULL : repository_acquire(r->app->models, r->param[0], version, &r->why);
+}
+
+int models_known(const app *a, const char *name)
+{
+    problem why = {0};
+    served *s = repository_acquire(a->models, name, 0, &why);
+    if (s)
+        served_release(s);
+    return s || why.status != 404; /* while they are being loaded nobody knows */
 }
 
 void models_get(request *r)

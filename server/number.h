@@ -58,33 +58,25 @@ static inline uint64_t number_load(const char *p)
     return x ^ 0x3030303030303030;
 }
 
-/* The fast path: as number_read_slow, to which it leaves all that is unusual. The switch lets the
- * processor guess the length, so that the next number does not wait for it. */
-static inline __attribute__((always_inline)) const char *number_read(const char *start,
-                                                                     const char *end, float *out)
+/* The parts of the fast path give the byte behind what they read, or NULL where the slow reader
+ * must look. They are inlined, and work on copies: what has an address may leave its register. */
+#define NUMBER_PART static inline __attribute__((always_inline))
+
+/* The digits before the point as *whole, at most ten and no leading zero. */
+NUMBER_PART const char *number_whole(const char *p, uint64_t *whole)
 {
-    const char *p = start;
-    uint64_t sign = 0;
-    int e = 0;
-    if (end - p < NUMBER_WINDOW)
-        return number_read_slow(start, end, out);
-    if (__builtin_expect(*p == '-',
-                         0)) { /* a jump: an addition would make all wait for this byte */
-        sign = (uint64_t)1 << 63;
-        p++;
-    }
-    uint64_t w = (unsigned char)(*p - '0');
+    uint64_t w = (unsigned char)(*p++ - '0');
     if (w > 9)
-        return number_read_slow(start, end, out);
-    p++;
+        return NULL;
     for (int i = 0; (unsigned char)(*p - '0') <= 9; i++, p++) {
         if (!w || i == 9)
-            return number_read_slow(start, end, out);
+            return NULL;
         w = w * 10 + (unsigned char)(*p - '0');
     }
-    if (*p == '.') {
-        uint64_t x = number_load(++p);
-        switch (number_digits(x)) {
+    *whole = w;
+    return p;
+}
+
 #define NUMBER_TAKE(n, scale)                                                                      \
     case n:                                                                                        \
         w = w * scale + number_eight(x << (64 - 8 * n));                                           \
@@ -99,64 +91,103 @@ static inline __attribute__((always_inline)) const char *number_read(const char 
     NUMBER_TAKE(5, 100000)                                                                         \
     NUMBER_TAKE(6, 1000000)                                                                        \
     NUMBER_TAKE(7, 10000000)
-        case 0:
-            return number_read_slow(start, end, out);
+
+/* The digits behind the point, at p, put behind those of w: *digits * 10^*exponent. The switches
+ * let the processor guess how many there are, so that what follows does not wait for it. */
+NUMBER_PART const char *number_fraction(const char *p, uint64_t w, uint64_t *digits, int *exponent)
+{
+    uint64_t x = number_load(p);
+    int e = 0;
+    switch (number_digits(x)) {
+    case 0:
+        return NULL;
+        NUMBER_TAKE_1_TO_7
+    case 8:
+        w = w * 100000000 + number_eight(x);
+        e = -8;
+        p += 8;
+        if (w >= 100000000000) /* three digits and eight: eight more still fit 19 */
+            goto tail;
+        x = number_load(p);
+        switch (number_digits(x)) {
             NUMBER_TAKE_1_TO_7
         case 8:
             w = w * 100000000 + number_eight(x);
-            e = -8;
+            e -= 8;
             p += 8;
-            if (w >= 100000000000) /* three digits and eight: eight more still fit 19 */
-                goto tail;
-            x = number_load(p);
-            switch (number_digits(x)) {
-                NUMBER_TAKE_1_TO_7
-            case 8:
-                w = w * 100000000 + number_eight(x);
-                e -= 8;
-                p += 8;
-            tail: /* digits behind the 19th cannot move the product by an ulp */
-                for (int i = 0; (unsigned char)(*p - '0') <= 9; i++, p++) {
-                    if (i == 20)
-                        return number_read_slow(start, end, out);
-                    if (w < 1000000000000000000)
-                        w = w * 10 + (unsigned char)(*p - '0'), e--;
-                }
+        tail: /* digits behind the 19th cannot move the product by an ulp */
+            for (int i = 0; (unsigned char)(*p - '0') <= 9; i++, p++) {
+                if (i == 20)
+                    return NULL;
+                if (w < 1000000000000000000)
+                    w = w * 10 + (unsigned char)(*p - '0'), e--;
             }
         }
+    }
+    *digits = w;
+    *exponent = e;
+    return p;
+}
 #undef NUMBER_TAKE
 #undef NUMBER_TAKE_1_TO_7
+
+/* What is behind the letter e, at p, added to *exponent. */
+NUMBER_PART const char *number_exponent(const char *p, int *exponent)
+{
+    int minus = *p == '-', n = 0;
+    p += minus || *p == '+';
+    const char *digits = p;
+    for (; (unsigned char)(*p - '0') <= 9; p++) {
+        if (p - digits == 3)
+            return NULL;
+        n = n * 10 + (*p - '0');
     }
-    if ((*p | 32) == 'e') {
-        int minus = p[1] == '-', n = 0;
-        p += 1 + (minus || p[1] == '+');
-        const char *digits = p;
-        for (; (unsigned char)(*p - '0') <= 9; p++) {
-            if (p - digits == 3)
-                return number_read_slow(start, end, out);
-            n = n * 10 + (*p - '0');
-        }
-        if (p == digits)
-            return number_read_slow(start, end, out);
-        e += minus ? -n : n;
-        if (e < NUMBER_P10_MIN || e > NUMBER_P10_MAX)
-            return number_read_slow(start, end, out);
-    }
-    if (!w) {
-        *out = sign ? -0.0f : 0.0f;
-        return p;
-    }
+    if (p == digits)
+        return NULL;
+    *exponent += minus ? -n : n;
+    return *exponent < NUMBER_P10_MIN || *exponent > NUMBER_P10_MAX ? NULL : p;
+}
+
+/* w * 10^e, w > 0, with this sign bit, rounded to float; 0 where that is not sure. */
+NUMBER_PART int number_round(uint64_t w, int e, uint64_t sign, float *out)
+{
     double d = (double)w * number_pow10[e - NUMBER_P10_MIN];
     uint64_t bits;
     memcpy(&bits, &d, 8);
     uint32_t low = (uint32_t)bits & 0x1fffffff; /* what float cannot hold; its middle is 2^28 */
     uint32_t above = (uint32_t)(bits >> 52) - (1023 - 126); /* of the smallest normal float */
     if (low - (0x10000000u - 8) <= 16 || above > 126 + 126)
-        return number_read_slow(start, end, out);
+        return 0;
     bits |= sign;
     memcpy(&d, &bits, 8);
     *out = (float)d;
-    return p;
+    return 1;
 }
+
+/* The fast path: as number_read_slow, to which it leaves all that is unusual. */
+NUMBER_PART const char *number_read(const char *start, const char *end, float *out)
+{
+    const char *p = start;
+    uint64_t sign = 0, w;
+    int e = 0;
+    if (end - p < NUMBER_WINDOW)
+        goto slow;
+    if (__builtin_expect(*p == '-', 0)) { /* a jump: with an addition all would wait for it */
+        sign = (uint64_t)1 << 63;
+        p++;
+    }
+    if (!(p = number_whole(p, &w)) || (*p == '.' && !(p = number_fraction(p + 1, w, &w, &e))) ||
+        ((*p | 32) == 'e' && !(p = number_exponent(p + 1, &e))))
+        goto slow;
+    if (!w) {
+        *out = sign ? -0.0f : 0.0f;
+        return p;
+    }
+    if (number_round(w, e, sign, out))
+        return p;
+slow:
+    return number_read_slow(start, end, out);
+}
+#undef NUMBER_PART
 
 #endif

@@ -37,18 +37,6 @@ static int non_finite(writer *w, double v, int64_t row, int64_t i)
     }
 }
 
-static void put_f64(buf *b, double v)
-{
-    char text[32];
-    for (int digits = 15; digits <= 17; digits++) {
-        snprintf(text, sizeof text, "%.*g", digits, v);
-        double back;
-        if (number_read_f64(text, text + strlen(text), &back) && back == v)
-            break;
-    }
-    buf_str(b, text);
-}
-
 /* n elements of one row from index i on, with commas. */
 static int put_numbers(writer *w, const void *data, int64_t row, int64_t i, int64_t n)
 {
@@ -73,7 +61,7 @@ static int put_numbers(writer *w, const void *data, int64_t row, int64_t i, int6
         switch (w->port->dtype) {
         case AX_F64:
             if (isfinite(((const double *)data)[k]))
-                put_f64(b, ((const double *)data)[k]);
+                buf_str(b, AX_NUMBER(((const double *)data)[k]));
             else if (non_finite(w, ((const double *)data)[k], row, k) < 0)
                 return -1;
             break;

@@ -63,6 +63,19 @@ static int wrong_method(request *r, const char *path, unsigned allowed)
     return -1;
 }
 
+/* What the rows say of a path may be more than there is: /activations/{name} has no method for a
+ * name that nobody knows, nor GET for "evaluate", which takes POST. Looked up only where it matters,
+ * and not for who has no key: the answer tells which models there are. id < 0: no method of ours. */
+static int check_method(request *r, const char *path, int id, const route_match *m)
+{
+    if (id >= 0 && m->route && !m->ambiguous)
+        return 0;
+    unsigned methods = router_methods(r->app, path);
+    if (!methods)
+        return unknown_path(r, path);
+    return id >= 0 && methods >> id & 1 ? 0 : wrong_method(r, path, methods);
+}
+
 /* OPTIONS: what the path takes; for a browser's preflight, what the page may do. */
 static int answer_options(request *r, unsigned allowed)
 {
@@ -248,11 +261,14 @@ int request_begin(request *r, const head *h)
         return -1;
     if (id == METHOD_OPTIONS)
         return answer_options(r, m.allowed);
+    int trusted = !r->app->keys || auth_check(r->app->keys, h->key);
+    if (trusted && check_method(r, path, id, &m) < 0)
+        return -1;
     if (id < 0 || !m.route)
         return wrong_method(r, path, m.allowed);
     r->route = m.route;
     memcpy(r->param, m.param, sizeof r->param);
-    if (!(m.route->flags & ROUTE_OPEN) && r->app->keys && !auth_check(r->app->keys, h->key)) {
+    if (!(m.route->flags & ROUTE_OPEN) && !trusted) {
         request_header(r, "WWW-Authenticate", "Bearer");
         return h->key ? problem_set(&r->why, 403, "forbidden", "the API key is not known here")
                       : problem_set(&r->why, 401, "unauthorized",

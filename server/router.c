@@ -17,30 +17,30 @@ enum {
 
 // clang-format off
 const route routes[] = {
-    {METHOD_POST,   "/predict",                                 predict_handle, LIMIT_BODY,  PREDICT, 0, predict_options, "predict with the default model, or the one that the body names"},
-    {METHOD_POST,   "/models/{name}/predict",                   predict_handle, LIMIT_BODY,  PREDICT, 0, predict_options, "predict with this model"},
-    {METHOD_POST,   "/models/{name}/versions/{version}/predict", predict_handle, LIMIT_BODY, PREDICT, 0, predict_options, "predict with this version of the model"},
-    {METHOD_GET,    "/models",                                  models_list,    LIMIT_NONE,  0,       0, NULL, "all models"},
-    {METHOD_POST,   "/models/reload",                           models_reload,  LIMIT_BODY,  NOTHING, 0, NULL, "look at the models folder again"},
-    {METHOD_GET,    "/models/{name}",                           models_get,     LIMIT_NONE,  0,       0, NULL, "inputs, outputs, layers and versions of a model"},
-    {METHOD_PUT,    "/models/{name}",                           models_put,     LIMIT_MODEL, FILES,   ROUTE_TO_FILE, NULL, "a model file becomes a new version"},
-    {METHOD_DELETE, "/models/{name}",                           models_delete,  LIMIT_NONE,  0,       0, NULL, "remove a model and its files"},
-    {METHOD_GET,    "/models/{name}/versions/{version}",        models_get,     LIMIT_NONE,  0,       0, NULL, "one version of a model"},
-    {METHOD_GET,    "/models/{name}/diagnostics",               models_diagnose, LIMIT_NONE, 0,       0, diagnostics_options, "how the model's activations fare: dead, saturated, exploding"},
-    {METHOD_GET,    "/models/{name}/versions/{version}/diagnostics", models_diagnose, LIMIT_NONE, 0,  0, diagnostics_options, "the same for one version"},
-    {METHOD_DELETE, "/models/{name}/versions/{version}",        models_delete,  LIMIT_NONE,  0,       0, NULL, "remove one version and its file"},
-    {METHOD_GET,    "/activations",                             activations_list, LIMIT_NONE, 0,      0, NULL, "all activation functions: formulas, parameters, accuracy, names elsewhere"},
-    {METHOD_GET,    "/activations/plot.svg",                    activations_plot, LIMIT_NONE, 0,      ROUTE_MORE, plot_options, "curves of activations, or of a formula, in one picture"},
-    {METHOD_POST,   "/activations/evaluate",                    activations_evaluate, LIMIT_BODY, NUMBERS, ROUTE_MORE, evaluate_options, "an activation or a formula and its derivatives at given numbers"},
-    {METHOD_GET,    "/activations/{name}",                      activations_get, LIMIT_NONE,  0,      ROUTE_MORE, activation_options, "one activation; ?x=-1,0,1 evaluates it"},
-    {METHOD_GET,    "/activations/{name}/plot.svg",             activations_plot, LIMIT_NONE, 0,      ROUTE_MORE, activation_plot_options, "its curve"},
-    {METHOD_GET,    "/",                                        system_root,    LIMIT_NONE,  0,       0, NULL, "what is here, with curl lines to try"},
-    {METHOD_GET,    "/health",                                  system_ready,   LIMIT_NONE,  0,       ROUTE_OPEN | ROUTE_QUIET, NULL, "200 when requests can be answered, else 503"},
-    {METHOD_GET,    "/readyz",                                  system_ready,   LIMIT_NONE,  0,       ROUTE_OPEN | ROUTE_QUIET, NULL, "the same"},
-    {METHOD_GET,    "/healthz",                                 system_live,    LIMIT_NONE,  0,       ROUTE_OPEN | ROUTE_QUIET, NULL, "200 while the process runs"},
-    {METHOD_GET,    "/livez",                                   system_live,    LIMIT_NONE,  0,       ROUTE_OPEN | ROUTE_QUIET, NULL, "the same"},
-    {METHOD_GET,    "/metrics",                                 system_metrics, LIMIT_NONE,  0,       ROUTE_OPEN | ROUTE_QUIET, NULL, "numbers for Prometheus"},
-    {METHOD_GET,    "/version",                                 system_version, LIMIT_NONE,  0,       0, NULL, "version and machine"},
+    {METHOD_POST,   "/predict",                                 predict_handle, LIMIT_BODY,  PREDICT, 0, predict_options, NULL, "predict with the default model, or the one that the body names"},
+    {METHOD_POST,   "/models/{name}/predict",                   predict_handle, LIMIT_BODY,  PREDICT, 0, predict_options, NULL, "predict with this model"},
+    {METHOD_POST,   "/models/{name}/versions/{version}/predict", predict_handle, LIMIT_BODY, PREDICT, 0, predict_options, NULL, "predict with this version of the model"},
+    {METHOD_GET,    "/models",                                  models_list,    LIMIT_NONE,  0,       0, NULL, NULL, "all models"},
+    {METHOD_POST,   "/models/reload",                           models_reload,  LIMIT_BODY,  NOTHING, 0, NULL, NULL, "look at the models folder again"},
+    {METHOD_GET,    "/models/{name}",                           models_get,     LIMIT_NONE,  0,       0, NULL, models_known, "inputs, outputs, layers and versions of a model"},
+    {METHOD_PUT,    "/models/{name}",                           models_put,     LIMIT_MODEL, FILES,   ROUTE_TO_FILE, NULL, NULL, "a model file becomes a new version"},
+    {METHOD_DELETE, "/models/{name}",                           models_delete,  LIMIT_NONE,  0,       0, NULL, models_known, "remove a model and its files"},
+    {METHOD_GET,    "/models/{name}/versions/{version}",        models_get,     LIMIT_NONE,  0,       0, NULL, NULL, "one version of a model"},
+    {METHOD_GET,    "/models/{name}/diagnostics",               models_diagnose, LIMIT_NONE, 0,       0, diagnostics_options, NULL, "how the model's activations fare: dead, saturated, exploding"},
+    {METHOD_GET,    "/models/{name}/versions/{version}/diagnostics", models_diagnose, LIMIT_NONE, 0,  0, diagnostics_options, NULL, "the same for one version"},
+    {METHOD_DELETE, "/models/{name}/versions/{version}",        models_delete,  LIMIT_NONE,  0,       0, NULL, NULL, "remove one version and its file"},
+    {METHOD_GET,    "/activations",                             activations_list, LIMIT_NONE, 0,      0, NULL, NULL, "all activation functions: formulas, parameters, accuracy, names elsewhere"},
+    {METHOD_GET,    "/activations/plot.svg",                    activations_plot, LIMIT_NONE, 0,      ROUTE_MORE, plot_options, NULL, "curves of activations, or of a formula, in one picture"},
+    {METHOD_POST,   "/activations/evaluate",                    activations_evaluate, LIMIT_BODY, NUMBERS, ROUTE_MORE, evaluate_options, NULL, "an activation or a formula and its derivatives at given numbers"},
+    {METHOD_GET,    "/activations/{name}",                      activations_get, LIMIT_NONE,  0,      ROUTE_MORE, activation_options, activations_known, "one activation; ?x=-1,0,1 evaluates it"},
+    {METHOD_GET,    "/activations/{name}/plot.svg",             activations_plot, LIMIT_NONE, 0,      ROUTE_MORE, activation_plot_options, NULL, "its curve"},
+    {METHOD_GET,    "/",                                        system_root,    LIMIT_NONE,  0,       0, NULL, NULL, "what is here, with curl lines to try"},
+    {METHOD_GET,    "/health",                                  system_ready,   LIMIT_NONE,  0,       ROUTE_OPEN | ROUTE_QUIET, NULL, NULL, "200 when requests can be answered, else 503"},
+    {METHOD_GET,    "/readyz",                                  system_ready,   LIMIT_NONE,  0,       ROUTE_OPEN | ROUTE_QUIET, NULL, NULL, "the same"},
+    {METHOD_GET,    "/healthz",                                 system_live,    LIMIT_NONE,  0,       ROUTE_OPEN | ROUTE_QUIET, NULL, NULL, "200 while the process runs"},
+    {METHOD_GET,    "/livez",                                   system_live,    LIMIT_NONE,  0,       ROUTE_OPEN | ROUTE_QUIET, NULL, NULL, "the same"},
+    {METHOD_GET,    "/metrics",                                 system_metrics, LIMIT_NONE,  0,       ROUTE_OPEN | ROUTE_QUIET, NULL, NULL, "numbers for Prometheus"},
+    {METHOD_GET,    "/version",                                 system_version, LIMIT_NONE,  0,       0, NULL, NULL, "version and machine"},
 };
 // clang-format on
 
@@ -69,11 +69,15 @@ static int fits(const char *pattern, const char *path, route_match *m)
     }
 }
 
+static unsigned methods_of(const route *r)
+{
+    return 1u << r->method | (r->method == METHOD_GET ? 1u << METHOD_HEAD : 0);
+}
+
 void router_find(http_method m, const char *path, route_match *out)
 {
-    out->route = NULL;
-    out->allowed = 0;
-    out->bad_param = 0;
+    int exact = 0;
+    *out = (route_match){.route = NULL};
     for (int i = 0; i < n_routes; i++) {
         const route *r = &routes[i];
         if (path[1] != r->path[1]) /* most rows end here */
@@ -81,18 +85,30 @@ void router_find(http_method m, const char *path, route_match *out)
         route_match here = {.route = NULL};
         if (!fits(r->path, path, &here))
             continue;
-        out->allowed |= 1u << r->method;
-        if (r->method == METHOD_GET)
-            out->allowed |= 1u << METHOD_HEAD;
-        if (!out->route && (r->method == m || (m == METHOD_HEAD && r->method == METHOD_GET))) {
+        out->allowed |= methods_of(r);
+        exact |= !here.param[0][0];
+        if (!out->route && methods_of(r) >> m & 1) {
             *out = (route_match){.route = r, .allowed = out->allowed, .bad_param = here.bad_param};
             memcpy(out->param, here.param, sizeof here.param);
             if (m == METHOD_POST && !here.param[0][0])
                 return; /* the hot ones */
         }
     }
+    out->ambiguous = exact && out->param[0][0];
     if (out->allowed)
         out->allowed |= 1u << METHOD_OPTIONS;
+}
+
+unsigned router_methods(const app *a, const char *path)
+{
+    unsigned methods = 0;
+    for (int i = 0; i < n_routes; i++) {
+        route_match here = {.route = NULL};
+        if (fits(routes[i].path, path, &here) &&
+            (!routes[i].known || routes[i].known(a, here.param[0])))
+            methods |= methods_of(&routes[i]);
+    }
+    return methods ? methods | 1u << METHOD_OPTIONS : 0;
 }
 
 const char *router_nearest(const char *path)

@@ -24,6 +24,7 @@ typedef struct route {
     int types; /* BODY_* accepted; 0: no body                         */
     int flags;
     const char *const *query; /* options behind the ?, NULL at the end; NULL: none   */
+    int (*known)(const app *a, const char *name); /* is there such a {name}? NULL: any will do */
     const char *doc;          /* one line                                            */
 } route;
 
@@ -35,10 +36,15 @@ typedef struct route_match {
     unsigned allowed;   /* bit per method that the path has; 0: unknown path   */
     char param[2][PARAM_MAX + 1];
     int bad_param; /* a segment is longer than PARAM_MAX                  */
+    int ambiguous; /* the route has a {name}, another method has the very path */
 } route_match;
 
 /* HEAD takes the row of GET. */
 void router_find(http_method m, const char *path, route_match *out);
+
+/* The methods that have something at this path, a bit each, by the names there are now: 405 speaks of
+ * them. 0: none. Thread-safe. */
+unsigned router_methods(const app *a, const char *path);
 
 /* The pattern most like an unknown path, or NULL. */
 const char *router_nearest(const char *path);

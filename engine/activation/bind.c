@@ -7,6 +7,7 @@
 
 #include "activation/bind.h"
 #include "base/json.h"
+#include "base/number.h"
 
 #define NAME_MAX_LEN 63 /* longer ones are never near a known name */
 
@@ -116,11 +117,11 @@ int ax_act_set(ax_act *a, const char *param, double value, ax_err *err)
         return unknown_param(a->row, param, err);
     const ax_act_param *p = &a->row->params[i];
     if (!(value >= p->min && value <= p->max)) /* NaN fails, too */
-        return ax_fail(err, AX_ERANGE, "%s: %s is %g, expected %g to %g", a->row->name, p->name,
-                       value, p->min, p->max);
+        return ax_fail(err, AX_ERANGE, "%s: %s is %s, expected %s to %s", a->row->name, p->name,
+                       AX_NUMBER(value), AX_NUMBER(p->min), AX_NUMBER(p->max));
     if ((a->row->whole >> i & 1) && value != floor(value))
-        return ax_fail(err, AX_ERANGE, "%s: %s is %g, expected a whole number", a->row->name,
-                       p->name, value);
+        return ax_fail(err, AX_ERANGE, "%s: %s is %s, expected a whole number", a->row->name,
+                       p->name, AX_NUMBER(value));
     a->param[i] = value;
     return 0;
 }

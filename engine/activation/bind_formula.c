@@ -8,6 +8,7 @@
 #include "activation/bind.h"
 #include "activation/formula/formula.h"
 #include "base/json.h"
+#include "base/number.h"
 
 #define BOUND 1e6 /* of a parameter without bounds of its own */
 
@@ -32,10 +33,11 @@ static int read_param(const cJSON *field, ax_act_param *p, ax_err *err)
         return ax_fail(err, AX_EINVAL, "a parameter needs a \"default\"");
     }
     if (p->min > p->max)
-        return ax_fail(err, AX_ERANGE, "%.31s: min %g is above max %g", p->name, p->min, p->max);
+        return ax_fail(err, AX_ERANGE, "%.31s: min %s is above max %s", p->name,
+                       AX_NUMBER(p->min), AX_NUMBER(p->max));
     if (!(p->min <= p->def && p->def <= p->max))
-        return ax_fail(err, AX_ERANGE, "%.31s is %g, expected %g to %g", p->name, p->def, p->min,
-                       p->max);
+        return ax_fail(err, AX_ERANGE, "%.31s is %s, expected %s to %s", p->name,
+                       AX_NUMBER(p->def), AX_NUMBER(p->min), AX_NUMBER(p->max));
     return 0;
 }
 

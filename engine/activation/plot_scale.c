@@ -4,6 +4,8 @@
 #include <float.h>
 #include <math.h>
 
+#include "base/number.h"
+
 #define WIDEST   1e6
 #define STEEPEST 40 /* times the width of x: where a curve leaves that, it leaves the picture */
 
@@ -70,12 +72,12 @@ int ax_plot_check(const ax_plot *p, ax_err *err)
                            "%s works on whole rows, so it has no curve; only element-wise functions do",
                            p->curve[i].act.row->name);
     if (!isfinite(p->from) || !isfinite(p->to) || fabs(p->from) > WIDEST || fabs(p->to) > WIDEST)
-        return ax_fail(err, AX_ERANGE, "the plot goes from %g to %g, expected numbers from -1e6 to 1e6",
-                       p->from, p->to);
+        return ax_fail(err, AX_ERANGE, "the plot goes from %s to %s, expected numbers from -1e6 to 1e6",
+                       AX_NUMBER(p->from), AX_NUMBER(p->to));
     if (!(p->to - p->from >= 1e-3 * fmax(1e-3, fmax(fabs(p->from), fabs(p->to)))))
         return ax_fail(err, AX_ERANGE,
-                       "the plot goes from %g to %g, expected a stretch that grows and is not too narrow",
-                       p->from, p->to);
+                       "the plot goes from %s to %s, expected a stretch that grows and is not too narrow",
+                       AX_NUMBER(p->from), AX_NUMBER(p->to));
     if (p->derivatives < 0 || p->derivatives > 2)
         return ax_fail(err, AX_ERANGE, "derivative is %d, expected 0, 1 or 2", p->derivatives);
     return 0;

@@ -42,6 +42,11 @@ int ax_json_str(const cJSON *o, const char *key, const char *def, const char **o
  * call failed. */
 int ax_json_put(cJSON *to, const char *key, cJSON *item);
 
+/* The tree as text, indented where `pretty`. As cJSON prints it, except for numbers: cJSON's may lack
+ * the last bit or have digits that tell nothing, these are ax_number_str(). What is not finite is
+ * null. The caller frees with cJSON_free. NULL: no tree, or no memory. The tree is only read. */
+char *ax_json_text(const cJSON *json, int pretty);
+
 /* Every key of object o must be one of known[0..n); else AX_EINVAL naming the key, with the nearest
  * known one as hint. */
 int ax_json_known(const cJSON *o, const char *const *known, int n, ax_err *err);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/json.h"
+#include "base/number.h"
 
 static const char *type_name(const cJSON *v)
 {
@@ -47,13 +48,13 @@ int ax_json_int(const cJSON *o, const char *key, int64_t def, int64_t lo, int64_
         return fail_type(v, key, "an integer", err);
     double x = v->valuedouble;
     if (fabs(x) < exact && x != trunc(x)) {
-        ax_fail(err, AX_ETYPE, "'%s' is %.17g, expected an integer", key, x);
+        ax_fail(err, AX_ETYPE, "'%s' is %s, expected an integer", key, AX_NUMBER(x));
     } else if (!(fabs(x) < exact) && x >= (double)lo && x <= (double)hi) {
-        ax_fail(err, AX_ERANGE, "'%s' is %.17g: integers from 2^53 on are not exact in JSON", key,
-                x);
+        ax_fail(err, AX_ERANGE, "'%s' is %s: integers from 2^53 on are not exact in JSON", key,
+                AX_NUMBER(x));
     } else if (!(fabs(x) < exact) || (int64_t)x < lo || (int64_t)x > hi) {
-        ax_fail(err, AX_ERANGE, "'%s' is %.17g, expected an integer from %lld to %lld", key, x,
-                (long long)lo, (long long)hi);
+        ax_fail(err, AX_ERANGE, "'%s' is %s, expected an integer from %lld to %lld", key,
+                AX_NUMBER(x), (long long)lo, (long long)hi);
     } else {
         *out = (int64_t)x;
         return 0;
@@ -75,7 +76,8 @@ int ax_json_num(const cJSON *o, const char *key, double def, double lo, double h
         return fail_type(v, key, "a number", err);
     double x = v->valuedouble;
     if (!isfinite(x) || x < lo || x > hi) {
-        ax_fail(err, AX_ERANGE, "'%s' is %.17g, expected a number from %g to %g", key, x, lo, hi);
+        ax_fail(err, AX_ERANGE, "'%s' is %s, expected a number from %s to %s", key,
+                AX_NUMBER(x), AX_NUMBER(lo), AX_NUMBER(hi));
         return ax_err_in(err, "%s", key);
     }
     *out = x;

@@ -19,12 +19,10 @@ static const ax_shape *shape_of(const ax_builder *b, ax_val v)
 
 static int want_rank(ax_builder *b, ax_val v, int rank, const char *what)
 {
-    ax_shape s = *shape_of(b, v);
+    ax_shape s = ax_build_sample_shape(b, v);
     char text[160];
-    if (s.rank == rank)
+    if (s.rank == rank - 1)
         return 0;
-    memmove(s.dim, s.dim + 1, sizeof s.dim - sizeof s.dim[0]);
-    s.rank--;
     ax_fail(b->err, AX_ESHAPE, "'%s' needs %s, but its input has shape %s", b->layer, what,
             ax_shape_str(&s, text, sizeof text));
     return ax_err_hint(b->err, rank == 2 ? "put a flatten layer before it" : "reshape the input first");
@@ -306,60 +304,6 @@ static int build_flatten(ax_builder *b, const cJSON *spec, const ax_val *in, int
     return *out < 0 ? -1 : 0;
 }
 
-/* an array of integers in [lo,hi] into out[1..]; out[0] stays for the batch */
-static int int_array(ax_builder *b, const cJSON *spec, const char *key, int64_t lo, int64_t hi, int64_t *out)
-{
-    const cJSON *v = cJSON_GetObjectItemCaseSensitive(spec, key), *e;
-    int n = 0;
-    if (!cJSON_IsArray(v) || cJSON_GetArraySize(v) < 1 || cJSON_GetArraySize(v) >= AX_MAX_RANK) {
-        ax_fail(b->err, AX_EINVAL, "'%s' needs \"%s\": an array of 1 to %d integers", b->layer, key, AX_MAX_RANK - 1);
-        ax_err_in(b->err, "%s", key);
-        return -1;
-    }
-    cJSON_ArrayForEach(e, v)
-    {
-        if (!cJSON_IsNumber(e) || e->valuedouble < (double)lo || e->valuedouble > (double)hi ||
-            e->valuedouble != floor(e->valuedouble)) {
-            ax_fail(b->err, AX_EINVAL, "'%s': expected an integer from %lld to %lld", b->layer, (long long)lo, (long long)hi);
-            ax_err_in(b->err, "%s[%d]", key, n);
-            return -1;
-        }
-        out[++n] = (int64_t)e->valuedouble;
-    }
-    return n;
-}
-
-static int build_reshape(ax_builder *b, const cJSON *spec, const ax_val *in, int n_in, ax_val *out)
-{
-    (void)n_in;
-    ax_reshape_attr a = {0};
-    int n = int_array(b, spec, "target_shape", -1, MAX_UNITS, a.shape.dim);
-    if (n < 0)
-        return -1;
-    a.shape.rank = n + 1;
-    for (int i = 1; i <= n; i++)
-        if (a.shape.dim[i] == 0) {
-            ax_fail(b->err, AX_EINVAL, "'%s': a dimension of 0 has no elements", b->layer);
-            return ax_err_in(b->err, "target_shape[%d]", i - 1);
-        }
-    *out = node(b, &ax_op_reshape, &a, in, 1);
-    return *out < 0 ? -1 : 0;
-}
-
-static int build_permute(ax_builder *b, const cJSON *spec, const ax_val *in, int n_in, ax_val *out)
-{
-    (void)n_in;
-    int64_t dims[AX_MAX_RANK] = {0};
-    int n = int_array(b, spec, "dims", 1, AX_MAX_RANK, dims);
-    if (n < 0 || want_rank(b, in[0], n + 1, "as many \"dims\" as its input has axes"))
-        return -1;
-    ax_permute_attr a = {0};
-    for (int i = 1; i <= n; i++)
-        a.perm[i] = (int)dims[i];
-    *out = node(b, &ax_op_permute, &a, in, 1);
-    return *out < 0 ? -1 : 0;
-}
-
 static int build_dropout(ax_builder *b, const cJSON *spec, const ax_val *in, int n_in, ax_val *out)
 {
     (void)n_in;
@@ -457,6 +401,8 @@ static int build_activity(ax_builder *b, const cJSON *spec, const ax_val *in, in
 /* fold the inputs two by two */
 static int build_pairwise(ax_builder *b, const ax_op *op, const void *attr, const ax_val *in, int n, ax_val *out)
 {
+    if (ax_build_same_shapes(b, in, n, 0))
+        return -1;
     *out = in[0];
     for (int i = 1; i < n && *out >= 0; i++)
         *out = node(b, op, attr, (ax_val[]){*out, in[i]}, 2);
@@ -479,7 +425,7 @@ static int build_multiply(ax_builder *b, const cJSON *spec, const ax_val *in, in
 static int build_concat(ax_builder *b, const cJSON *spec, const ax_val *in, int n, ax_val *out)
 {
     ax_axis_attr a;
-    if (axis_field(b, spec, in[0], &a.axis))
+    if (axis_field(b, spec, in[0], &a.axis) || ax_build_same_shapes(b, in, n, a.axis))
         return -1;
     *out = node(b, &ax_op_concat, &a, in, n);
     return *out < 0 ? -1 : 0;
@@ -548,8 +494,8 @@ const ax_layer_row ax_layer_rows[] = {
     {"global_avg_pool2d",  1, 1, 0, {NULL}, build_global_avg},
     {"global_max_pool2d",  1, 1, 0, {NULL}, build_global_max},
     {"flatten",            1, 1, 0, {NULL}, build_flatten},
-    {"reshape",            1, 1, 0, {"target_shape"}, build_reshape},
-    {"permute",            1, 1, 0, {"dims"}, build_permute},
+    {"reshape",            1, 1, 0, {"target_shape"}, ax_build_reshape},
+    {"permute",            1, 1, 0, {"dims"}, ax_build_permute},
     {"dropout",            1, 1, 0, {"rate"}, build_dropout},
     {"batch_norm",         1, 1, 1, {"momentum", "epsilon"}, build_batch_norm},
     {"layer_norm",         1, 1, 1, {"axis", "epsilon"}, build_layer_norm},

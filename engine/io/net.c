@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "base/rng.h"
 #include "io/net_build.h"
 
@@ -134,7 +135,8 @@ static int normalise(ax_builder *b, const cJSON *in, ax_val *v)
         ab[i] = (float)(s / d);
         ab[most + i] = (float)(-m / d);
         if (!isfinite(ab[i]) || !isfinite(ab[most + i]) || ab[i] == 0)
-            return ax_fail(b->err, AX_ERANGE, "(x * %g - %g) / %g is beyond what float32 can hold", s, m, d);
+            return ax_fail(b->err, AX_ERANGE, "(x * %s - %s) / %s is beyond what float32 can hold",
+                           AX_NUMBER(s), AX_NUMBER(m), AX_NUMBER(d));
         plain &= s == 1 && m == 0 && d == 1;
     }
     if (plain)
@@ -311,7 +313,7 @@ static const char *act_text(ax_builder *b)
     cJSON *j = ax_act_to_json(&b->act);
     if (!j)
         return b->act.row->name;
-    char *text = cJSON_IsString(j) ? NULL : cJSON_PrintUnformatted(j);
+    char *text = cJSON_IsString(j) ? NULL : ax_json_text(j, 0);
     const char *out = ax_arena_strdup(&b->g->arena, text ? text : b->act.row->name);
     cJSON_free(text);
     cJSON_Delete(j);
@@ -512,7 +514,7 @@ static int build(ax_builder *b, cJSON *spec, int64_t batch)
     }
     if (build_outputs(b, spec, last) || build_labels(b, spec) || check_freeze(b))
         return -1;
-    char *text = cJSON_PrintUnformatted(spec);
+    char *text = ax_json_text(spec, 0);
     b->net->spec = text ? ax_arena_strdup(&b->g->arena, text) : NULL;
     cJSON_free(text);
     return b->net->spec ? 0 : no_memory(b);

@@ -1,5 +1,5 @@
 /* net_build.h - shared by net.c (the spec as a whole), layers.c (one row per layer type),
- * net_activation.c and net_penalty.c. */
+ * net_activation.c, net_penalty.c and net_shape.c. */
 #ifndef AX_IO_NET_BUILD_H
 #define AX_IO_NET_BUILD_H
 
@@ -47,6 +47,13 @@ enum { AX_LAYER_PENALTIES = 1 + 3 + 3 };
 int ax_build_activation(ax_builder *b, ax_val *v);
 /* The numbers whose softmax or sigmoid v is, where v is one; else v itself. */
 ax_val ax_build_logits(ax_builder *b, ax_val v);
+/* As the spec writes shapes: without the batch. */
+ax_shape ax_build_sample_shape(const ax_builder *b, ax_val v);
+/* Have all inputs of the layer one shape, but for `axis` (of the graph; 0: no exception)? */
+int ax_build_same_shapes(ax_builder *b, const ax_val *in, int n, int axis);
+/* The layers "reshape" and "permute": rows of layers.c. */
+int ax_build_reshape(ax_builder *b, const cJSON *spec, const ax_val *in, int n_in, ax_val *out);
+int ax_build_permute(ax_builder *b, const cJSON *spec, const ax_val *in, int n_in, ax_val *out);
 int ax_build_running(ax_builder *b, ax_val running, ax_val batch, double momentum);
 
 #endif

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "activation/probe.h"
+#include "base/number.h"
 #include "io/net_build.h"
 
 static int add(ax_builder *b, const ax_op *op, const void *attr, ax_val v)
@@ -116,8 +117,8 @@ static void put_params(const ax_act *a, char *text, size_t size)
     *text = 0;
     for (int i = 0; i < AX_ACT_PARAMS && n < size; i++)
         if (a->learned >> i & 1)
-            n += (size_t)snprintf(text + n, size - n, "%s%s = %g", n ? ", " : " with ",
-                                  a->row->params[i].name, a->param[i]);
+            n += (size_t)snprintf(text + n, size - n, "%s%s = %s", n ? ", " : " with ",
+                                  a->row->params[i].name, AX_NUMBER(a->param[i]));
 }
 
 /* Looks at a. 0: the values fit. */

@@ -475,19 +475,24 @@ const char *ax_safetensors_meta(const ax_safetensors *s, const char *key)
     return NULL;
 }
 
-int ax_safetensors_verify(const ax_safetensors *s, ax_err *err)
+uint64_t ax_safetensors_hash(const ax_safetensors *s)
 {
-    const char *want = ax_safetensors_meta(s, AX_ST_HASH);
-    char have[24];
     uint64_t sum = 0;
-    if (!want)
-        return 0;
     for (int i = 0; i < s->n_meta; i++)
         sum += ax_st_hash_meta(&s->meta[i]);
     for (int i = 0; i < s->n; i++)
         sum += ax_st_hash_tensor(s->entry[i].name, s->entry[i].dtype, &s->entry[i].shape,
                                  s->entry[i].data, s->entry[i].bytes);
-    snprintf(have, sizeof have, "%016llx", (unsigned long long)sum);
+    return sum;
+}
+
+int ax_safetensors_verify(const ax_safetensors *s, ax_err *err)
+{
+    const char *want = ax_safetensors_meta(s, AX_ST_HASH);
+    char have[24];
+    if (!want)
+        return 0;
+    snprintf(have, sizeof have, "%016llx", (unsigned long long)ax_safetensors_hash(s));
     if (!strcmp(have, want))
         return 1;
     return ax_fail(err, AX_ECORRUPT,

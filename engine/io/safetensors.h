@@ -69,9 +69,13 @@ const ax_st_meta *ax_safetensors_meta_at(const ax_safetensors *s, int i);
 /* The file as a whole. */
 const uint8_t *ax_safetensors_bytes(const ax_safetensors *s, size_t *n);
 
-/* Does the file still hold what was written? 1: yes; 0: it carries no AX_ST_HASH; -1: AX_ECORRUPT.
- * The hash is of every tensor's name, type, shape and bytes and of the metadata under "axond.", both
- * in the order of their names: it survives another tool that reads all and writes it again. */
+/* The hash of the content: every tensor's name, type, shape and bytes and the metadata under "axond.",
+ * in whatever order. So another tool that reads all and writes it again keeps it, while the hash of
+ * the file's bytes changes. */
+uint64_t ax_safetensors_hash(const ax_safetensors *s);
+
+/* Does the file still hold what was written? 1: yes, AX_ST_HASH in it is the hash of its content;
+ * 0: it carries none; -1: AX_ECORRUPT. */
 int ax_safetensors_verify(const ax_safetensors *s, ax_err *err);
 
 typedef struct ax_st_item {

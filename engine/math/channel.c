@@ -10,6 +10,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/ints.h"
 #include "math/kernels.h"
 #include "math/vec_kernel.h"
 
@@ -38,14 +39,9 @@ typedef struct job {
     double *sum;             /* [slices][2][blocks*16]                */
 } job;
 
-static int64_t min64(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 static int64_t blocks_of(const ax_maps *m)
 {
-    return (m->c + LANES - 1) / LANES;
+    return ceil_div(m->c, LANES);
 }
 
 static int64_t slices_of(const ax_maps *m)

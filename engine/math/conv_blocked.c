@@ -6,13 +6,9 @@
  * nothing is multiplied with the zeros between strided pixels. Stride 1 is the one-phase case. */
 #include <string.h>
 
+#include "base/ints.h"
 #include "math/conv_impl.h"
 #include "math/layout_kernel.h"
-
-static int64_t min64(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
 
 /* Channels [c0, C) that lie in one block. */
 static int lanes_of(int64_t c, int64_t c0)

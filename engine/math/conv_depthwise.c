@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "base/ints.h"
 #include "math/conv_impl.h"
 #include "math/vec_kernel.h"
 
@@ -26,16 +27,6 @@ typedef struct job {
     float *y, *dx, *dw, *scratch, *partial;
     int64_t *tap;
 } job;
-
-static int64_t max64(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
-static int64_t round16(int64_t n)
-{
-    return (n + 15) & ~(int64_t)15;
-}
 
 static int64_t tap_floats(const job *j)
 {

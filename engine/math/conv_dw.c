@@ -7,6 +7,7 @@
  * in registers. Slices are added in order at the end. All cuts depend on the geometry alone. */
 #include <string.h>
 
+#include "base/ints.h"
 #include "math/conv_impl.h"
 #include "math/conv_kernel.h"
 #include "math/layout_kernel.h"
@@ -38,21 +39,6 @@ typedef struct job {
     int64_t row_groups, groups;
     int64_t cut_cols, cut_rows, cut_floats; /* of one image's part, one channel block; and all */
 } job;
-
-static int64_t min64(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-static int64_t max64(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
-static int64_t ceil_div(int64_t a, int64_t b)
-{
-    return (a + b - 1) / b;
-}
 
 static void plan_groups(job *j)
 {
@@ -87,13 +73,13 @@ static void plan(job *j, const ax_conv2d *g, int plain)
     j->cut_rows = (j->rows - 1) * g->sh + (int64_t)(g->kh - 1) * g->dh + 1;
     j->cut_cols = (g->ow - 1) * g->sw + (int64_t)(g->kw - 1) * g->dw + 1;
     int64_t lanes = plain ? g->c : AX_BLOCK;
-    j->cut_floats = j->direct ? 0 : (j->images * j->cut_rows * j->cut_cols * lanes + 15) & ~(int64_t)15;
+    j->cut_floats = j->direct ? 0 : round16(j->images * j->cut_rows * j->cut_cols * lanes);
 }
 
 /* Parts of scratch, in floats, in this order. */
 static int64_t tap_floats(const job *j)
 {
-    return (2 * j->taps * (j->plain ? j->g->c : 1) + 15) & ~(int64_t)15;
+    return round16(2 * j->taps * (j->plain ? j->g->c : 1));
 }
 
 /* A tile that is not sliced is finished by the worker that made it, while it is still in cache. */

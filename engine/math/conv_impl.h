@@ -5,6 +5,7 @@
 #ifndef AX_MATH_CONV_IMPL_H
 #define AX_MATH_CONV_IMPL_H
 
+#include "base/ints.h"
 #include "math/conv.h"
 
 /* Where output pixel (r, q) of the grid reads for a tap: row r*sh + y, column q*sw + x of the
@@ -31,7 +32,7 @@ typedef struct ax_conv_pass {
 
 static inline int64_t ax_conv_blocks(int64_t c)
 {
-    return (c + AX_BLOCK - 1) / AX_BLOCK;
+    return ceil_div(c, AX_BLOCK);
 }
 
 /* One group as a convolution without groups. */

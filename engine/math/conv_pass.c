@@ -7,6 +7,7 @@
  * moving activations between cores costs more than reading the weights twice. */
 #include <string.h>
 
+#include "base/ints.h"
 #include "math/conv_impl.h"
 #include "math/conv_kernel.h"
 
@@ -32,21 +33,6 @@ typedef struct job {
     int64_t cut_floats;
     ax_conv_tap low, high; /* extremes of the taps */
 } job;
-
-static int64_t min64(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-static int64_t max64(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
-static int64_t ceil_div(int64_t a, int64_t b)
-{
-    return (a + b - 1) / b;
-}
 
 /* Floats a pixel of all input channels takes. */
 static int64_t pixel_floats(const ax_conv_pass *p)
@@ -106,14 +92,14 @@ static void plan(job *j, const ax_conv_pass *pass, int threads)
     int64_t line = window_cols(j) * pixel_floats(p);
     int64_t fit = (INPUT_FLOATS / max64(line, 1) - (j->high.y - j->low.y + 1)) / p->sh + 1;
     j->per_job = min64(max64(fit, 1), p->rows);
-    j->cut_floats = j->direct ? 0 : (window_rows(j, j->per_job) * line + 15) & ~(int64_t)15;
+    j->cut_floats = j->direct ? 0 : round16(window_rows(j, j->per_job) * line);
 }
 
 int64_t ax_conv_pass_scratch(const ax_conv_pass *p, int threads)
 {
     job j;
     plan(&j, p, threads);
-    return ((2 * j.tap_count + 15) & ~(int64_t)15) + threads * j.cut_floats;
+    return round16(2 * j.tap_count) + threads * j.cut_floats;
 }
 
 /* Tap offsets in the order of the packed weights. */
@@ -259,7 +245,7 @@ void ax_conv_pass_run(const ax_conv_pass *p, float *scratch, ax_pool *pool)
     j.per_job = ceil_div(j.p.rows, row_jobs);
     j.jobs_per_image = row_jobs * j.col_jobs;
     j.tap = (int64_t *)(void *)scratch;
-    j.cut = scratch + ((2 * j.tap_count + 15) & ~(int64_t)15);
+    j.cut = scratch + round16(2 * j.tap_count);
     fill_taps(&j);
     ax_pool_run(pool, (int)(p->n * j.jobs_per_image), run_job, &j);
 }

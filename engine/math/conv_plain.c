@@ -5,6 +5,7 @@
  * on the geometry alone. Depthwise convolutions go to conv_depthwise.c. */
 #include <string.h>
 
+#include "base/ints.h"
 #include "math/conv_depthwise.h"
 #include "math/gemm.h"
 #include "math/vec_kernel.h"
@@ -32,21 +33,6 @@ typedef struct job {
     const ax_vec_kernels *vec;
 } job;
 
-static int64_t min64(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-static int64_t max64(int64_t a, int64_t b)
-{
-    return a > b ? a : b;
-}
-
-static int64_t ceil_div(int64_t a, int64_t b)
-{
-    return (a + b - 1) / b;
-}
-
 static void set_tiles(job *j, int64_t rows)
 {
     int64_t tile = COL_FLOATS / max64(rows, 1) / 16 * 16;
@@ -69,11 +55,6 @@ static void plan(job *j, const ax_conv2d *g)
     int64_t weights = max64(g->k * j->rows, 1);
     j->slices = min64(g->n * j->tiles, max64(DW_JOBS / g->groups, 1));
     j->slices = max64(min64(j->slices, SLICES_FLOATS / weights), 1);
-}
-
-static int64_t round16(int64_t n)
-{
-    return (n + 15) & ~(int64_t)15;
 }
 
 static int64_t col_floats(const job *j)

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "base/ints.h"
 #include "math/dense_kernel.h"
 #include "math/layout_kernel.h"
 
@@ -18,16 +19,6 @@ enum {
     EDGE_ROWS = 12,  /* rows at a time where the panel is wider than y             */
     SMALL = 1 << 18  /* multiply-adds not worth waking another thread for          */
 };
-
-static int64_t min64(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-static int64_t ceil_div(int64_t a, int64_t b)
-{
-    return (a + b - 1) / b;
-}
 
 int64_t ax_dense_packed(int64_t n, int64_t k)
 {

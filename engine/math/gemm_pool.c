@@ -6,6 +6,7 @@
  * k: between chunks the sums rest in C. op(A) is read where it lies. */
 #include <string.h>
 
+#include "base/ints.h"
 #include "math/dense_kernel.h"
 #include "math/gemm.h"
 #include "math/layout_kernel.h"
@@ -32,16 +33,6 @@ typedef struct job {
     const ax_vec_kernels *vec;
     int64_t rows, panels, panels_per_job, column_jobs;
 } job;
-
-static int64_t min64(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-static int64_t ceil_div(int64_t a, int64_t b)
-{
-    return (a + b - 1) / b;
-}
 
 /* alpha * op(B), rows [q, q + depth), columns [j, j + columns), zeros up to width. */
 static void pack(const job *g, int64_t q, int64_t depth, int64_t j, int64_t columns, int64_t width,

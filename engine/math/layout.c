@@ -1,6 +1,7 @@
 /* layout.c - PLAIN <-> BLOCKED; see layout.h. */
 #include "math/layout.h"
 
+#include "base/ints.h"
 #include "math/layout_kernel.h"
 
 int64_t ax_layout_count(ax_layout l, const ax_shape *s)
@@ -8,7 +9,7 @@ int64_t ax_layout_count(ax_layout l, const ax_shape *s)
     int64_t n = ax_shape_count(s);
     if (l == AX_PLAIN || s->rank < 2 || !n)
         return n;
-    return n / s->dim[1] * ((s->dim[1] + AX_BLOCK - 1) / AX_BLOCK * AX_BLOCK);
+    return n / s->dim[1] * (ceil_div(s->dim[1], AX_BLOCK) * AX_BLOCK);
 }
 
 typedef struct convert {
@@ -42,7 +43,7 @@ static void run(convert *v, int64_t n, int64_t c, int64_t pixels, ax_pool *pool)
         return;
     v->kernels = ax_layout_kernels_get();
     v->c = c;
-    v->blocks = (c + AX_BLOCK - 1) / AX_BLOCK;
+    v->blocks = ceil_div(c, AX_BLOCK);
     v->pixels = pixels;
     v->stretch = 4096;
     v->stretches = (pixels + v->stretch - 1) / v->stretch;

@@ -7,6 +7,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/ints.h"
 #include "math/kernels.h"
 #include "math/window_kernel.h"
 
@@ -170,7 +171,7 @@ static void run(job *j, ax_window_fn *plain, ax_window_fn *blocked, ax_pool *poo
     const ax_window2d *g = &j->g;
     j->fn = g->layout == AX_BLOCKED ? blocked : plain;
     j->lanes = g->layout == AX_BLOCKED ? AX_BLOCK : 1;
-    j->planes = g->n * (g->layout == AX_BLOCKED ? (g->c + AX_BLOCK - 1) / AX_BLOCK : g->c);
+    j->planes = g->n * (g->layout == AX_BLOCKED ? ceil_div(g->c, AX_BLOCK) : g->c);
     j->y_axis = (axis){g->h, g->oh, g->kh, g->sh, g->dh, g->pt, g->pb};
     j->x_axis = (axis){g->w, g->ow, g->kw, g->sw, g->dw, g->pl, g->pr};
     whole_windows(&j->x_axis, &j->whole_from, &j->whole_to);

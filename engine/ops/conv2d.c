@@ -2,6 +2,7 @@
  *
  * Without groups it runs in the BLOCKED layout, reading the first layer's picture as it comes;
  * groups, depthwise and whatever the blocked kernels decline run on PLAIN tensors. */
+#include "base/ints.h"
 #include "math/conv.h"
 
 #include "ops/ops.h"
@@ -82,7 +83,7 @@ static void run_blocked(const ax_call *c)
     if (!packed) { /* the weights are new at every run */
         ax_conv2d_pack(&g, c->x[1], c->n_in > 4 ? c->x[4] : NULL, scratch);
         packed = scratch;
-        scratch += (ax_conv2d_packed(&g) + 15) & ~(int64_t)15;
+        scratch += round16(ax_conv2d_packed(&g));
     }
     ax_conv2d_blocked(&g, c->x[0], c->layout[0] == AX_PLAIN, packed, c->n_in > 2 ? c->x[2] : NULL, &e,
                       c->y[0], scratch, c->pool);
@@ -141,7 +142,7 @@ static void conv_choose(const ax_site *s, ax_choice *c)
         c->pack_floats = ax_conv2d_packed(&g);
         c->pack = pack;
     } else {
-        c->scratch += (ax_conv2d_packed(&g) + 15) & ~(int64_t)15;
+        c->scratch += round16(ax_conv2d_packed(&g));
     }
 }
 
@@ -210,7 +211,7 @@ static void dx_blocked(const ax_call *c)
     ax_conv2d g = dx_geometry(c->attr, c->in, c->out);
     ax_conv2d_pack_dx(&g, c->x[1], c->scratch);
     ax_conv2d_blocked_dx(&g, c->x[0], c->scratch, c->y[0],
-                         c->scratch + ((ax_conv2d_packed_dx(&g) + 15) & ~(int64_t)15), c->pool);
+                         c->scratch + round16(ax_conv2d_packed_dx(&g)), c->pool);
 }
 
 static void dx_plain(const ax_call *c)
@@ -230,8 +231,7 @@ static void dx_choose(const ax_site *s, ax_choice *c)
     c->kernel = "direct";
     c->run = dx_blocked;
     c->in[0] = c->out[0] = AX_BLOCKED;
-    c->scratch = ((ax_conv2d_packed_dx(&g) + 15) & ~(int64_t)15) +
-                 ax_conv2d_blocked_dx_scratch(&g, s->threads);
+    c->scratch = round16(ax_conv2d_packed_dx(&g)) + ax_conv2d_blocked_dx_scratch(&g, s->threads);
 }
 
 static int64_t dx_flops(const void *attr, const ax_desc *in, const ax_desc *out)

@@ -1,6 +1,7 @@
 /* dropout.c - inverted dropout whose mask is never stored: element i of the batch at a step keeps
  * or loses its value by a counter-based random number, so the gradient makes the same mask again
  * and a resumed training draws the same masks as an unbroken one. */
+#include "base/number.h"
 #include "base/range.h"
 #include "base/rng.h"
 #include "ops/ops.h"
@@ -10,7 +11,8 @@ static int infer(const void *attr, const ax_desc *in, int n_in, ax_desc *out, ax
     (void)n_in;
     const ax_dropout_attr *a = attr;
     if (!(a->rate >= 0 && a->rate < 1))
-        return ax_fail(err, AX_ERANGE, "rate is %g, expected a number in [0,1)", a->rate);
+        return ax_fail(err, AX_ERANGE, "rate is %s, expected a number in [0,1)",
+                       AX_NUMBER(a->rate));
     if (in[1].dtype != AX_I64 || in[1].shape.rank != 0)
         return ax_fail(err, AX_ETYPE, "the step must be a scalar int64");
     out[0] = in[0];

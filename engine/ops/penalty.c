@@ -3,6 +3,7 @@
  * double, in fixed slices added in order. */
 #include <math.h>
 
+#include "base/number.h"
 #include "base/range.h"
 #include "ops/ops.h"
 
@@ -13,7 +14,8 @@ static int infer(const void *attr, const ax_desc *in, int n_in, ax_desc *out, ax
     (void)n_in;
     const ax_penalty_attr *a = attr;
     if (!(a->l1 >= 0 && a->l2 >= 0 && isfinite(a->l1) && isfinite(a->l2)))
-        return ax_fail(err, AX_ERANGE, "l1 is %g and l2 is %g, expected numbers >= 0", a->l1, a->l2);
+        return ax_fail(err, AX_ERANGE, "l1 is %s and l2 is %s, expected numbers >= 0",
+                       AX_NUMBER(a->l1), AX_NUMBER(a->l2));
     if (a->batch && in[0].shape.rank < 1)
         return ax_fail(err, AX_ESHAPE, "an activity penalty needs a batch");
     out[0] = (ax_desc){AX_F32, {0}};

@@ -13,6 +13,7 @@
  * All sums are made in double, in an order that depends on the shape alone. */
 #include <math.h>
 
+#include "base/number.h"
 #include "base/range.h"
 #include "ops/ops.h"
 
@@ -105,8 +106,8 @@ static int kl_infer(const void *attr, const ax_desc *in, int n_in, ax_desc *out,
     (void)n_in;
     const ax_kl_attr *a = attr;
     if (!(a->rho >= edge && a->rho <= 1 - edge && a->beta >= 0 && isfinite(a->beta)))
-        return ax_fail(err, AX_ERANGE, "rho is %g and beta is %g, expected %g to 1-%g and >= 0",
-                       a->rho, a->beta, edge, edge);
+        return ax_fail(err, AX_ERANGE, "rho is %s and beta is %s, expected %s to 1-%s and >= 0",
+                       AX_NUMBER(a->rho), AX_NUMBER(a->beta), AX_NUMBER(edge), AX_NUMBER(edge));
     out[0] = (ax_desc){AX_F32, {0}};
     return check_batch(&in[0].shape, err);
 }
@@ -223,7 +224,7 @@ static int hoyer_infer(const void *attr, const ax_desc *in, int n_in, ax_desc *o
     (void)n_in;
     double weight = ((const ax_hoyer_attr *)attr)->weight;
     if (!(weight >= 0 && isfinite(weight)))
-        return ax_fail(err, AX_ERANGE, "hoyer is %g, expected a number >= 0", weight);
+        return ax_fail(err, AX_ERANGE, "hoyer is %s, expected a number >= 0", AX_NUMBER(weight));
     out[0] = (ax_desc){AX_F32, {0}};
     return check_batch(&in[0].shape, err);
 }

@@ -54,7 +54,7 @@ static char *state_text(const ax_trainer *t)
     int bad = put(o, "spec", spec) || put(o, "schedule", schedule);
     for (int i = 0; !bad && i < N_FIELDS; i++)
         bad = put_field(t, &fields[i], o);
-    char *out = bad ? NULL : cJSON_PrintUnformatted(o);
+    char *out = bad ? NULL : ax_json_text(o, 0);
     cJSON_Delete(o);
     return out;
 }

@@ -152,7 +152,7 @@ int ax_train_config_read(ax_train_config *c, const char *text, size_t len, ax_er
         ax_train_config_fini(c);
         return -1;
     }
-    char *canonical = cJSON_PrintUnformatted(c->json);
+    char *canonical = ax_json_text(c->json, 0);
     if (!canonical) {
         ax_train_config_fini(c);
         return ax_fail(err, AX_ENOMEM, "no memory for the training spec");

@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/number.h"
 #include "io/idx.h"
 #include "io/npy.h"
 #include "io/safetensors.h"
@@ -133,7 +134,7 @@ static int nested_fill(const cJSON *j, const ax_shape *s, int level, float **out
         if (!cJSON_IsNumber(j))
             return ax_fail(err, AX_ETYPE, "expected a number");
         if (!isfinite((float)j->valuedouble))
-            return ax_fail(err, AX_ERANGE, "%g does not fit float32", j->valuedouble);
+            return ax_fail(err, AX_ERANGE, "%s does not fit float32", AX_NUMBER(j->valuedouble));
         *(*out)++ = (float)j->valuedouble;
         return 0;
     }

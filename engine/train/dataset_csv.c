@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/number.h"
 #include "io/csv.h"
 #include "train/dataset_impl.h"
 
@@ -23,8 +24,8 @@ static int csv_feature(const ax_csv *t, int c, float *out, int64_t stride, ax_er
     for (int64_t i = 0; i < t->n_rows; i++) {
         out[i * stride] = (float)col->number[i];
         if (!isfinite(out[i * stride]))
-            return ax_fail(err, AX_ERANGE, "%s of sample %lld: %g does not fit float32", name,
-                           (long long)i, col->number[i]);
+            return ax_fail(err, AX_ERANGE, "%s of sample %lld: %s does not fit float32", name,
+                           (long long)i, AX_NUMBER(col->number[i]));
     }
     return 0;
 }

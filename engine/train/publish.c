@@ -35,7 +35,7 @@ static char *summary(const ax_trainer *t, const ax_train_result *r, const ax_met
         put(o, "train_loss", r->loss) || put(o, "train_accuracy", r->accuracy) ||
         put(o, "val_loss", r->val_loss) || put(o, "val_accuracy", r->val_accuracy) ||
         (test && ax_json_put(o, "test", ax_metrics_json(test)));
-    char *text = bad ? NULL : cJSON_PrintUnformatted(o);
+    char *text = bad ? NULL : ax_json_text(o, 0);
     cJSON_Delete(o);
     return text;
 }

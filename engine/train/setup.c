@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/number.h"
 #include "base/rng.h"
 #include "train/init.h"
 #include "train/trainer.h"
@@ -234,7 +235,8 @@ static int split_samples(ax_trainer *t, ax_err *err)
     if (!t->split || !t->order)
         return no_memory(err);
     if (t->config.validation_split > 0 && t->n_val == 0) {
-        ax_fail(err, AX_EINVAL, "%g of %lld samples leaves none for validation", t->config.validation_split, (long long)n);
+        ax_fail(err, AX_EINVAL, "%s of %lld samples leaves none for validation",
+                AX_NUMBER(t->config.validation_split), (long long)n);
         return ax_err_in(err, "validation_split");
     }
     ax_rng r = {t->config.seed, ax_rng_name("split")};

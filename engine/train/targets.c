@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "train/trainer.h"
 
 static int no_memory(ax_err *err)
@@ -14,8 +15,8 @@ static int no_memory(ax_err *err)
 static int bad_label(ax_trainer *t, int64_t i, double v, ax_err *err)
 {
     ax_fail(err, AX_ERANGE,
-            "the label of sample %lld is %g, but the model has %lld outputs: classes 0 to %lld",
-            (long long)i, v, (long long)t->width, (long long)t->width - 1);
+            "the label of sample %lld is %s, but the model has %lld outputs: classes 0 to %lld",
+            (long long)i, AX_NUMBER(v), (long long)t->width, (long long)t->width - 1);
     return ax_err_in(err, "dataset");
 }
 

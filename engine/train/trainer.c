@@ -10,6 +10,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/number.h"
 #include "math/kernels.h"
 
 static double now(void)
@@ -159,8 +160,8 @@ static int one_step(ax_trainer *t, ax_err *err)
     ax_exec_run(p->exec);
     float loss = *(const float *)ax_exec_output(p->exec, 0);
     if (!isfinite(loss)) {
-        ax_fail(err, AX_ENONFINITE, "the loss is %g in epoch %lld, step %lld: the training diverged", loss,
-                (long long)s->epoch + 1, (long long)s->step + 1);
+        ax_fail(err, AX_ENONFINITE, "the loss is %s in epoch %lld, step %lld: the training diverged",
+                AX_NUMBER(loss), (long long)s->epoch + 1, (long long)s->step + 1);
         return ax_err_hint(err, "a smaller learning_rate or a gradient_clip may help");
     }
     if (clip(t, p, err))

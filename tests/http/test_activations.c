@@ -235,7 +235,7 @@ static const struct {
     {"/activations/evaluate", "{\"activation\":\"exponential\",\"x\":[100,\"NaN\"],\"non_finite\":\"null\"}", "\"y\":[null,null],"},
     {"/activations/evaluate", "{\"activation\":{\"formula\":\"log(x)\"},\"x\":[-1,0]}", "\"y\":[\"NaN\",\"-Infinity\"],"},
     {"/activations/evaluate", "{\"activation\":{\"formula\":\"log(x)\"},\"x\":[1],\"probe\":true}",
-     "\"probe\":{\"nan\":{\"count\":1,\"where\":[{\"from\":-3.40282347e+38,\"to\":-1.40129846e-45}]}"},
+     "\"probe\":{\"nan\":{\"count\":1,\"where\":[{\"from\":-3.40282347e38,\"to\":-1.40129846e-45}]}"},
     {"/activations/evaluate", "{\"activation\":{\"formula\":\"log(x)\"},\"x\":[1],\"probe\":true}",
      "\"trainable\":false,\"untrainable_at\":-20,"},
     {"/activations/evaluate", "{\"activation\":{\"formula\":\"x*relu(x)\"},\"x\":[1],\"probe\":true}",

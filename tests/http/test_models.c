@@ -87,6 +87,8 @@ static void lists_and_describes(void **state)
     assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(j, "layers")), 2);
     assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(j, "labels")), 3);
     assert_string_equal(cJSON_GetObjectItem(j, "self_test")->valuestring, "none"); /* not written by axond */
+    assert_int_equal(strlen(cJSON_GetObjectItem(j, "hash")->valuestring), 16);
+    assert_int_equal(strlen(cJSON_GetObjectItem(j, "file_hash")->valuestring), 16);
     const char *curl = cJSON_GetObjectItem(j, "curl")->valuestring;
     FILE *p = popen(curl, "r"); /* the line works as it stands */
     char text[1024] = "";
@@ -378,6 +380,20 @@ static void answers_without_queueing(void **state)
     assert_int_not_equal(system(command), 0);
 }
 
+/* A model may have the name of a path: then that path has the methods of both. */
+static void a_model_called_reload(void **state)
+{
+    (void)state;
+    request get_it = {.path = "/models/reload"};
+    assert_int_equal(status_of(&get_it), 405);
+    reply r = put("reload", 60);
+    assert_int_equal(r.status, 201);
+    reply_free(&r);
+    assert_int_equal(status_of(&get_it), 200);
+    assert_int_equal(status_of(&(request){.method = "DELETE", .path = "/models/reload"}), 200);
+    assert_int_equal(status_of(&get_it), 405);
+}
+
 static void asks_for_keys(void **state)
 {
     (void)state;
@@ -405,11 +421,21 @@ static void asks_for_keys(void **state)
         {"/models", "Authorization: Basic first-key", 403},
         {"/models", "Authorization: Bearer # keys", 403},
         {"/nothing", NULL, 404},
+        {"/models/reload", NULL, 401},
+        {"/models/reload", "Authorization: Bearer first-key", 405},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         long status = status_of(&(request){.path = rows[i].path, .header = {rows[i].key}});
         if (status != rows[i].status)
             fail_msg("%s with %s: %ld", rows[i].path, rows[i].key ? rows[i].key : "no key", status);
+    }
+    /* which models there are is not told through Allow either */
+    static const char *const names[] = {"/models/tiny", "/models/nothing"};
+    for (int i = 0; i < 2; i++) {
+        reply r = ask(&(request){.method = "POST", .path = names[i], .body = "{}"});
+        assert_int_equal(r.status, 405);
+        assert_non_null(strstr(r.headers, "Allow: GET, HEAD, PUT, DELETE, OPTIONS\r\n"));
+        reply_free(&r);
     }
     /* where a key is asked for, a page may come from any name of the server */
     assert_int_equal(status_of(&(request){.method = "POST",
@@ -444,6 +470,7 @@ int main(void)
         cmocka_unit_test(refuses_to_leave_the_folder),
         cmocka_unit_test(metrics_are_well_formed),
         cmocka_unit_test(answers_without_queueing),
+        cmocka_unit_test(a_model_called_reload),
         cmocka_unit_test(asks_for_keys),
     };
     curl_global_init(CURL_GLOBAL_ALL);

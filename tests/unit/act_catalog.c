@@ -86,7 +86,7 @@ static const struct {
     {"{\"name\":\"elu\",\"alpha\":null}", AX_ETYPE, "must be a number", "alpha", ""},
     {"{\"name\":\"elu\",\"alpha\":-1}", AX_ERANGE, "alpha is -1, expected 0 to 1000", "alpha", ""},
     {"{\"name\":\"celu\",\"alpha\":0}", AX_ERANGE, "alpha is 0", "alpha", ""},
-    {"{\"name\":\"elu\",\"alpha\":1e999}", AX_ERANGE, "alpha is inf", "alpha", ""},
+    {"{\"name\":\"elu\",\"alpha\":1e999}", AX_ERANGE, "alpha is Infinity", "alpha", ""},
     {"{\"name\":\"elu\",\"name\":\"relu\"}", AX_EINVAL, "'name'", "", ""},
     {"{\"name\":\"maxout\",\"pieces\":1}", AX_ERANGE, "pieces is 1, expected 2", "pieces", ""},
     {"{\"name\":\"maxout\",\"pieces\":2.5}", AX_ERANGE, "expected a whole number", "pieces", ""},

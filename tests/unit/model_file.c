@@ -174,6 +174,7 @@ static void test_other_tools(void **state)
         {{"axond.version", AX_ST_HASH}, "passed"},
         {{"axond.version"}, "passed"},
     };
+    char hash[4][24];
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
         const char *at = path;
         char name[] = "0";
@@ -181,8 +182,12 @@ static void test_other_tools(void **state)
             at = change(at, kept[i].without[k], NULL, name);
         ax_model *m = must_open(at);
         assert_string_equal(ax_model_get_info(m)->self_test, kept[i].self_test);
+        strcpy(hash[i], ax_model_get_info(m)->hash);
         ax_model_release(m);
     }
+    assert_string_equal(hash[0], hash[1]); /* worked out, and read */
+    assert_string_equal(hash[2], hash[3]);
+    assert_string_not_equal(hash[0], hash[2]);
 }
 
 /* Another tool that keeps everything may order it as it likes, and add keys of its own. */
@@ -219,7 +224,16 @@ static void test_other_order(void **state)
     assert_true(fwrite(&len, 8, 1, f) == 1 && fwrite(text, len, 1, f) == 1 &&
                 fwrite(data, at, 1, f) == 1);
     fclose(f);
-    ax_model_release(must_open(in_folder("turned.safetensors")));
+    /* the same content in other bytes, and the hashes say so */
+    ax_model *a = must_open(in_folder("whole.safetensors")),
+             *b = must_open(in_folder("turned.safetensors"));
+    const ax_model_info *one = ax_model_get_info(a), *two = ax_model_get_info(b);
+    const cJSON *meta = cJSON_GetObjectItem(header, "__metadata__");
+    assert_string_equal(one->hash, cJSON_GetObjectItem(meta, "axond.hash")->valuestring);
+    assert_string_equal(one->hash, two->hash);
+    assert_string_not_equal(one->file_hash, two->file_hash);
+    ax_model_release(a);
+    ax_model_release(b);
     cJSON_free(text);
     cJSON_Delete(old);
     cJSON_Delete(header);
@@ -304,7 +318,7 @@ static void test_bad_selftests(void **state)
         {"{\"seed\":1,\"high\":[1],\"hash\":\"0\",\"outputs\":[[],[]]}", "2 numbers"},
         {"{\"seed\":1,\"high\":[1,\"1\"],\"hash\":\"0\",\"outputs\":[[],[]]}", "2 numbers"},
         {"{\"seed\":1,\"high\":[1,1e31],\"hash\":\"0\",\"outputs\":[[],[]]}",
-         "outside 1e-30 to 1e+30"},
+         "outside 1e-30 to 1e30"},
         {"{\"seed\":-2,\"high\":[1,1],\"hash\":\"0\",\"outputs\":[[],[]]}", "seed"},
         {"{\"seed\":1,\"high\":[1,1],\"hash\":0,\"outputs\":[[],[]]}", "hash"},
         {"{\"seed\":1,\"high\":[1,1],\"hash\":\"0\",\"outputs\":[[]]}", "2 arrays"},

@@ -94,7 +94,7 @@ static const struct bad {
     {SPEC(TWO, "{\"x\":[],\"y\":[]}", ""), AX_ESHAPE, "dataset.x", "empty"},
     {SPEC(TWO, "{\"x\":[[0,0],[0]],\"y\":[0,1]}", ""), AX_ESHAPE, "dataset.x[1]", "expected an array of 2"},
     {SPEC(TWO, "{\"x\":[[0,0],[0,\"1\"]],\"y\":[0,1]}", ""), AX_ETYPE, "dataset.x[1][1]", "number"},
-    {SPEC(TWO, "{\"x\":[[0,0],[0,1e300]],\"y\":[0,1]}", ""), AX_ERANGE, "dataset.x[1][1]", "1e+300 does not fit float32"},
+    {SPEC(TWO, "{\"x\":[[0,0],[0,1e300]],\"y\":[0,1]}", ""), AX_ERANGE, "dataset.x[1][1]", "1e300 does not fit float32"},
     {SPEC(TWO, "{\"x\":" XS ",\"y\":[0,1,1]}", ""), AX_ESHAPE, "dataset", "as many labels"},
     {SPEC(TWO, "{\"x\":[1,2],\"y\":[0,1]}", ""), AX_ESHAPE, "dataset", "x has shape (2)"},
     {SPEC(TWO, "{\"x\":" XS ",\"y\":[\"a\",\"b\",3,\"a\"]}", ""), AX_ETYPE, "dataset.y[2]", "not both"},

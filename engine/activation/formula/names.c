@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "activation/formula/parse.h"
+#include "base/number.h"
 
 enum { ROWS_NESTED = 8 };
 
@@ -201,8 +202,8 @@ static value call_row(parser *p, const token *t, const ax_act_row *row, const va
         bound[i + 1] = arg[i + 1].node;
         if (formula_number(p->g, bound[i + 1], &v) && !(v >= q->min && v <= q->max))
             return FAIL(p, arg[i + 1].column, NULL, AX_ERANGE,
-                        "%s of '%s' is %g, expected %g to %g", q->name, row->name, v, q->min,
-                        q->max);
+                        "%s of '%s' is %s, expected %s to %s", q->name, row->name, AX_NUMBER(v),
+                        AX_NUMBER(q->min), AX_NUMBER(q->max));
     }
     return row_text(p, row, bound, column);
 }
