@@ -89,6 +89,11 @@ static void grid(const canvas *c)
     fprintf(c->out, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">x</text>\n", WIDTH - RIGHT, c->bottom + BOTTOM - 6);
 }
 
+static int breaks(ax_mark_kind kind)
+{
+    return kind == AX_MARK_JUMP || kind == AX_MARK_POLE;
+}
+
 /* Points behind a jump begin a new stroke; what leaves the picture is cut by its frame. */
 static void curve(const canvas *c, int i, int order)
 {
@@ -104,7 +109,7 @@ static void curve(const canvas *c, int i, int order)
     int marks = ax_act_marks(a, c->plot->from, c->plot->to, mark), pen = 0;
     for (int k = 0, m = 0; k < POINTS; k++) {
         for (; m < marks && mark[m].x < x[k]; m++)
-            if (mark[m].kind == AX_MARK_JUMP || (mark[m].kind == AX_MARK_KINK && order > 0))
+            if (mark[m].kind != AX_MARK_FLAT && (order > 0 || breaks(mark[m].kind)))
                 pen = 0;
         if (!isfinite(y[k])) {
             pen = 0;
@@ -119,13 +124,12 @@ static void curve(const canvas *c, int i, int order)
 
 static void marks(const canvas *c, int curve_i)
 {
-    static const char *const what[] = {"jump", "kink", "f' = 0"};
     ax_mark mark[AX_MARKS];
     int n = ax_act_marks(&c->plot->curve[curve_i].act, c->plot->from, c->plot->to, mark);
     for (int i = 0; i < n; i++)
         if (mark[i].y >= c->y.lo && mark[i].y <= c->y.hi)
             fprintf(c->out, "<circle class=\"mark s%d\" cx=\"%.1f\" cy=\"%.1f\" r=\"4\"><title>%s at x = %.7g, y = %.7g</title></circle>\n",
-                    curve_i, px(c, mark[i].x), py(c, mark[i].y), what[mark[i].kind], mark[i].x, mark[i].y);
+                    curve_i, px(c, mark[i].x), py(c, mark[i].y), ax_mark_named[mark[i].kind].one, mark[i].x, mark[i].y);
 }
 
 /* How wide a letter may turn out to be: nobody knows the reader's font. */
