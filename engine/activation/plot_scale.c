@@ -72,10 +72,15 @@ int ax_plot_check(const ax_plot *p, ax_err *err)
     if (!isfinite(p->from) || !isfinite(p->to) || fabs(p->from) > WIDEST || fabs(p->to) > WIDEST)
         return ax_fail(err, AX_ERANGE, "the plot goes from %g to %g, expected numbers from -1e6 to 1e6",
                        p->from, p->to);
-    if (!(p->to - p->from >= 1e-3 * fmax(1e-3, fmax(fabs(p->from), fabs(p->to)))))
-        return ax_fail(err, AX_ERANGE,
-                       "the plot goes from %g to %g, expected a stretch that grows and is not too narrow",
+    if (!(p->to > p->from))
+        return ax_fail(err, AX_ERANGE, "the plot goes from %.15g to %.15g, expected a stretch that grows",
                        p->from, p->to);
+    double least = 1e-3 * fmax(1e-3, fmax(fabs(p->from), fabs(p->to)));
+    if (!(p->to - p->from >= least))
+        return ax_fail(err, AX_ERANGE,
+                       "the plot from %.15g to %.15g is too narrow, expected %.2g or more between the ends: "
+                       "float32 has too few numbers there",
+                       p->from, p->to, least);
     if (p->derivatives < 0 || p->derivatives > 2)
         return ax_fail(err, AX_ERANGE, "derivative is %d, expected 0, 1 or 2", p->derivatives);
     return 0;

@@ -450,7 +450,7 @@ static void activations(void **state)
         {"activation gelu --plot @/no/such.svg", 1, "", "no/such.svg"},
         {"activation --x 1", 2, "", "which activation?"},
         {"activation 'x*sigmoid(beta*x)'", 2, "", "column 11: unknown name 'beta'\n"},
-        {"activation 'x*sigmoid(beta*x)'", 2, "", "\nx*sigmoid(beta*x)\n          ^\n"},
+        {"activation 'x*sigmoid(beta*x)'", 2, "", "must be declared: --param beta=1\nx*sigmoid(beta*x)\n          ^\n"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         expect(cases[i].args, cases[i].code, cases[i].out, cases[i].err);
