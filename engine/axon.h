@@ -238,6 +238,9 @@ typedef struct ax_train_options {
     /* Called on the training thread, about ten times a second and after each epoch. A non-zero
      * answer stops after writing a checkpoint: AX_ECANCELED. May be NULL. */
     int (*progress)(void *ctx, const ax_train_progress *p);
+    /* Called before the first step, on the calling thread, for each thing that can be done but is
+     * hardly meant: what, where (at) and what to do (hint), as in an error. May be NULL. */
+    void (*warn)(void *ctx, const ax_err *warning);
     void *ctx;
 } ax_train_options;
 
@@ -254,7 +257,7 @@ typedef struct ax_train_result {
  * Same spec, same seed: same bits, on any number of threads, resumed or not. */
 int ax_train(const ax_train_options *o, ax_train_result *result, ax_err *err);
 
-/* The checks alone, without training. */
+/* The checks alone, warnings included, without training. */
 int ax_train_check(const ax_train_options *o, ax_err *err);
 
 #endif

@@ -331,6 +331,13 @@ static void json_progress(void **state)
     }
     assert_int_equal(epochs, 5);
     assert_int_equal(last_done, 1);
+    write_text("odd.json",
+               "{\"model\":{\"inputs\":[{\"name\":\"x\",\"shape\":[1]}],\"layers\":[{\"type\":\"dense\",\"units\":1,"
+               "\"activation\":{\"name\":\"threshold\",\"theta\":50}}]},\"dataset\":{\"x\":[[1]],\"y\":[1]},\"epochs\":1}");
+    expect("train @/odd.json --out @/p.safetensors --progress json", 0,
+           "{\"event\":\"warning\",\"message\":\"layer 'dense_1': 'threshold' has no gain", "");
+    expect("train @/odd.json --out @/p.safetensors", 0, "",
+           "axond train: warning: model.layers[0].activation: layer 'dense_1': 'threshold' has no gain");
     write_text("bad.json", "{\"model\":{}}");
     expect("train @/bad.json --out @/p.safetensors --progress json", 1,
            "\"event\":\"error\",\"code\":", "dataset");
