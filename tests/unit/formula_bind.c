@@ -10,22 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "activation/activation.h"
-
-static int from_text(const char *json, ax_arena *arena, ax_act *a, ax_err *err)
-{
-    cJSON *j = cJSON_Parse(json);
-    assert_non_null(j);
-    int rc = ax_act_from_json(j, arena, a, err);
-    cJSON_Delete(j);
-    return rc;
-}
+#include "act_json.h"
 
 /* ---- formulas ---- */
 
-static const struct {
-    const char *in, *out;
-} trips[] = {
+static const act_trip trips[] = {
     {"{\"formula\":\"x*sigmoid(x)\"}", "{\"formula\":\"x*sigmoid(x)\"}"},
     {"{\"formula\":\"x*sigmoid(beta*x)\",\"params\":{\"beta\":1.7}}",
      "{\"formula\":\"x*sigmoid(beta*x)\",\"params\":{\"beta\":1.7}}"},
@@ -45,83 +34,54 @@ static const struct {
 static void test_round_trips(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof trips / sizeof *trips; i++)
-        for (int again = 0; again < 2; again++) {
-            ax_arena arena;
-            ax_act a;
-            ax_err err;
-            ax_arena_init(&arena, 0);
-            if (from_text(again ? trips[i].out : trips[i].in, &arena, &a, &err) < 0)
-                fail_msg("%s: %s", trips[i].in, err.msg);
-            cJSON *out = ax_act_to_json(&a);
-            char *text = cJSON_PrintUnformatted(out);
-            assert_string_equal(text, trips[i].out);
-            cJSON_free(text);
-            cJSON_Delete(out);
-            ax_arena_fini(&arena);
-        }
+    check_trips(trips, sizeof trips / sizeof *trips);
 }
 
-static const struct {
-    const char *json;
-    ax_code code;
-    const char *msg, *at;
-} errors[] = {
-    {"{\"formula\":3}", AX_ETYPE, "", "formula"},
-    {"{\"formula\":\"x+\"}", AX_EPARSE, "column 3", "formula"},
-    {"{\"formula\":\"y*x\"}", AX_ENOTFOUND, "'y'", "formula"},
-    {"{\"formula\":\"x\",\"parms\":{}}", AX_EINVAL, "parms", "parms"},
-    {"{\"formula\":\"x\",\"name\":\"relu\"}", AX_EINVAL, "name", "name"},
-    {"{\"formula\":\"x\",\"dialect\":\"keras\"}", AX_EINVAL, "dialect", "dialect"},
-    {"{\"formula\":\"x\",\"params\":[1]}", AX_ETYPE, "\"params\" is an object", "params"},
+static const act_refusal errors[] = {
+    {"{\"formula\":3}", AX_ETYPE, "", "formula", ""},
+    {"{\"formula\":\"x+\"}", AX_EPARSE, "column 3", "formula", ""},
+    {"{\"formula\":\"y*x\"}", AX_ENOTFOUND, "'y'", "formula", ""},
+    {"{\"formula\":\"x\",\"parms\":{}}", AX_EINVAL, "parms", "parms", ""},
+    {"{\"formula\":\"x\",\"name\":\"relu\"}", AX_EINVAL, "name", "name", ""},
+    {"{\"formula\":\"x\",\"dialect\":\"keras\"}", AX_EINVAL, "dialect", "dialect", ""},
+    {"{\"formula\":\"x\",\"params\":[1]}", AX_ETYPE, "\"params\" is an object", "params", ""},
     {"{\"formula\":\"b*x\",\"params\":{\"b\":\"1\"}}", AX_ETYPE, "a number or an object",
-     "params.b"},
-    {"{\"formula\":\"b*x\",\"params\":{\"b\":{}}}", AX_EINVAL, "needs a \"default\"", "params.b"},
+     "params.b", ""},
+    {"{\"formula\":\"b*x\",\"params\":{\"b\":{}}}", AX_EINVAL, "needs a \"default\"", "params.b", ""},
     {"{\"formula\":\"b*x\",\"params\":{\"b\":{\"default\":true}}}", AX_ETYPE, "",
-     "params.b.default"},
+     "params.b.default", ""},
     {"{\"formula\":\"b*x\",\"params\":{\"b\":{\"default\":1,\"mx\":3}}}", AX_EINVAL, "mx",
-     "params.b.mx"},
+     "params.b.mx", ""},
     {"{\"formula\":\"b*x\",\"params\":{\"b\":{\"default\":1,\"min\":2}}}", AX_ERANGE,
-     "b is 1, expected 2 to 1e+06", "params.b"},
+     "b is 1, expected 2 to 1e+06", "params.b", ""},
     {"{\"formula\":\"b*x\",\"params\":{\"b\":1e7}}", AX_ERANGE, "expected -1e+06 to 1e+06",
-     "params.b"},
+     "params.b", ""},
     {"{\"formula\":\"b*x\",\"params\":{\"b\":1,\"c\":1}}", AX_EINVAL, "'c' is declared but not",
-     "formula"},
-    {"{\"formula\":\"x\",\"params\":{\"x\":1}}", AX_EEXIST, "'x'", "formula"},
+     "formula", ""},
+    {"{\"formula\":\"x\",\"params\":{\"x\":1}}", AX_EEXIST, "'x'", "formula", ""},
     {"{\"formula\":\"b*x\",\"params\":{\"b\":1},\"learnable\":\"b\"}", AX_ETYPE, "a list",
-     "learnable"},
+     "learnable", ""},
     {"{\"formula\":\"b*x\",\"params\":{\"b\":1},\"learnable\":[1]}", AX_ETYPE, "name of a param",
-     "learnable[0]"},
+     "learnable[0]", ""},
     {"{\"formula\":\"b*x\",\"params\":{\"b\":1},\"learnable\":[\"b\",\"c\"]}", AX_EINVAL, "'c'",
-     "learnable[1]"},
+     "learnable[1]", ""},
     {"{\"formula\":\"a*b*c*d*f*g*h*i*j*k*l*x\",\"params\":{\"a\":1,\"b\":1,\"c\":1,\"d\":1,"
      "\"f\":1,\"g\":1,\"h\":1,\"i\":1,\"j\":1,\"k\":1,\"l\":1}}",
-     AX_ELIMIT, "at most 10 parameters", "params"},
-    {"{\"name\":\"relu\",\"dialect\":3}", AX_ETYPE, "must be a text", "dialect"},
+     AX_ELIMIT, "at most 10 parameters", "params", ""},
+    {"{\"name\":\"relu\",\"dialect\":3}", AX_ETYPE, "must be a text", "dialect", ""},
     {"{\"name\":\"relu\",\"dialect\":\"kears\"}", AX_ENOTFOUND, "unknown dialect 'kears'",
-     "dialect"},
+     "dialect", ""},
     {"{\"name\":\"leaky_rellu\",\"dialect\":\"keras\"}", AX_ENOTFOUND,
-     "keras has no activation 'leaky_rellu'", "name"},
-    {"{\"name\":\"leaky_relu\",\"dialect\":\"keras\",\"slope\":2}", AX_EINVAL, "'slope'", ""},
+     "keras has no activation 'leaky_rellu'", "name", "did you mean 'leaky_relu'?"},
+    {"{\"name\":\"leaky_relu\",\"dialect\":\"keras\",\"slope\":2}", AX_EINVAL, "'slope'", "", ""},
+    {"{\"name\":\"snake\",\"dialect\":\"keras\"}", AX_ENOTFOUND, "keras has no activation 'snake'", "name",
+     "'snake' is a name of the catalogue: leave \"dialect\" out"},
 };
 
 static void test_errors(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
-        ax_arena arena;
-        ax_err err = {0};
-        ax_act a = {.row = NULL, .param = {42}};
-        ax_arena_init(&arena, 0);
-        assert_int_equal(from_text(errors[i].json, &arena, &a, &err), -1);
-        assert_int_equal(from_text(errors[i].json, &arena, &a, NULL), -1);
-        if (err.code != errors[i].code || !strstr(err.msg, errors[i].msg) ||
-            strcmp(err.at, errors[i].at) != 0)
-            fail_msg("%s: %s | %s | %s | %s", errors[i].json, ax_code_name(err.code), err.msg,
-                     err.at, err.hint);
-        assert_true(a.row == NULL && a.param[0] == 42); /* untouched */
-        ax_arena_fini(&arena);
-    }
+    check_refusals(errors, sizeof errors / sizeof *errors);
 }
 
 /* ---- an activation like any other ---- */
