@@ -51,7 +51,8 @@ typedef struct ax_port {
 typedef struct ax_layer_info {
     const char *name, *type;   /* "stem", "conv2d"                             */
     const char *activation;    /* as text, "" when there is none               */
-    ax_act act;                /* the same; row NULL when there is none        */
+    ax_act act;                /* the same, what was learned as it was; row NULL when there is none;
+                                  NaN: prelu's slopes, which differ by channel */
     double gain;               /* ax_act_gain() of it; 1 when there is none    */
     ax_shape shape;            /* of the output of one sample                  */
     int64_t params, flops;     /* trainable and fixed numbers; flops per sample */
