@@ -109,10 +109,11 @@ static double ask(job *j, float x, double reference)
     return exact;
 }
 
-/* Of ties in double each 64th is put to MPFR and stands for the next ones. */
+/* Of ties in double each 64th is put to MPFR and stands for the next ones; of very many, each 4096th. */
 static void judge_tie(job *j, float x, float y, double reference)
 {
-    if (j->ties++ % 64 == 0)
+    uint64_t n = j->ties++;
+    if (n % (n > MANY * 64 ? 4096 : 64) == 0)
         j->tie_right = y == (float)ask(j, x, reference);
     j->r.rounded += (uint64_t)j->tie_right;
 }
@@ -401,8 +402,9 @@ static int table(const char *dir, const char *md_path, const char *inc_path)
             "exact value over 2^(max(e,-126)-23), e its exponent; results below the smallest normal number\n"
             "included), at which input, and the share of correctly rounded results. 0.5 is the best there can\n"
             "be. The judge is a formula in double, and MPFR where that is not sure enough; where a result is a tie\n"
-            "to all bits of a double (half of a subnormal x), MPFR decides about each 64th; of more than\n"
-            "200,000 results of a function within 2^-20 ULP of a tie, about each 1024th.\n"
+            "to all bits of a double (half of a subnormal x), MPFR decides about each 64th (each\n"
+            "4096th where there are hundreds of millions); of more than 200,000 results of a function within\n"
+            "2^-20 ULP of a tie, about each 1024th.\n"
             "NaN gives NaN everywhere. `make ulp` looks at a part of the inputs and at more parameters.\n\n"
             "| activation | f | f' | f'' |\n|---|---|---|---|\n");
     fprintf(inc, "/* accuracy.inc - largest errors in ULP of f, f' and f'', made by make ulp-exhaustive;\n"
