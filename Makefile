@@ -18,7 +18,7 @@ OPT     := -O2 -g
 OPT_ISA := -O3 -g
 CPPFLAGS += -Iengine -D_GNU_SOURCE -MMD -MP
 LDLIBS_ENGINE := -lopenblas -lcjson -lpng -ljpeg -lz -lm -lpthread
-LDLIBS_SERVER := -lmicrohttpd
+LDLIBS_SERVER := -lmicrohttpd -lsqlite3
 
 SAN_asan   := -fsanitize=address -fno-omit-frame-pointer
 SAN_ubsan  := -fsanitize=undefined,float-cast-overflow -fno-sanitize-recover=all

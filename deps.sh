@@ -2,7 +2,7 @@
 # Install the Debian packages that building, testing or running axond needs and that are missing.
 # Without root (and without a password-less sudo) the exact line to type is printed instead.
 set -eu
-packages="gcc make bc curl libmicrohttpd-dev libcjson-dev libopenblas-dev
+packages="gcc make bc curl libmicrohttpd-dev libcjson-dev libopenblas-dev libsqlite3-dev
 zlib1g-dev libpng-dev libjpeg62-turbo-dev libcurl4-openssl-dev libcmocka-dev dataset-fashion-mnist $*"
 
 if ! command -v dpkg-query >/dev/null; then

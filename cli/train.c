@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -220,10 +221,20 @@ static int train(training *t)
     return bad ? failed(t, &err) : done(t, &result);
 }
 
+/* Before any thread is started, which would keep what this one had. What the system does not grant is
+ * only less polite. */
+static void step_back(int64_t niceness, int64_t memory)
+{
+    if (niceness)
+        setpriority(PRIO_PROCESS, 0, (int)niceness);
+    if (memory)
+        setrlimit(RLIMIT_DATA, &(struct rlimit){(rlim_t)memory, (rlim_t)memory});
+}
+
 int cmd_train(int argc, char **argv)
 {
     int n, code, style = PROGRESS_AUTO;
-    int64_t threads = 0;
+    int64_t threads = 0, niceness = 0, memory = 0;
     training t = {.models = "models"};
     ax_train_options *o = &t.options;
     // clang-format off
@@ -234,6 +245,9 @@ int cmd_train(int argc, char **argv)
         {"threads",    OPTION_INTEGER, &threads,           "N", .hi = 1024, .env = 1, .help = "threads to use; 0: one per core"},
         {"data",       OPTION_TEXT,    &o->data_dir,       "DIR", .env = 1, .help = "where named data sets are looked for first"},
         {"models",     OPTION_TEXT,    &t.models,          "DIR", .env = 1, .help = "where \"model\":\"NAME\" finds NAME.safetensors (models)"},
+        {"checkpoint-s", OPTION_INTEGER, &o->checkpoint_seconds, "N", .hi = 86400, .help = "also a checkpoint when the last is this old; 0: by epochs alone"},
+        {"nice",       OPTION_INTEGER, &niceness,          "N", .hi = 19, .help = "how much other processes go first"},
+        {"max-memory", OPTION_INTEGER, &memory,            "BYTES", .hi = (int64_t)1 << 50, .help = "memory it may take; 0: what there is"},
         {"progress",   OPTION_CHOICE,  &style,             "auto|plain|json", .help = "auto: a bar on a terminal, else plain lines"},
     };
     // clang-format on
@@ -259,6 +273,7 @@ int cmd_train(int argc, char **argv)
         cli_error("train", &err);
         return EXIT_USAGE;
     }
+    step_back(niceness, memory);
     t.spec_path = argv[0];
     o->threads = (int)threads;
     o->allow_paths = 1;

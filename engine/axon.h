@@ -30,6 +30,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/json.h"
 #include "base/name.h"
 #include "base/number.h"
@@ -289,7 +290,9 @@ typedef struct ax_train_options {
     size_t spec_len;            /* bytes; no 0 is needed behind them                         */
     const char *out;            /* model file to write; what is there must be one, and is
                                    replaced. NULL: none is written                           */
-    const char *checkpoint_dir; /* made where it is not; NULL: no checkpoints                */
+    const char *checkpoint_dir; /* made where it is not, one training at a time uses it
+                                   (AX_EEXIST); NULL: no checkpoints                         */
+    int64_t checkpoint_seconds; /* also one when the last is older than this; 0: by epochs   */
     int resume;                 /* go on from the newest checkpoint, if there is one         */
     const char *data_dir;       /* where named data sets live; NULL: Debian's places         */
     int threads;                /* 1 to 1024; 0: one per core that the process may use       */

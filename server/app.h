@@ -13,6 +13,7 @@
 typedef enum app_state { APP_LOADING, APP_READY, APP_DRAINING } app_state;
 
 struct loop;
+struct jobs;
 
 typedef struct app {
     config cfg;
@@ -20,6 +21,7 @@ typedef struct app {
     struct workers *work;  /* computations and bodies too long for an event loop    */
     struct workers *admin; /* one thread: everything that changes the model folder  */
     struct auth *keys;     /* NULL: open                                            */
+    struct jobs *jobs;     /* trainings                                             */
     ax_pool *pool;         /* threads inside one computation                        */
     struct loop **loops;
     int n_loops;

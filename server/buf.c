@@ -88,6 +88,11 @@ void buf_micros(buf *b, int64_t ns)
             4);
 }
 
+void buf_f64(buf *b, double v)
+{
+    buf_str(b, AX_NUMBER(v));
+}
+
 void buf_f32(buf *b, float v)
 {
     char *to = buf_room(b, NUMBER_MAX);

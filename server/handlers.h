@@ -29,6 +29,18 @@ void activations_evaluate(request *r);
 extern const char *const activation_options[], *const activation_plot_options[];
 extern const char *const plot_options[], *const evaluate_options[];
 
+void train_post(request *r);
+void jobs_list(request *r);
+void jobs_get(request *r);
+void jobs_metrics(request *r);
+void jobs_events(request *r);
+void jobs_log(request *r);
+void jobs_cancel(request *r);
+void jobs_resume(request *r);
+void jobs_delete(request *r);
+extern const char *const jobs_list_options[], *const jobs_get_options[];
+extern const char *const jobs_metrics_options[], *const jobs_events_options[];
+
 void system_root(request *r);
 void system_ready(request *r);
 void system_live(request *r);

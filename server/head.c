@@ -96,6 +96,14 @@ void head_add(head *h, const char *name, const char *value)
         if (!strcasecmp(name, "Host"))
             only_once(h, &h->host, value, "Host twice");
         break;
+    case 'i':
+        if (!strcasecmp(name, "Idempotency-Key"))
+            only_once(h, &h->once, value, "Idempotency-Key twice");
+        break;
+    case 'l':
+        if (!strcasecmp(name, "Last-Event-ID"))
+            only_once(h, &h->last_event, value, "Last-Event-ID twice");
+        break;
     case 'o':
         if (!strcasecmp(name, "Origin"))
             only_once(h, &h->origin, value, "Origin twice");
@@ -120,6 +128,21 @@ static int is_host(const char *s, size_t room)
     return !s[n] && n < room;
 }
 
+static int is_key(const char *s)
+{
+    size_t n = 0;
+    while (s[n] >= ' ' && s[n] < 0x7f)
+        n++;
+    return n && !s[n] && n <= 255;
+}
+
+/* -1 when it is none. */
+static int64_t event_number(const char *s)
+{
+    size_t n = strspn(s, "0123456789");
+    return n && !s[n] && n <= 18 ? strtoll(s, NULL, 10) : -1;
+}
+
 static void check(head *h, const char *version, const request *r)
 {
     int old = !strcmp(version, "HTTP/1.0");
@@ -132,12 +155,17 @@ static void check(head *h, const char *version, const request *r)
         h->wrong = "no Host, which HTTP/1.1 asks for";
     else if (h->host && !is_host(h->host, sizeof r->host))
         h->wrong = "a Host that is no name or address";
+    else if (h->once && !is_key(h->once))
+        h->wrong = "an Idempotency-Key that is empty, longer than 255 characters or not printable ASCII";
+    else if (h->last_event && event_number(h->last_event) < 0)
+        h->wrong = "a Last-Event-ID that is none of the numbers sent as id";
 }
 
 void head_finish(head *h, const char *version, request *r)
 {
     r->type = body_type(h->type);
     r->length = h->encoding ? -1 : h->has_length ? h->length : 0;
+    r->last_event = -1;
     r->accept_raw = h->raw_q > 0 && h->raw_q > h->json_q;
     request_set_id(r, h->id);
     if (!h->wrong)
@@ -149,4 +177,8 @@ void head_finish(head *h, const char *version, request *r)
     }
     if (h->host)
         snprintf(r->host, sizeof r->host, "%s", h->host);
+    if (h->last_event)
+        r->last_event = event_number(h->last_event);
+    if (h->once && !(r->key = ax_arena_strdup(&r->mem, h->once)))
+        problem_set(&r->why, 503, "out_of_memory", "out of memory");
 }

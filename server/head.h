@@ -11,6 +11,7 @@ typedef struct head {
     const char *method, *path;              /* the path is decoded; NULL: no such header */
     const char *host, *type, *key, *origin; /* Host, Content-Type, Authorization, Origin */
     const char *id, *encoding, *coding;     /* X-Request-Id, Transfer-, Content-Encoding */
+    const char *once, *last_event;          /* Idempotency-Key, Last-Event-ID            */
     int64_t length;                         /* Content-Length */
     int has_length;
     double raw_q, json_q; /* of Accept; below 0: not named             */
@@ -22,7 +23,7 @@ void head_init(head *h);
 /* One header, in the order they came. The value must stay. */
 void head_add(head *h, const char *name, const char *value);
 
-/* All headers are in: into r go type, length, host, accept_raw, id. What is wrong goes to r->why,
+/* All headers are in: into r go type, length, host, accept_raw, id, key, last_event. What is wrong goes to r->why,
  * with r->close set where the end of the request cannot be known. `version` is "HTTP/1.1"... */
 void head_finish(head *h, const char *version, request *r);
 

@@ -2,8 +2,9 @@
  *
  * Facts of libmicrohttpd 0.9.75 that shape this file. Its epoll loop stalls when exactly 128 events
  * are ready, unless it is never allowed to wait: so it is run with timeout 0 and the waiting is
- * done in loop.c. Suspending is allowed only inside the access handler. A suspended connection
- * neither times out nor notices a disconnect. A request that is complete but neither answered nor
+ * done in loop.c. Suspending is allowed inside the access handler. A suspended connection
+ * neither times out nor notices a disconnect; besides there, it is allowed in the reader of an answer
+ * that comes in pages. A request that is complete but neither answered nor
  * suspended is simply asked for again in the next round, which is how batches of the loop itself
  * wait: for free. An answer before the end of the body is possible only before its first byte. */
 #include "http.h"
@@ -21,7 +22,7 @@
 #error "libmicrohttpd 0.9.75 or newer is needed"
 #endif
 
-enum { POOL = 32 * 1024, SWALLOW = 64 * 1024 };
+enum { POOL = 32 * 1024, SWALLOW = 64 * 1024, PAGE = 16 * 1024 };
 
 struct http {
     loop *loop;
@@ -68,11 +69,40 @@ static void add_cors(request *r, struct MHD_Response *answer)
     MHD_add_response_header(answer, "Vary", "Origin");
 }
 
+/* An answer in pages: what is left of this one, or the connection sleeps until the next is there. */
+static ssize_t on_page(void *cls, uint64_t pos, char *out, size_t max)
+{
+    request *r = cls;
+    size_t left = r->out.len - r->sent, n = left < max ? left : max;
+    (void)pos;
+    if (!left && r->last_page)
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    if (!left) {
+        r->sent_before += (int64_t)r->sent;
+        r->sent = 0;
+        buf_clear(&r->out);
+        r->away = r->suspended = 1;
+        loop_conn_phase(r->loop, r->conn, CONN_BUSY);
+        loop_wait_for(r->loop, r);
+        MHD_suspend_connection(r->transport);
+        r->more(r);
+        return 0;
+    }
+    if (!r->sent) { /* the client has its time for each page */
+        loop_conn_phase(r->loop, r->conn, CONN_ANSWER);
+        r->conn->moved = (int64_t)left;
+    }
+    memcpy(out, r->out.data + r->sent, n);
+    r->sent += n;
+    return (ssize_t)n;
+}
+
 /* Give libmicrohttpd the answer; its bytes stay in r->out until the request is completed. */
 static enum MHD_Result send_answer(struct MHD_Connection *connection, request *r)
 {
     struct MHD_Response *answer =
-        MHD_create_response_from_buffer(r->out.len, r->out.data, MHD_RESPMEM_PERSISTENT);
+        r->more ? MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, PAGE, on_page, r, NULL)
+                : MHD_create_response_from_buffer(r->out.len, r->out.data, MHD_RESPMEM_PERSISTENT);
     if (!answer)
         return MHD_NO;
     if (r->out_type)

@@ -88,7 +88,8 @@ static void take_mail(loop *l)
     }
     for (request *next; r; r = next) {
         next = r->mail;
-        r->state = REQUEST_READY;
+        if (r->state != REQUEST_SENT) /* else it is a page */
+            r->state = REQUEST_READY;
         r->away = 0;
         loop_waited(l, r);
         http_resume(r);

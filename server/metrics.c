@@ -9,6 +9,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "jobs.h"
 #include "log.h"
 #include "repository.h"
 #include "router.h"
@@ -306,6 +307,10 @@ void metrics_write(const app *a, buf *b)
           (double)atomic_load(&a->buffered));
     gauge(b, "axond_models", "gauge", "Model versions that are served.",
           (double)repository_count(a->models));
+    head(b, "axond_jobs", "gauge", "Training jobs that are remembered, by state.");
+    for (int i = 0; i < JOB_STATES; i++)
+        buf_printf(b, "axond_jobs{state=\"%s\"} %lld\n", job_state_names[i],
+                   (long long)jobs_count(a->jobs, (job_state)i));
     gauge(b, "axond_ready", "gauge", "1 when requests are answered, 0 while loading or draining.",
           app_get_state(a) == APP_READY);
     head(b, "axond_build_info", "gauge", "Version and instruction set; always 1.");

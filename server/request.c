@@ -240,8 +240,21 @@ void request_done(request *r, int status, const char *content_type)
     }
 }
 
+void request_stream(request *r, const char *content_type, void (*more)(request *r))
+{
+    r->more = more;
+    request_done(r, 200, content_type);
+}
+
+void request_page(request *r, int last)
+{
+    r->last_page = last || r->out.failed;
+    loop_give_back(r->loop, r);
+}
+
 void request_refuse(request *r)
 {
+    r->more = NULL;
     buf_clear(&r->out);
     if (r->why.status == 204) {
         request_done(r, 204, NULL);
@@ -294,7 +307,7 @@ void request_account(request *r, int aborted)
         return;
     LOG_EVENT(level, "request", {"method", method_names[r->method], 0}, {"path", r->path, 0},
               {"status", NULL, status}, {"ms", NULL, (double)(ns / 1000) * 1e-3},
-              {"in", NULL, (double)r->received}, {"out", NULL, (double)r->out.len},
+              {"in", NULL, (double)r->received}, {"out", NULL, (double)(r->sent_before + (int64_t)r->out.len)},
               {"id", r->id, 0}, {aborted ? "aborted" : NULL, "true", 0},
               {status >= 400 && r->why.status == status ? "error" : NULL, r->why.err.msg, 0});
 }

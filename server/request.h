@@ -58,6 +58,8 @@ typedef struct request {
     char param[2][PARAM_MAX + 1]; /* {name}, {version} of the path                   */
     char id[80], host[128], path[128];
     const char *origin; /* to allow in the answer, or NULL                 */
+    const char *key;    /* Idempotency-Key, or NULL                        */
+    int64_t last_event; /* Last-Event-ID, -1: none                         */
     const char *query[REQUEST_QUERY][2];
     int n_query;
     int type; /* BODY_*                                                      */
@@ -81,12 +83,18 @@ typedef struct request {
     /* times, monotonic ns */
     int64_t start, body_done, ready;
     int64_t parse_ns, queue_ns, compute_ns, render_ns;
+    /* an answer in pages: r->out is one of them */
+    void (*more)(struct request *r); /* fetch the next one; NULL: the answer is one piece      */
+    size_t sent;                     /* of the page                                              */
+    int64_t sent_before;             /* of all pages before it                                   */
+    int last_page;
     ax_arena mem;          /* dies with the request                                       */
     void *job;             /* of the handler                                              */
     struct ticket *ticket; /* what waits in the batcher for this request, or NULL        */
     void (*release)(struct request *r); /* give back what job holds; on the loop\'s thread */
     void (*cancel)(struct request *r);  /* the client went away while WAITING         */
     void (*work)(struct request *r);    /* for request_offload                        */
+    void (*on_jobs)(struct jobs *j, struct request *r); /* for jobs_submit                 */
     task task;                          /* the same                                   */
     int64_t deadline; /* answered 504 then, if the handler has not answered; 0: none */
     int (*expire)(struct request *r); /* take it back from where it waits: 1 when done */
@@ -106,6 +114,13 @@ int request_integer(const request *r, const char *name, int64_t lo, int64_t hi, 
 
 /* Answer with r->out as it is. From any thread, once. */
 void request_done(request *r, int status, const char *content_type);
+
+/* Answer in pages, of which r->out is the first. When a page is sent, more(r) is called on the
+ * loop's thread: it sees to it that r->out, empty then, is filled and request_page() called, from any
+ * thread. The request lives until its last page is sent or the client is found to be gone, which only
+ * sending finds. */
+void request_stream(request *r, const char *content_type, void (*more)(request *r));
+void request_page(request *r, int last);
 
 /* Answer with r->why. */
 void request_refuse(request *r);

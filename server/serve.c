@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "auth.h"
+#include "jobs.h"
 #include "log.h"
 #include "loop.h"
 #include "repository.h"
@@ -97,6 +98,7 @@ static void drain(app *a, acceptor *c, const sigset_t *set)
              (long long)a->cfg.drain_timeout_s);
     atomic_store(&a->state, APP_DRAINING);
     acceptor_stop(c);
+    jobs_drain(a->jobs);
     for (int i = 0; i < a->n_loops; i++)
         loop_wake(a->loops[i]);
     for (int i = 0; i < a->n_loops;) {
@@ -178,6 +180,8 @@ static int build(app *a, acceptor **c, ax_err *err)
         !(a->work = workers_new((int)cfg->threads, "worker", err)) ||
         !(a->admin = workers_new(1, "admin", err)) || !(*c = acceptor_new(a, err)))
         return -1;
+    if (!(a->jobs = jobs_new(a, err)))
+        return -1;
     a->n_loops = (int)(cfg->threads > 16 ? 16 : cfg->threads);
     if (!(a->loops = calloc((size_t)a->n_loops, sizeof *a->loops)))
         return ax_fail(err, AX_ENOMEM, "out of memory");
@@ -193,6 +197,7 @@ static int build(app *a, acceptor **c, ax_err *err)
 
 static void destroy(app *a)
 {
+    jobs_free(a->jobs);
     workers_free(a->admin);
     workers_free(a->work);
     for (int i = 0; a->loops && i < a->n_loops; i++)
@@ -216,6 +221,8 @@ static int serve(app *a, ax_err *err)
     int r = build(a, &c, err), started = 0;
     for (; !r && started < a->n_loops; started++)
         r = loop_start(a->loops[started], err);
+    if (!r)
+        r = jobs_start(a->jobs, err);
     if (r || acceptor_start(c, err) < 0) {
         log_stop();
         if (started)

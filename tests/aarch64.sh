@@ -11,7 +11,7 @@ root=$out/sysroot
 apt=$out/apt
 lib=$root/usr/lib/aarch64-linux-gnu
 packages="libc6-dev libgcc-12-dev libcjson-dev libopenblas-pthread-dev libpng-dev libjpeg62-turbo-dev
-zlib1g-dev libcmocka-dev libmicrohttpd-dev libcurl4-openssl-dev"
+zlib1g-dev libcmocka-dev libmicrohttpd-dev libsqlite3-dev libcurl4-openssl-dev"
 
 fail() {
     echo "test-aarch64: $*" >&2

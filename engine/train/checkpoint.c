@@ -4,11 +4,15 @@
  * Random numbers need no state: they are functions of seed, stream and counters. Doubles are stored
  * as hexadecimal text, exactly. The file names the spec it belongs to by its hash, and carries the
  * hash of its own content: a damaged one is refused, as a model is. */
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -26,6 +30,7 @@ static const struct field {
     {FIELD(seen), 0},       {FIELD(best), 1},       {FIELD(best_epoch), 0}, {FIELD(waited), 0},
     {FIELD(loss), 1},       {FIELD(accuracy), 1},   {FIELD(val_loss), 1}, {FIELD(val_accuracy), 1},
 };
+enum { PATIENCE_S = 60 };
 enum { N_FIELDS = sizeof fields / sizeof *fields };
 
 static int put(cJSON *o, const char *key, const char *text)
@@ -79,12 +84,35 @@ static int arrays_of(const ax_trainer *t, int i, const char *prefix[4], float *d
     return n;
 }
 
-int ax_checkpoint_prepare(const ax_trainer *t, ax_err *err)
+/* The folder is one training's at a time. Another one that is there may be about to stop: a server was
+ * killed, its training has not noticed yet, and the next server goes on with it. */
+static int take_lock(ax_trainer *t, ax_err *err)
+{
+    char path[4096];
+    const char *dir = t->options->checkpoint_dir;
+    if (snprintf(path, sizeof path, "%s/lock", dir) >= (int)sizeof path)
+        return ax_fail(err, AX_ELIMIT, "the checkpoint folder's name is too long");
+    t->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+    if (t->lock < 0)
+        return ax_fail(err, AX_EIO, "'%s' cannot be made: %s", path, strerror(errno));
+    for (int tenths = 0; flock(t->lock, LOCK_EX | LOCK_NB); tenths++) {
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            return ax_fail(err, AX_EIO, "'%s' cannot be locked: %s", path, strerror(errno));
+        if (tenths == PATIENCE_S * 10) {
+            ax_fail(err, AX_EEXIST, "another training uses the checkpoint folder '%s'", dir);
+            return ax_err_hint(err, "give each its own folder");
+        }
+        nanosleep(&(struct timespec){0, 100000000}, NULL);
+    }
+    return 0;
+}
+
+int ax_checkpoint_prepare(ax_trainer *t, ax_err *err)
 {
     char path[4096];
     ax_outfile f;
     if (path_of(t, path, sizeof path, err) || ax_make_folder(t->options->checkpoint_dir, err) ||
-        ax_outfile_open(&f, path, err))
+        take_lock(t, err) || ax_outfile_open(&f, path, err))
         return -1;
     ax_outfile_abort(&f);
     return 0;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/memory.h"
 #include "base/number.h"
@@ -335,7 +336,7 @@ static int build(ax_trainer *t, cJSON *spec, ax_err *err)
 
 int ax_trainer_open(ax_trainer *t, const ax_train_options *o, ax_err *err)
 {
-    *t = (ax_trainer){.options = o, .net.step = AX_NONE, .eval.step = AX_NONE};
+    *t = (ax_trainer){.options = o, .net.step = AX_NONE, .eval.step = AX_NONE, .lock = -1};
     ax_arena_init(&t->arena, 0);
     ax_model *from = NULL;
     cJSON *spec = NULL;
@@ -377,5 +378,7 @@ void ax_trainer_close(ax_trainer *t)
     ax_dataset_free(&t->data);
     ax_train_config_fini(&t->config);
     ax_arena_fini(&t->arena);
-    *t = (ax_trainer){0};
+    if (t->lock >= 0)
+        close(t->lock);
+    *t = (ax_trainer){.lock = -1};
 }

@@ -263,8 +263,18 @@ static int save(ax_trainer *t, ax_err *err)
         return -1;
     double spent = seconds(t);
     t->state.seconds = spent;
-    t->started = now();
+    t->last_save = t->started = now();
     return ax_checkpoint_write(t, err);
+}
+
+/* Is it time for a checkpoint, beside those that a stop and the end ask for? After an epoch that the
+ * spec names, though not more than one a second; and within one when the last is old. */
+static int is_due(const ax_trainer *t, int epoch_done)
+{
+    double age = now() - t->last_save;
+    if (epoch_done && t->state.epoch % t->config.checkpoint_every == 0)
+        return age >= 1;
+    return t->options->checkpoint_seconds > 0 && age >= (double)t->options->checkpoint_seconds;
 }
 
 /* 0: go on; 1: patience is at its end; -1: failed or cancelled. */
@@ -276,6 +286,8 @@ static int one_epoch(ax_trainer *t, ax_err *err)
         if (one_step(t, err))
             return -1;
         int last = s->in_epoch == t->steps_per_epoch;
+        if (!last && is_due(t, 0) && save(t, err))
+            return -1;
         if (!last && report(t, 0)) {
             if (save(t, err))
                 return -1;
@@ -294,7 +306,7 @@ static int one_epoch(ax_trainer *t, ax_err *err)
     int more = s->epoch < t->config.epochs && !enough;
     s->loss_sum = 0;
     s->seen = s->correct = s->decided = 0;
-    if ((stop || !more || s->epoch % t->config.checkpoint_every == 0) && save(t, err))
+    if ((stop || !more || is_due(t, 1)) && save(t, err))
         return -1;
     if (stop && more)
         return ax_fail(err, AX_ECANCELED, "stopped after epoch %lld", (long long)s->epoch);
@@ -315,7 +327,7 @@ int ax_train(const ax_train_options *o, ax_train_result *r, ax_err *err)
     if (!bad && !resumed)
         ax_trainer_warn(&t);
     int more = 0;
-    t.started = now();
+    t.last_save = t.started = now();
     while (!bad && t.state.epoch < t.config.epochs && !(t.config.patience && t.state.waited >= t.config.patience)) {
         more = one_epoch(&t, err);
         if (more)

@@ -52,7 +52,8 @@ typedef struct ax_trainer {
     int64_t n_train, n_val, steps_per_epoch, steps;
     int drawn;        /* the weights are those of the initializers        */
     ax_train_state state;
-    double last_report, started; /* clocks in seconds */
+    double last_report, last_save, started; /* clocks in seconds */
+    int lock; /* of the checkpoint folder, -1: none */
 } ax_trainer;
 
 /* setup.c: 0 when the first step can be made. */
@@ -86,9 +87,9 @@ int ax_trainer_check_out(const char *path, ax_err *err);
  * the figures into it and into r. */
 int ax_trainer_publish(ax_trainer *t, ax_train_result *r, ax_err *err);
 
-/* checkpoint.c. _prepare: the folder is there and can be written, which is better known before the
- * first step than after hours. */
-int ax_checkpoint_prepare(const ax_trainer *t, ax_err *err);
+/* checkpoint.c. _prepare: the folder is there, ours alone, and can be written, which is better known
+ * before the first step than after hours. */
+int ax_checkpoint_prepare(ax_trainer *t, ax_err *err);
 int ax_checkpoint_write(ax_trainer *t, ax_err *err);
 /* 1: continued from one; 0: there is none. */
 int ax_checkpoint_read(ax_trainer *t, ax_err *err);

@@ -41,7 +41,7 @@ typedef struct server {
     pid_t pid;
     int port;
     int failed;
-    char folder[64], models[96], log[96];
+    char folder[64], models[96], state[96], log[96];
 } server;
 
 static server the;
@@ -170,6 +170,7 @@ static void folder_new(void)
     snprintf(the.folder, sizeof the.folder, "/tmp/axond-test-XXXXXX");
     assert_non_null(mkdtemp(the.folder));
     snprintf(the.models, sizeof the.models, "%s/models", the.folder);
+    snprintf(the.state, sizeof the.state, "%s/state", the.folder);
     snprintf(the.log, sizeof the.log, "%s/log", the.folder);
     mkdir(the.models, 0777);
 }
@@ -202,8 +203,9 @@ UNUSED static void start(const char *const *flags)
 {
     char path[512], line[1024];
     const char *argv[40] = {path,       "serve",    "--listen",  "127.0.0.1:0",
-                            "--models", the.models, "--threads", "2"};
-    int n = 8;
+                            "--models", the.models, "--state",   the.state,
+                            "--threads", "2"};
+    int n = 10;
     binary(path, sizeof path);
     for (int i = 0; flags && flags[i]; i++)
         argv[n++] = flags[i];

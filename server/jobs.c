@@ -1,0 +1,464 @@
+/* jobs.c - the jobs thread: its mailbox, its sleep, the queue; see jobs_impl.h. */
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "jobs_impl.h"
+#include "log.h"
+
+enum {
+    CHILDREN = 256, /* the most that --max-jobs allows               */
+    RETRY_S = 2     /* after a disk that was full the store is opened again */
+};
+
+int64_t wall_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000;
+}
+
+/* ---- the mailbox ------------------------------------------------------------------------------- */
+
+void jobs_post(jobs *j, task *t)
+{
+    uint64_t one = 1;
+    t->next = NULL;
+    pthread_mutex_lock(&j->lock);
+    *j->last = t;
+    j->last = &t->next;
+    if (write(j->wake_fd, &one, sizeof one) < 0) { /* it cannot be full: the thread reads it each time */
+    }
+    pthread_mutex_unlock(&j->lock);
+}
+
+static void run_mail(jobs *j)
+{
+    uint64_t n;
+    if (read(j->wake_fd, &n, sizeof n) < 0 && errno != EAGAIN)
+        return;
+    pthread_mutex_lock(&j->lock);
+    task *t = j->first;
+    j->first = NULL;
+    j->last = &j->first;
+    pthread_mutex_unlock(&j->lock);
+    for (task *next; t; t = next) {
+        next = t->next;
+        t->run(t);
+    }
+}
+
+static void run_request(task *t)
+{
+    request *r = (request *)((char *)t - offsetof(request, task));
+    r->on_jobs(r->app->jobs, r);
+}
+
+void jobs_submit(jobs *j, request *r, void (*fn)(jobs *j, request *r))
+{
+    r->away = 1;
+    r->on_jobs = fn;
+    r->task.run = run_request;
+    jobs_post(j, &r->task);
+}
+
+int64_t jobs_count(const jobs *j, job_state state)
+{
+    return atomic_load_explicit(&j->count[state], memory_order_relaxed);
+}
+
+/* ---- files --------------------------------------------------------------------------------------- */
+
+int jobs_path(const jobs *j, int64_t id, const char *name, char *path)
+{
+    int n = snprintf(path, 4096, "%s/jobs/%lld%s%s", j->app->cfg.state, (long long)id, name ? "/" : "",
+                     name ? name : "");
+    return n < 4096 ? 0 : -1;
+}
+
+static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *f)
+{
+    (void)st, (void)flag, (void)f;
+    return remove(path);
+}
+
+void jobs_forget_folder(jobs *j, int64_t id)
+{
+    char path[4096];
+    if (!jobs_path(j, id, NULL, path) && nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) && errno != ENOENT)
+        log_line(LOG_WARN, "jobs", "%s cannot be removed: %s", path, strerror(errno));
+}
+
+/* ---- the store ----------------------------------------------------------------------------------- */
+
+void jobs_recount(jobs *j)
+{
+    for (int i = 0; j->store && i < JOB_STATES; i++)
+        atomic_store(&j->count[i], store_count(j->store, (job_state)i));
+}
+
+int jobs_change(jobs *j, job_row *row, const char *kind, const char *body, ax_err *err)
+{
+    int64_t number = row->next_event;
+    int durable = !kind || !strcmp(kind, "state") || !strcmp(kind, "done");
+    if (store_begin(j->store, durable, err) < 0)
+        return -1;
+    if (kind) {
+        row->next_event = number + 1;
+        store_event(j->store, row->id, number, kind, body);
+    }
+    store_update(j->store, row);
+    if (store_end(j->store, err) < 0) {
+        row->next_event = number;
+        return -1;
+    }
+    if (durable)
+        jobs_recount(j);
+    follow_wake(j, row->id);
+    return 0;
+}
+
+int jobs_finish(jobs *j, job_row *row, job_state state, ax_err *err)
+{
+    buf text = {0};
+    row->state = state;
+    row->publishing = row->cancelling = 0;
+    row->finished = wall_ms();
+    job_write(j, row, &text);
+    buf_char(&text, 0);
+    int bad = text.failed ? ax_fail(err, AX_ENOMEM, "out of memory")
+                          : jobs_change(j, row, "done", text.data, err);
+    buf_free(&text);
+    if (!bad)
+        log_line(LOG_INFO, "job", "%lld %s%s%s", (long long)row->id, job_state_names[state],
+                 row->error[0] ? ": " : "", row->error);
+    return bad;
+}
+
+/* Of finished jobs the newest are kept. */
+static void forget_old(jobs *j)
+{
+    int64_t finished = 0;
+    for (int i = JOB_SUCCEEDED; i < JOB_STATES; i++)
+        finished += jobs_count(j, (job_state)i);
+    for (; finished > j->app->cfg.keep_jobs; finished--) {
+        ax_err err;
+        int64_t id = store_oldest_finished(j->store);
+        if (!id || store_begin(j->store, 0, &err) < 0)
+            break;
+        store_delete(j->store, id);
+        if (store_end(j->store, &err) < 0)
+            break;
+        jobs_forget_folder(j, id);
+    }
+    jobs_recount(j);
+}
+
+/* What was running when the last server ended waits again, in front. Folders of jobs that were never
+ * accepted go. */
+static int recover(jobs *j, ax_err *err)
+{
+    ax_arena mem;
+    job_row row;
+    ax_arena_init(&mem, 0);
+    int bad = 0;
+    while (!bad && store_first(j->store, JOB_RUNNING, &mem, &row)) {
+        row.state = row.cancelling ? JOB_CANCELLED : JOB_QUEUED;
+        row.place = store_least_place(j->store);
+        bad = row.cancelling ? jobs_finish(j, &row, JOB_CANCELLED, err)
+                             : jobs_change(j, &row, "state", "{\"state\":\"queued\",\"reason\":\"the server was restarted\"}", err);
+        ax_arena_reset(&mem);
+    }
+    jobs_recount(j);
+    for (int64_t id = store_next_id(j->store), n = 0; n < 16; n++) /* at most those of one crash */
+        jobs_forget_folder(j, id + n);
+    ax_arena_fini(&mem);
+    return bad;
+}
+
+/* When room may be had: the first of the running jobs to end. */
+static int retry_after(const jobs *j)
+{
+    double least = 60;
+    for (const child *c = j->children; c; c = c->next)
+        least = c->eta < least ? c->eta : least;
+    return least < 1 ? 1 : (int)least;
+}
+
+int jobs_no_room(const jobs *j, problem *why)
+{
+    int64_t waiting = jobs_count(j, JOB_QUEUED) + j->checking, most = j->app->cfg.max_queued_jobs;
+    if (atomic_load(&j->draining)) {
+        problem_set(why, 503, "draining", "the server stops");
+        why->retry_after = 5;
+        return -1;
+    }
+    if (waiting < most)
+        return 0;
+    problem_set(why, 429, "queue_full", "%lld trainings wait already, the most there may be", (long long)waiting);
+    problem_expect(why, "\"less than %lld\"", (long long)most);
+    why->retry_after = retry_after(j);
+    return ax_err_hint(&why->err, "--max-queued-jobs sets the bound; GET /jobs?state=queued lists them");
+}
+
+/* The folder is opened, or made; then what was left is looked at. */
+static int open_store(jobs *j, ax_err *err)
+{
+    if (!(j->store = store_open(j->app->cfg.state, err)))
+        return -1;
+    if (recover(j, err) == 0)
+        return 0;
+    store_close(j->store);
+    j->store = NULL;
+    return -1;
+}
+
+store *jobs_store(jobs *j, problem *why)
+{
+    ax_err err;
+    if (j->store || open_store(j, &err) == 0)
+        return j->store;
+    if (err.code == AX_ELIMIT) {
+        problem_set(why, 507, "disk_full", "%s", err.msg);
+        return NULL;
+    }
+    problem_set(why, 503, "no_state", "%s", err.msg);
+    ax_err_hint(&why->err, "%s", err.hint[0] ? err.hint : "--state DIR says where jobs are kept; it has to be writable");
+    return NULL;
+}
+
+/* ---- the queue ----------------------------------------------------------------------------------- */
+
+child *jobs_child(jobs *j, int64_t id)
+{
+    child *c = j->children;
+    while (c && c->id != id)
+        c = c->next;
+    return c;
+}
+
+/* 0 when the job runs, or will not; -1: try again later. */
+static int start(jobs *j, job_row *row)
+{
+    ax_err err;
+    row->state = JOB_RUNNING;
+    if (!row->started)
+        row->started = wall_ms();
+    if (jobs_change(j, row, "state", "{\"state\":\"running\"}", &err) < 0) {
+        log_line(LOG_ERROR, "job", "%lld cannot be started: %s", (long long)row->id, err.msg);
+        return -1;
+    }
+    child *c = child_start(j, row, &err);
+    if (c) {
+        c->next = j->children;
+        j->children = c;
+        j->n_children++;
+        return 0;
+    }
+    buf text = {0};
+    problem why;
+    problem_from(&why, &err);
+    buf_char(&text, '{');
+    problem_fields(&why, &text);
+    buf_str(&text, "}");
+    buf_char(&text, 0);
+    row->error = text.failed ? "" : text.data;
+    int bad = jobs_finish(j, row, JOB_FAILED, &err);
+    buf_free(&text);
+    return bad;
+}
+
+/* Start what may run. */
+static void dispatch(jobs *j)
+{
+    ax_arena mem;
+    job_row row;
+    ax_err err;
+    if (!j->store && j->dispatch_at && now_ns() >= j->dispatch_at) {
+        j->dispatch_at = now_ns() + RETRY_S * SECOND;
+        open_store(j, &err);
+    }
+    if (!j->store)
+        return;
+    j->dispatch_at = 0;
+    ax_arena_init(&mem, 0);
+    while (!atomic_load(&j->draining) && j->n_children < j->app->cfg.max_jobs &&
+           store_first(j->store, JOB_QUEUED, &mem, &row)) {
+        if (start(j, &row) < 0) {
+            j->dispatch_at = now_ns() + SECOND;
+            break;
+        }
+        ax_arena_reset(&mem);
+    }
+    ax_arena_fini(&mem);
+}
+
+/* ---- children ------------------------------------------------------------------------------------ */
+
+static void end_children(jobs *j, int64_t now)
+{
+    int gone = 0;
+    for (child **at = &j->children; *at;) {
+        child *c = *at;
+        if (c->kill_at && now > c->kill_at && c->pid) {
+            kill(c->pid, SIGKILL);
+            c->kill_at = 0;
+            c->killed = 1;
+        }
+        int over = c->out < 0 && !c->publishing && now >= c->again_at && child_ended(j, c);
+        if (!over) {
+            at = &c->next;
+            continue;
+        }
+        *at = c->next;
+        child_free(c);
+        j->n_children--;
+        gone = 1;
+    }
+    if (gone)
+        forget_old(j);
+}
+
+/* ---- the thread ---------------------------------------------------------------------------------- */
+
+static int64_t next_time(const jobs *j)
+{
+    int64_t due = follow_due(j);
+    if (j->dispatch_at && j->dispatch_at < due)
+        due = j->dispatch_at;
+    for (const child *c = j->children; c; c = c->next) {
+        int64_t at = c->out < 0 ? c->again_at : c->kill_at;
+        if (c->publishing || (c->out >= 0 && !c->kill_at))
+            continue;
+        due = at < due ? at : due;
+    }
+    return due;
+}
+
+static void sleep_for_events(jobs *j, struct pollfd *fds, child **who, int *n)
+{
+    *n = 1;
+    fds[0] = (struct pollfd){.fd = j->wake_fd, .events = POLLIN};
+    for (child *c = j->children; c && *n <= CHILDREN; c = c->next)
+        if (c->out >= 0) {
+            who[*n] = c;
+            fds[(*n)++] = (struct pollfd){.fd = c->out, .events = POLLIN};
+        }
+    int64_t due = next_time(j), ns = due == INT64_MAX ? 3600 * SECOND : due - now_ns();
+    if (ns < 0)
+        ns = 0;
+    struct timespec t = {ns / SECOND, ns % SECOND};
+    ppoll(fds, (nfds_t)*n, &t, NULL);
+}
+
+static void stop_children(jobs *j)
+{
+    for (child *c = j->children; c; c = c->next)
+        child_stop(c);
+    follow_end(j);
+}
+
+static void *run(void *arg)
+{
+    jobs *j = arg;
+    struct pollfd fds[CHILDREN + 1];
+    child *who[CHILDREN + 1];
+    int n, told = 0;
+    for (;;) {
+        dispatch(j);
+        int stage = atomic_load(&j->draining);
+        if (stage && !told++)
+            stop_children(j);
+        if (stage > 1 && !j->children)
+            break;
+        sleep_for_events(j, fds, who, &n);
+        run_mail(j);
+        for (int i = 1; i < n; i++)
+            if (fds[i].revents)
+                child_read(j, who[i]);
+        int64_t now = now_ns();
+        end_children(j, now);
+        follow_tick(j, now);
+    }
+    return NULL;
+}
+
+/* ---- from birth to death ------------------------------------------------------------------------- */
+
+jobs *jobs_new(app *a, ax_err *err)
+{
+    jobs *j = calloc(1, sizeof *j);
+    if (!j) {
+        ax_fail(err, AX_ENOMEM, "out of memory");
+        return NULL;
+    }
+    j->app = a;
+    j->last = &j->first;
+    pthread_mutex_init(&j->lock, NULL);
+    j->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    if (j->wake_fd < 0) {
+        ax_fail(err, AX_EIO, "no descriptor for the jobs: %s", strerror(errno));
+    } else if ((j->checkers = workers_new(1, "check", err))) {
+        if (access(a->cfg.state, F_OK) < 0 || open_store(j, err) == 0)
+            return j;
+        config_blame("state", err);
+        if (err->code == AX_ELIMIT) { /* the models are served all the same */
+            log_line(LOG_ERROR, "jobs", "%s; there are no trainings until there is room", err->msg);
+            j->dispatch_at = now_ns() + RETRY_S * SECOND;
+            return j;
+        }
+    }
+    jobs_free(j);
+    return NULL;
+}
+
+int jobs_start(jobs *j, ax_err *err)
+{
+    if (pthread_create(&j->thread, NULL, run, j))
+        return ax_fail(err, AX_EIO, "cannot start the thread of the jobs: %s", strerror(errno));
+    pthread_setname_np(j->thread, "jobs");
+    j->started = 1;
+    return 0;
+}
+
+static void nothing(task *t)
+{
+    (void)t;
+}
+
+/* What the thread looks at has changed: it wakes up by an empty task. */
+static void nudge(jobs *j, int stage)
+{
+    static task empty[2] = {{.run = nothing}, {.run = nothing}};
+    atomic_store(&j->draining, stage);
+    jobs_post(j, &empty[stage - 1]);
+}
+
+void jobs_drain(jobs *j)
+{
+    nudge(j, 1);
+}
+
+void jobs_free(jobs *j)
+{
+    if (!j)
+        return;
+    workers_free(j->checkers);
+    if (j->started) {
+        nudge(j, 2);
+        pthread_join(j->thread, NULL);
+    }
+    store_close(j->store);
+    if (j->wake_fd >= 0)
+        close(j->wake_fd);
+    pthread_mutex_destroy(&j->lock);
+    free(j);
+}

@@ -1,0 +1,97 @@
+/* jobs_impl.h - what the files of the jobs thread share: jobs.c (the thread and the queue),
+ * job_child.c (one process), job_publish.c, job_text.c (objects as JSON), job_routes.c (requests),
+ * follow.c (streams and waits). Everything here runs on the jobs thread unless it says otherwise. */
+#ifndef SERVER_JOBS_IMPL_H
+#define SERVER_JOBS_IMPL_H
+
+#include <pthread.h>
+#include <sys/types.h>
+
+#include "jobs.h"
+
+/* A running job: its process and what it said last. It stays until its end is in the store. */
+typedef struct child {
+    struct child *next;
+    int64_t id;
+    pid_t pid;        /* 0: it has ended                                     */
+    int out;          /* the pipe from its stdout, -1: closed                */
+    int status;       /* of waitpid, when it has ended                       */
+    int64_t kill_at;  /* then SIGKILL; 0: nobody asked it to stop            */
+    int64_t again_at; /* then its end is to be recorded once more; 0: not    */
+    int64_t told_at;  /* when a progress was stored last                     */
+    int64_t oom_before;
+    int64_t step;     /* the furthest one it told                            */
+    double eta;       /* seconds, as it says                                 */
+    int killed;       /* by us                                               */
+    int publishing;   /* the admin thread makes a version of its model       */
+    char *last;       /* its {"event":"done"} or {"event":"error"}, or NULL  */
+    buf line;         /* of its output, not yet complete                     */
+} child;
+
+typedef struct follower follower;
+
+struct jobs {
+    app *app;
+    store *store; /* NULL until there is a state folder          */
+    pthread_t thread;
+    int started, wake_fd;
+    pthread_mutex_t lock; /* guards the mailbox                          */
+    task *first, **last;
+    _Atomic int draining;
+    workers *checkers; /* one thread: specs are checked one at a time */
+    int checking;      /* specs being checked, part of the queue      */
+    child *children;
+    int n_children;
+    follower *followers;
+    int64_t dispatch_at; /* look at the queue again then; 0: no need    */
+    _Atomic int64_t count[JOB_STATES];
+};
+
+#define SECOND INT64_C(1000000000)
+
+/* ms since 1970 */
+int64_t wall_ms(void);
+
+/* ---- jobs.c */
+/* Put a task into the mailbox, from any thread. */
+void jobs_post(jobs *j, task *t);
+/* STATE/jobs/ID[/name] into path[4096]; 0, or -1 when it is too long. */
+int jobs_path(const jobs *j, int64_t id, const char *name, char *path);
+/* The store, made when it is not there. NULL with why. */
+store *jobs_store(jobs *j, problem *why);
+/* Write a job's new row and, kind not NULL, an event, as one; then wake who follows it. What is told
+ * once a second may be lost with the power, a state may not. 0, or -1 with err and nothing changed. */
+int jobs_change(jobs *j, job_row *row, const char *kind, const char *body, ax_err *err);
+/* The same for a job that ends here: its last event is the job itself. */
+int jobs_finish(jobs *j, job_row *row, job_state state, ax_err *err);
+void jobs_recount(jobs *j);
+/* Is there no place in the queue? Then -1 with why. */
+int jobs_no_room(const jobs *j, problem *why);
+child *jobs_child(jobs *j, int64_t id);
+void jobs_forget_folder(jobs *j, int64_t id);
+
+/* ---- job_child.c */
+/* Start the process of a job. NULL with err. */
+child *child_start(jobs *j, const job_row *row, ax_err *err);
+/* Its pipe has something, or its end. */
+void child_read(jobs *j, child *c);
+/* Ask it to write a checkpoint and end; after a while it is killed. */
+void child_stop(child *c);
+/* It has ended: what becomes of the job. 1: recorded, the child can go; 0: try again later. */
+int child_ended(jobs *j, child *c);
+void child_free(child *c);
+
+/* ---- job_publish.c */
+/* Hand the model of a job to the admin thread; the answer comes through the mailbox. */
+int publish_start(jobs *j, child *c, const job_row *row, ax_err *err);
+
+/* ---- job_text.c */
+void job_write(jobs *j, const job_row *row, buf *out);
+
+/* ---- follow.c */
+void follow_wake(jobs *j, int64_t job); /* a job has a new event                      */
+void follow_tick(jobs *j, int64_t now); /* heartbeats, waits that are over            */
+void follow_end(jobs *j);               /* the server stops: everybody gets an end    */
+int64_t follow_due(const jobs *j);      /* when follow_tick is wanted next, INT64_MAX: never */
+
+#endif

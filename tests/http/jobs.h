@@ -1,0 +1,114 @@
+/* jobs.h - what the tests of training jobs share: specs, posting, waiting. */
+#ifndef TESTS_HTTP_JOBS_H
+#define TESTS_HTTP_JOBS_H
+
+#include "harness.h"
+
+/* A spec with `samples` made-up points in two classes, to be published under `name`. Free it. */
+UNUSED static char *job_spec(const char *name, int samples, int epochs, const char *more)
+{
+    size_t size = (size_t)samples * 48 + 2048, n = 0;
+    char *s = malloc(size);
+    ax_rng r = {.seed = 7, .stream = 3};
+    n += (size_t)snprintf(s + n, size - n,
+                          "{\"model\":{\"name\":\"points\",\"inputs\":[{\"name\":\"x\",\"shape\":[3]}],"
+                          "\"layers\":[{\"type\":\"dense\",\"units\":64,\"activation\":\"gelu\"},"
+                          "{\"type\":\"dropout\",\"rate\":0.2},{\"type\":\"dense\",\"units\":64,"
+                          "\"activation\":\"tanh\"},{\"type\":\"dense\",\"units\":2,\"activation\":"
+                          "\"softmax\"}]},\"publish\":\"%s\",\"epochs\":%d,\"batch_size\":16,"
+                          "\"validation_split\":0.1%s,\"dataset\":{\"x\":[",
+                          name, epochs, more);
+    for (int i = 0; i < samples; i++) {
+        float x[3];
+        for (int k = 0; k < 3; k++)
+            x[k] = ax_rng_uniform(r, (uint64_t)(3 * i + k));
+        n += (size_t)snprintf(s + n, size - n, "%s[%.4f,%.4f,%.4f]", i ? "," : "", x[0], x[1], x[2]);
+    }
+    n += (size_t)snprintf(s + n, size - n, "],\"y\":[");
+    for (int i = 0; i < samples; i++) {
+        float a = ax_rng_uniform(r, (uint64_t)(3 * i)), b = ax_rng_uniform(r, (uint64_t)(3 * i + 1));
+        n += (size_t)snprintf(s + n, size - n, "%s%d", i ? "," : "", a * b > 0.25f);
+    }
+    snprintf(s + n, size - n, "]}}");
+    return s;
+}
+
+/* The text of a field of the answer, as it stands there, into out. */
+UNUSED static const char *field(const char *json, const char *name, char out[128])
+{
+    char key[80];
+    snprintf(key, sizeof key, "\"%s\":", name);
+    const char *at = json ? strstr(json, key) : NULL;
+    out[0] = 0;
+    if (!at)
+        return out;
+    at += strlen(key);
+    at += strspn(at, " \t");
+    if (*at == '"')
+        snprintf(out, 128, "%.*s", (int)strcspn(at + 1, "\""), at + 1);
+    else
+        snprintf(out, 128, "%.*s", (int)strcspn(at, ",}]"), at);
+    return out;
+}
+
+/* Post a spec; the number of the job, 0 when it is refused (then the status is in *status). */
+UNUSED static int post_job(const char *spec, long *status)
+{
+    char id[128];
+    reply r = post("/train", spec);
+    int n = r.status == 202 ? atoi(field(r.body, "id", id)) : 0;
+    if (status)
+        *status = r.status;
+    else if (!n)
+        fail_msg("POST /train: %ld %s", r.status, r.body);
+    reply_free(&r);
+    return n;
+}
+
+UNUSED static reply job(int id)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/jobs/%d", id);
+    return get(path);
+}
+
+UNUSED static const char *job_state(int id, char out[128])
+{
+    reply r = job(id);
+    field(r.body, "state", out);
+    reply_free(&r);
+    return out;
+}
+
+/* Wait until a job is in a state; fails after `most` seconds. */
+UNUSED static void await(int id, const char *state, double most)
+{
+    char now[128] = "";
+    for (double end = seconds() + most; seconds() < end; nap(0.02))
+        if (!strcmp(job_state(id, now), state))
+            return;
+    reply r = job(id);
+    fail_msg("job %d is not %s: %s", id, state, r.body);
+}
+
+UNUSED static long act(int id, const char *method, const char *what)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/jobs/%d%s", id, what);
+    return status_of(&(request){.method = method, .path = path});
+}
+
+/* The hash of a version's file, "" when there is none. */
+UNUSED static const char *hash_of(const char *model, int version, char out[128])
+{
+    char path[128];
+    snprintf(path, sizeof path, "/models/%s/versions/%d", model, version);
+    reply r = get(path);
+    out[0] = 0;
+    if (r.status == 200)
+        field(r.body, "hash", out);
+    reply_free(&r);
+    return out;
+}
+
+#endif
