@@ -4,6 +4,8 @@
 #   bench/http.sh [ROUNDS]                 /predict of fashion-mlp at 16 connections, ratio to bare
 #   bench/http.sh sweep                    1 to 1000 connections: no stall, no error
 #   bench/http.sh soak [REQUESTS]          memory of the server before and after (1,000,000)
+#   bench/http.sh jobs                     p99 of /predict with nothing else to do, and while two
+#                                          trainings run (Debian: dataset-fashion-mnist)
 # Needs build/axond, build/bench/http_bare and models/fashion-mlp.safetensors.
 set -eu
 dir=$(mktemp -d)
@@ -23,7 +25,7 @@ LUA
 
 mkdir "$dir/models"
 cp models/fashion-mlp.safetensors "$dir/models"
-build/axond serve --listen 127.0.0.1:$port --models "$dir/models" --max-connections 4096 --log-level warn 2>"$dir/log" &
+build/axond serve --listen 127.0.0.1:$port --models "$dir/models" --state "$dir/state" --max-jobs 2 --max-connections 4096 --log-level warn 2>"$dir/log" &
 server=$!
 build/bench/http_bare $bare >/dev/null 2>&1 &
 ceiling=$!
@@ -40,6 +42,19 @@ sweep)
             /Socket errors|Non-2xx/ {e = e " " $0}
             END {printf "%5d connections %9.0f requests/s  p50 %s  p99 %s %s\n", c, r, p50, p99, e ? e : "no errors"}'
     done
+    ;;
+jobs)
+    p99() { load $port "$1" 10s | awk '/99%/ {v = $2; u = v; sub(/[0-9.]+/, "", u); sub(/[a-z]+/, "", v)
+        print v * (u == "us" ? 0.001 : u == "s" ? 1000 : 1)} /Socket errors|Non-2xx/ {print "error: " $0 >"/dev/stderr"}'; }
+    idle1=$(p99 1) idle16=$(p99 16)
+    for i in 1 2; do
+        curl -sf -d @models/fashion-cnn.train.json "http://127.0.0.1:$port/train" >/dev/null
+    done
+    until curl -s "http://127.0.0.1:$port/jobs?state=running" | grep -o '"step":[1-9][0-9]*' | awk 'END {exit NR < 2}'; do sleep 0.2; done
+    echo "1 16" | awk -v a="$idle1" -v b="$idle16" -v c="$(p99 1)" -v d="$(p99 16)" '{
+        printf " 1 connection   p99 idle %.3f ms, with two trainings %.3f ms: %.1f times\n", a, c, c / a
+        printf "16 connections  p99 idle %.3f ms, with two trainings %.3f ms: %.1f times\n", b, d, d / b}'
+    curl -s "http://127.0.0.1:$port/jobs?state=running" | grep -o '"samples_per_second":[0-9]*'
     ;;
 soak)
     total=${2:-1000000} done=0

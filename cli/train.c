@@ -2,7 +2,7 @@
  *
  * SIGINT, SIGTERM and SIGHUP stop through the progress callback, after a checkpoint; a second
  * signal ends the process at once. With --progress json every line on stdout is one JSON object,
- * the last one is {"event":"done"} or {"event":"error"}: that is how the job server runs this
+ * first what there is of {"event":"warning"}, the last one is {"event":"done"} or {"event":"error"}: that is how the job server runs this
  * command, and when its end of the pipe is gone the training stops as if by a signal. */
 #include <errno.h>
 #include <math.h>
@@ -78,6 +78,26 @@ static int on_progress(void *ctx, const ax_train_progress *p)
     if (progress_tell(&t->progress, p) && t->progress.style == PROGRESS_JSON)
         t->unheard = 1;
     return stop_signal || t->unheard;
+}
+
+static void add_texts(cJSON *o, const ax_err *e)
+{
+    cJSON_AddStringToObject(o, "message", e->msg);
+    cJSON_AddStringToObject(o, "at", e->at);
+    cJSON_AddStringToObject(o, "hint", e->hint);
+}
+
+static void on_warning(void *ctx, const ax_err *warning)
+{
+    const training *t = ctx;
+    if (t->progress.style != PROGRESS_JSON) {
+        cli_error("train: warning", warning);
+        return;
+    }
+    cJSON *o = cJSON_CreateObject();
+    cJSON_AddStringToObject(o, "event", "warning");
+    add_texts(o, warning);
+    cli_print_json(o, 0, stdout);
 }
 
 /* ---- the end --------------------------------------------------------------------------------- */
@@ -164,9 +184,7 @@ static int failed(training *t, ax_err *err)
         cJSON *o = cJSON_CreateObject();
         cJSON_AddStringToObject(o, "event", "error");
         cJSON_AddStringToObject(o, "code", ax_code_name(err->code));
-        cJSON_AddStringToObject(o, "message", err->msg);
-        cJSON_AddStringToObject(o, "at", err->at);
-        cJSON_AddStringToObject(o, "hint", err->hint);
+        add_texts(o, err);
         cli_print_json(o, 0, stdout);
     }
     cli_error("train", err);
@@ -261,6 +279,7 @@ int cmd_train(int argc, char **argv)
     o->allow_paths = 1;
     o->find_model = find_model;
     o->progress = on_progress;
+    o->warn = on_warning;
     o->ctx = &t;
     progress_init(&t.progress, stdout, (progress_style)style);
     return train(&t);

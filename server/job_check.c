@@ -22,12 +22,16 @@ typedef struct submission {
     char model[65];          /* the name of the result, "" : job-ID           */
     char base[65];           /* the model to train further, "" : none          */
     char base_file[4096];
-    char *config;            /* malloc'ed by cJSON, freed with the request     */
+    cJSON *warnings;         /* freed with the request, as the texts are       */
+    char *config, *warned;
 } submission;
 
 static void release(request *r)
 {
-    cJSON_free(((submission *)r->job)->config);
+    submission *s = r->job;
+    cJSON_Delete(s->warnings);
+    cJSON_free(s->config);
+    cJSON_free(s->warned);
 }
 
 /* ---- is there room? --------------------------------------------------------------------------------- */
@@ -77,6 +81,18 @@ static int find_model(void *ctx, const char *name, char *path, size_t size)
     return n > 0 && (size_t)n < size ? 0 : -1;
 }
 
+static void on_warning(void *ctx, const ax_err *w)
+{
+    submission *s = ((request *)ctx)->job;
+    cJSON *o = cJSON_CreateObject();
+    ax_json_put(o, "message", cJSON_CreateString(w->msg));
+    if (w->at[0])
+        ax_json_put(o, "at", cJSON_CreateString(w->at));
+    if (w->hint[0])
+        ax_json_put(o, "hint", cJSON_CreateString(w->hint));
+    ax_json_put(s->warnings, NULL, o);
+}
+
 /* The spec without the numbers that came with it. */
 static int make_config(submission *s, cJSON *spec)
 {
@@ -90,7 +106,8 @@ static int make_config(submission *s, cJSON *spec)
         cJSON_ReplaceItemInObjectCaseSensitive(spec, "dataset", o);
     }
     s->config = ax_json_text(spec, 0);
-    return s->config ? 0 : -1;
+    s->warned = ax_json_text(s->warnings, 0);
+    return s->config && s->warned ? 0 : -1;
 }
 
 /* "publish", or the model trained further, or the name of the spec. */
@@ -118,7 +135,8 @@ static int check_spec(request *r)
     submission *s = r->job;
     ax_err err;
     ax_train_options o = {.spec = r->body.data, .spec_len = r->body.len, .data_dir = r->app->cfg.data,
-                          .threads = 1, .find_model = find_model, .ctx = r};
+                          .threads = 1, .find_model = find_model, .warn = on_warning, .ctx = r};
+    s->warnings = cJSON_CreateArray();
     if (check_folder(r) < 0)
         return -1;
     if (ax_train_check(&o, &err) < 0) {
@@ -257,7 +275,7 @@ static void accept_job(jobs *j, request *r)
     snprintf(name, sizeof name, "job-%lld", (long long)id);
     job_row row = {.id = id, .state = JOB_QUEUED, .place = store_most_place(j->store), .created = wall_ms(),
                    .next_event = 2, .model = s->model[0] ? s->model : name, .key = r->key ? r->key : "",
-                   .digest = s->digest, .config = s->config, .progress = "", .error = "", .result = ""};
+                   .digest = s->digest, .config = s->config, .warnings = s->warned, .progress = "", .error = "", .result = ""};
     errno = 0;
     if (write_files(j, id, r, &err) < 0 || insert(j, &row, &err) < 0) {
         cannot_keep(r, &err);

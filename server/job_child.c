@@ -76,15 +76,16 @@ static int launch(const jobs *j, int64_t id, int out, pid_t *pid, ax_err *err)
 {
     const config *cfg = &j->app->cfg;
     places p;
-    char threads[24], memory[24], every[24];
+    char threads[24], memory[24], every[24], niceness[24];
     if (find_places(j, id, &p))
         return ax_fail(err, AX_ELIMIT, "the name of the state folder is too long");
     snprintf(threads, sizeof threads, "%lld", (long long)cfg->job_threads);
     snprintf(memory, sizeof memory, "%lld", (long long)cfg->job_memory);
     snprintf(every, sizeof every, "%lld", (long long)cfg->checkpoint_s);
+    snprintf(niceness, sizeof niceness, "%lld", (long long)cfg->job_nice);
     const char *argv[32] = {"axond", "train", p.spec, "--out", p.model, "--checkpoint", p.checkpoint, "--resume",
                             "--progress", "json", "--models", p.models, "--threads", threads, "--checkpoint-s", every,
-                            "--nice", "19"};
+                            "--nice", niceness};
     int n = 18;
     if (cfg->job_memory)
         argv[n++] = "--max-memory", argv[n++] = memory;
@@ -190,7 +191,7 @@ static void take_line(jobs *j, child *c, const char *line, size_t n)
         char copy[16];
         snprintf(copy, sizeof copy, "%s", kind); /* it goes with the field */
         take_progress(j, c, o, copy);
-    } else {
+    } else if (strcmp(kind, "warning")) { /* those were told at the check */
         free(c->last);
         c->last = strndup(line, n);
     }

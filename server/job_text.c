@@ -85,7 +85,7 @@ void job_write(jobs *j, const job_row *row, buf *out)
         ax_json_put(o, "created_at", time_text(row->created)) ||
         ax_json_put(o, "started_at", time_text(row->started)) ||
         ax_json_put(o, "finished_at", time_text(row->finished)) ||
-        ax_json_put(o, "config", object_of(row->config)) || ax_json_put(o, "warnings", cJSON_CreateArray()) ||
+        ax_json_put(o, "config", object_of(row->config)) || ax_json_put(o, "warnings", object_of(row->warnings)) ||
         ax_json_put(o, "error", object_of(row->error)) || ax_json_put(o, "result", result_of(row));
     char *text = bad ? NULL : ax_json_text(o, 0);
     cJSON_Delete(o);

@@ -20,7 +20,7 @@ static const char *const migrations[] = {
     " best_step INTEGER NOT NULL, created INTEGER NOT NULL, started INTEGER NOT NULL,"
     " finished INTEGER NOT NULL, next_event INTEGER NOT NULL, model TEXT NOT NULL, key TEXT NOT NULL,"
     " digest TEXT NOT NULL, config TEXT NOT NULL, progress TEXT NOT NULL, error TEXT NOT NULL,"
-    " result TEXT NOT NULL);"
+    " result TEXT NOT NULL, warnings TEXT NOT NULL);"
     "CREATE INDEX jobs_by_state ON jobs(state, place);"
     "CREATE UNIQUE INDEX jobs_by_key ON jobs(key) WHERE key <> '';"
     "CREATE TABLE events(job INTEGER NOT NULL, number INTEGER NOT NULL, kind TEXT NOT NULL,"
@@ -30,7 +30,7 @@ enum { VERSION = sizeof migrations / sizeof *migrations };
 
 #define COLUMNS                                                                                      \
     "id,state,place,publishing,cancelling,deaths,best_step,created,started,finished,next_event,model," \
-    "key,digest,config,progress,error,result"
+    "key,digest,config,progress,error,result,warnings"
 #define SELECT "SELECT " COLUMNS " FROM jobs WHERE "
 
 typedef enum query {
@@ -62,7 +62,7 @@ static const char *const sql[QUERIES] = {
     [Q_COMMIT] = "COMMIT",
     [Q_ROLLBACK] = "ROLLBACK",
     [Q_INSERT] = "INSERT INTO jobs(" COLUMNS ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,"
-                 "?17,?18)",
+                 "?17,?18,?19)",
     [Q_UPDATE] = "UPDATE jobs SET state=?2,place=?3,publishing=?4,cancelling=?5,deaths=?6,best_step=?7,"
                  "started=?9,finished=?10,next_event=?11,model=?12,progress=?16,error=?17,result=?18 WHERE id=?1",
     [Q_DELETE] = "DELETE FROM jobs WHERE id=?1",
@@ -186,10 +186,11 @@ static void bind_row(sqlite3_stmt *st, const job_row *j)
 {
     const int64_t numbers[] = {j->id,      j->state,  j->place,     j->publishing, j->cancelling, j->deaths,
                                j->best_step, j->created, j->started, j->finished,  j->next_event};
-    const char *const texts[] = {j->model, j->key, j->digest, j->config, j->progress, j->error, j->result};
+    const char *const texts[] = {j->model,    j->key,   j->digest, j->config,
+                                 j->progress, j->error, j->result, j->warnings};
     for (int i = 0; i < 11; i++)
         sqlite3_bind_int64(st, i + 1, numbers[i]);
-    for (int i = 0; i < 7; i++)
+    for (int i = 0; i < 8; i++)
         bind_text(st, i + 12, texts[i]);
 }
 
@@ -214,8 +215,9 @@ static int read_row(sqlite3_stmt *st, ax_arena *mem, job_row *j)
                    .next_event = sqlite3_column_int64(st, 10)};
     int state = sqlite3_column_int(st, 1);
     j->state = state >= 0 && state < JOB_STATES ? (job_state)state : JOB_FAILED;
-    const char **texts[] = {&j->model, &j->key, &j->digest, &j->config, &j->progress, &j->error, &j->result};
-    for (int i = 0; i < 7; i++)
+    const char **texts[] = {&j->model,    &j->key,   &j->digest, &j->config,
+                            &j->progress, &j->error, &j->result, &j->warnings};
+    for (int i = 0; i < 8; i++)
         if (!(*texts[i] = text_at(st, 11 + i, mem)))
             return 0;
     return 1;

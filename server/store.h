@@ -44,6 +44,7 @@ typedef struct job_row {
     const char *progress; /* the last progress, a JSON object                   */
     const char *error;    /* fields of a refusal, a JSON object                 */
     const char *result;   /* a JSON object                                      */
+    const char *warnings; /* of the check, a JSON array                         */
 } job_row;
 
 /* Open or make the database in a folder (made when missing), check it, bring it to this program's
@@ -63,7 +64,7 @@ void store_cancel(store *s);
 int64_t store_next_id(store *s);
 /* Both inside a transaction; they fail at store_end. */
 void store_insert(store *s, const job_row *j);
-void store_update(store *s, const job_row *j); /* all but id, created, key, digest, config */
+void store_update(store *s, const job_row *j); /* all but id, created, key, digest, config, warnings */
 void store_delete(store *s, int64_t id);       /* with its events                          */
 
 /* 1: found, its texts in mem; 0: there is none (or no memory, or the file cannot be read). */

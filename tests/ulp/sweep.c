@@ -112,7 +112,8 @@ static double ask(job *j, float x, double reference)
 /* Of ties in double each 64th is put to MPFR and stands for the next ones; of very many, each 4096th. */
 static void judge_tie(job *j, float x, float y, double reference)
 {
-    if (j->ties++ % (j->ties > MANY * 64 ? 4096 : 64) == 0)
+    uint64_t n = j->ties++;
+    if (n % (n > MANY * 64 ? 4096 : 64) == 0)
         j->tie_right = y == (float)ask(j, x, reference);
     j->r.rounded += (uint64_t)j->tie_right;
 }
