@@ -52,4 +52,7 @@ int http_exchange(int fd, const http_url *url, const http_request *q, http_answe
 
 void http_answer_free(http_answer *a);
 
+/* Seconds of a clock that only goes forward. */
+double http_now(void);
+
 #endif

@@ -15,9 +15,6 @@ typedef struct http_wire {
     char bytes[16384];
 } http_wire;
 
-/* Seconds of a clock that only goes forward. */
-double http_now(void);
-
 /* Until fd can do what `events` of poll(2) says. */
 int http_wait(const http_wire *w, short events, ax_err *err);
 

@@ -26,6 +26,7 @@ static const command commands[] = {
     {"activation", cmd_activation, "explain, evaluate and draw activation functions"},
     {"bench",      cmd_bench,      "measure how fast a model runs"},
     {"jobs",       cmd_jobs,       "list, cancel, resume the trainings of a server"},
+    {"watch",      cmd_watch,      "follow a training on a server"},
     {"health",     cmd_health,     "ask a running server whether it is ready"},
     {"version",    cmd_version,    "print the version"},
     {"help",       cmd_help,       "this list; help COMMAND: more about one"},
