@@ -60,7 +60,8 @@ static void put_job(table *t, const cJSON *job)
         table_put(t, "%.0f/%.0f", epoch, epochs);
     else
         table_put(t, "-");
-    table_put(t, "%s", figure(remote_number(m, "loss"), "%.4f", cell));
+    double loss = remote_number(m, "loss");
+    table_put(t, "%s", figure(loss, fabs(loss) < 1e6 ? "%.4f" : "%.4g", cell));
     table_put(t, "%s", figure(remote_number(m, "val_accuracy"), "%.4f", cell));
     table_put(t, "%s", time_text(job, cell));
 }

@@ -32,6 +32,7 @@ typedef struct watch {
     progress progress;
     cJSON *done;         /* the job at its end                                   */
     double lost_at;      /* http_now() when the connection broke; 0: it has not  */
+    int64_t had;         /* the last event before that                           */
     int met;             /* the server has been reached once                     */
     point *series;       /* POINTS have room                                     */
     size_t n;
@@ -110,7 +111,7 @@ static int on_event(void *ctx, const char *kind, const char *data)
 {
     watch *w = ctx;
     ax_err why;
-    if (w->lost_at > 0) {
+    if (w->lost_at > 0 && w->events.last > w->had) { /* what brings nothing new is no connection */
         printf("connected again\n");
         w->lost_at = 0;
     }
@@ -188,6 +189,7 @@ static int try_again(watch *w, double began, int broke, ax_err *err)
         printf("the connection is lost (%s); trying again\n", err->msg);
         fflush(stdout);
         w->lost_at = now;
+        w->had = w->events.last;
     } else if (now - w->lost_at > (double)w->patience) {
         ax_err_hint(err, "after %lld s without a connection: axond watch %s%s%s goes on once the server is back",
                     (long long)w->patience, w->id, w->at ? " --server " : "", w->at ? w->at : "");
