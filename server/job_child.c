@@ -72,12 +72,12 @@ static int find_places(const jobs *j, int64_t id, places *p)
            jobs_path(j, id, "log", p->log);
 }
 
-static int launch(const jobs *j, int64_t id, int out, pid_t *pid, ax_err *err)
+static int launch(const jobs *j, const job_row *row, int out, pid_t *pid, ax_err *err)
 {
     const config *cfg = &j->app->cfg;
     places p;
     char threads[24], memory[24], every[24], niceness[24];
-    if (find_places(j, id, &p))
+    if (find_places(j, row->id, &p))
         return ax_fail(err, AX_ELIMIT, "the name of the state folder is too long");
     snprintf(threads, sizeof threads, "%lld", (long long)cfg->job_threads);
     snprintf(memory, sizeof memory, "%lld", (long long)cfg->job_memory);
@@ -87,6 +87,8 @@ static int launch(const jobs *j, int64_t id, int out, pid_t *pid, ax_err *err)
                             "--progress", "json", "--models", p.models, "--threads", threads, "--checkpoint-s", every,
                             "--nice", niceness};
     int n = 18;
+    if (row->parent) /* its sweep compares how activations fare */
+        argv[n++] = "--health";
     if (cfg->job_memory)
         argv[n++] = "--max-memory", argv[n++] = memory;
     if (cfg->data)
@@ -108,7 +110,7 @@ child *child_start(jobs *j, const job_row *row, ax_err *err)
     c->eta = 60;
     c->out = ends[0];
     c->oom_before = oom_kills();
-    int bad = launch(j, row->id, ends[1], &c->pid, err);
+    int bad = launch(j, row, ends[1], &c->pid, err);
     close(ends[1]);
     if (bad) {
         close(ends[0]);
@@ -287,16 +289,46 @@ static int gave_up(jobs *j, const child *c, job_row *row, ax_err *err)
     return bad;
 }
 
+/* A run of a sweep: its figures are what was wanted. */
+static int done_unpublished(jobs *j, const child *c, job_row *row, ax_err *err)
+{
+    cJSON *o = c->last ? ax_json_parse(c->last, strlen(c->last), NULL) : NULL;
+    cJSON_DeleteItemFromObjectCaseSensitive(o, "event");
+    cJSON_DeleteItemFromObjectCaseSensitive(o, "model");
+    char *text = ax_json_text(o, 0);
+    row->result = text ? text : "{}";
+    int bad = jobs_finish(j, row, JOB_SUCCEEDED, err);
+    cJSON_free(text);
+    cJSON_Delete(o);
+    return bad;
+}
+
 static int decide(jobs *j, child *c, job_row *row, ax_err *err)
 {
     int exited = WIFEXITED(c->status), done = exited && !WEXITSTATUS(c->status);
     if (row->cancelling && !done)
         return jobs_finish(j, row, JOB_CANCELLED, err);
     if (done)
-        return publish_start(j, c, row, err);
+        return row->model[0] ? publish_start(j, c, row, row->id, c->last ? c->last : "{}", err)
+                             : done_unpublished(j, c, row, err);
     if (atomic_load(&j->draining))
         return again(j, row, "the server stops", err);
     return exited ? gave_up(j, c, row, err) : died(j, c, row, err);
+}
+
+int job_cancel(jobs *j, job_row *row, ax_err *err)
+{
+    child *c = jobs_child(j, row->id);
+    if (row->state == JOB_QUEUED)
+        return jobs_finish(j, row, JOB_CANCELLED, err);
+    if (row->cancelling)
+        return 0;
+    row->cancelling = 1;
+    if (jobs_change(j, row, "state", "{\"state\":\"running\",\"cancelling\":true}", err) < 0)
+        return -1;
+    if (c)
+        child_stop(c);
+    return 0;
 }
 
 int child_ended(jobs *j, child *c)

@@ -261,57 +261,14 @@ static void cancel(jobs *j, request *r)
 {
     job_row row;
     ax_err err;
-    int bad = 0;
     if (find(j, r, &row) < 0)
         return;
-    child *c = jobs_child(j, row.id);
-    if (row.state >= JOB_SUCCEEDED) {
+    if (row.state >= JOB_SUCCEEDED)
         wrong_state(r, &row, "queued or running", "a finished job can be resumed or deleted");
-        return;
-    }
-    if (row.state == JOB_QUEUED) {
-        bad = jobs_finish(j, &row, JOB_CANCELLED, &err);
-    } else if (!row.cancelling) {
-        row.cancelling = 1;
-        bad = jobs_change(j, &row, "state", "{\"state\":\"running\",\"cancelling\":true}", &err);
-        if (!bad && c)
-            child_stop(c);
-    }
-    if (bad)
+    else if (sweep_is(&row) ? sweep_cancel(j, &row, &err) : job_cancel(j, &row, &err))
         refuse_error(r, &err);
     else
         answer(j, r, &row, row.state == JOB_RUNNING ? 202 : 200);
-}
-
-static int forget_done(void *ctx, int64_t number, const char *kind, const char *body)
-{
-    (void)body;
-    if (!strcmp(kind, "done"))
-        *(int64_t *)ctx = number;
-    return 0;
-}
-
-/* Its end is no longer its end: the event "done" goes, a new one will come. */
-static int requeue(jobs *j, job_row *row, ax_err *err)
-{
-    int64_t done = 0, number = row->next_event++;
-    store_events(j->store, row->id, number - 2, forget_done, &done);
-    row->state = JOB_QUEUED;
-    row->place = store_most_place(j->store);
-    row->deaths = row->cancelling = 0;
-    row->finished = 0;
-    row->error = "";
-    if (store_begin(j->store, 1, err) < 0)
-        return -1;
-    if (done)
-        store_forget_event(j->store, row->id, done);
-    store_event(j->store, row->id, number, "state", "{\"state\":\"queued\",\"reason\":\"resumed\"}");
-    store_update(j->store, row);
-    if (store_end(j->store, err) < 0)
-        return -1;
-    jobs_recount(j);
-    follow_wake(j, row->id);
-    return 0;
 }
 
 static void resume(jobs *j, request *r)
@@ -322,9 +279,9 @@ static void resume(jobs *j, request *r)
         return;
     if (row.state != JOB_FAILED && row.state != JOB_CANCELLED)
         wrong_state(r, &row, "failed or cancelled", "GET /jobs/ID shows how far it is");
-    else if (jobs_no_room(j, &r->why) < 0)
+    else if (jobs_no_room(j, 1, &r->why) < 0)
         request_refuse(r);
-    else if (requeue(j, &row, &err) < 0)
+    else if (sweep_is(&row) ? sweep_resume(j, &row, &err) : jobs_requeue(j, &row, &err))
         refuse_error(r, &err);
     else
         answer(j, r, &row, 202);
@@ -336,23 +293,59 @@ static void erase(jobs *j, request *r)
     ax_err err;
     if (find(j, r, &row) < 0)
         return;
-    if (row.state < JOB_SUCCEEDED) {
-        wrong_state(r, &row, "finished", "POST /jobs/ID/cancel ends it first");
+    if (row.state < JOB_SUCCEEDED || row.parent) {
+        wrong_state(r, &row, row.parent ? "no run of a sweep" : "finished",
+                    row.parent ? "the sweep it belongs to can be deleted, with all its runs"
+                               : "POST /jobs/ID/cancel ends it first");
         return;
     }
-    if (store_begin(j->store, 1, &err) < 0) {
+    if (jobs_delete_row(j, &row, &err) < 0) {
         refuse_error(r, &err);
         return;
     }
-    store_delete(j->store, row.id);
-    if (store_end(j->store, &err) < 0) {
-        refuse_error(r, &err);
-        return;
-    }
-    jobs_forget_folder(j, row.id);
     jobs_recount(j);
     buf_printf(&r->out, "{\"deleted\":\"%lld\"}\n", (long long)row.id);
     request_done(r, 200, "application/json");
+}
+
+/* ---- sweeps --------------------------------------------------------------------------------------------- */
+
+static int find_sweep(jobs *j, request *r, job_row *row)
+{
+    if (find(j, r, row) < 0)
+        return -1;
+    if (sweep_is(row))
+        return 0;
+    problem_set(&r->why, 409, "no_sweep", "job %lld is no sweep: it has no table", (long long)row->id);
+    ax_err_hint(&r->why.err, "GET /jobs/%lld/metrics has its figures", (long long)row->id);
+    request_refuse(r);
+    return -1;
+}
+
+static void table(jobs *j, request *r)
+{
+    job_row row;
+    int64_t best;
+    if (find_sweep(j, r, &row) < 0)
+        return;
+    cJSON *o = sweep_table(j, &row, &best);
+    char *text = ax_json_text(o, 0);
+    if (text)
+        buf_str(&r->out, text);
+    buf_char(&r->out, '\n');
+    r->out.failed |= !text;
+    cJSON_free(text);
+    cJSON_Delete(o);
+    request_done(r, 200, "application/json");
+}
+
+static void table_csv(jobs *j, request *r)
+{
+    job_row row;
+    if (find_sweep(j, r, &row) < 0)
+        return;
+    sweep_csv(j, &row, &r->out);
+    request_done(r, 200, "text/csv; charset=utf-8");
 }
 
 /* ---- handlers --------------------------------------------------------------------------------------------- */
@@ -385,6 +378,16 @@ void jobs_log(request *r)
 void jobs_delete(request *r)
 {
     jobs_submit(r->app->jobs, r, erase);
+}
+
+void jobs_table(request *r)
+{
+    jobs_submit(r->app->jobs, r, table);
+}
+
+void jobs_table_csv(request *r)
+{
+    jobs_submit(r->app->jobs, r, table_csv);
 }
 
 /* These have a body, in which nothing may stand. */

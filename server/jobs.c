@@ -140,26 +140,75 @@ int jobs_finish(jobs *j, job_row *row, job_state state, ax_err *err)
     if (!bad)
         log_line(LOG_INFO, "job", "%lld %s%s%s", (long long)row->id, job_state_names[state],
                  row->error[0] ? ": " : "", row->error);
+    if (!bad && row->parent)
+        sweep_run_ended(j, row);
     return bad;
 }
 
-/* Of finished jobs the newest are kept. */
+static int forget_done(void *ctx, int64_t number, const char *kind, const char *body)
+{
+    (void)body;
+    if (!strcmp(kind, "done"))
+        *(int64_t *)ctx = number;
+    return 0;
+}
+
+/* Its end is no longer its end: the event "done" goes, a new one will come. */
+int jobs_requeue(jobs *j, job_row *row, ax_err *err)
+{
+    int64_t done = 0, number = row->next_event++;
+    store_events(j->store, row->id, number - 2, forget_done, &done);
+    row->state = JOB_QUEUED;
+    row->place = store_most_place(j->store);
+    row->deaths = row->cancelling = 0;
+    row->finished = 0;
+    row->error = "";
+    if (store_begin(j->store, 1, err) < 0)
+        return -1;
+    if (done)
+        store_forget_event(j->store, row->id, done);
+    store_event(j->store, row->id, number, "state", "{\"state\":\"queued\",\"reason\":\"resumed\"}");
+    store_update(j->store, row);
+    if (store_end(j->store, err) < 0)
+        return -1;
+    jobs_recount(j);
+    follow_wake(j, row->id);
+    return 0;
+}
+
+int jobs_delete_row(jobs *j, const job_row *row, ax_err *err)
+{
+    if (sweep_is(row))
+        return sweep_delete(j, row, err);
+    if (store_begin(j->store, 1, err) < 0)
+        return -1;
+    store_delete(j->store, row->id);
+    if (store_end(j->store, err) < 0)
+        return -1;
+    jobs_forget_folder(j, row->id);
+    return 0;
+}
+
+static int64_t finished_jobs(const jobs *j)
+{
+    int64_t n = 0;
+    for (int i = JOB_SUCCEEDED; i < JOB_STATES; i++)
+        n += jobs_count(j, (job_state)i);
+    return n;
+}
+
+/* Of finished jobs the newest are kept; runs go with their sweep. */
 static void forget_old(jobs *j)
 {
-    int64_t finished = 0;
-    for (int i = JOB_SUCCEEDED; i < JOB_STATES; i++)
-        finished += jobs_count(j, (job_state)i);
-    for (; finished > j->app->cfg.keep_jobs; finished--) {
-        ax_err err;
+    ax_err err;
+    for (int bad = 0; !bad && finished_jobs(j) > j->app->cfg.keep_jobs; jobs_recount(j)) {
+        ax_arena mem;
+        job_row row;
+        ax_arena_init(&mem, 0);
         int64_t id = store_oldest_finished(j->store);
-        if (!id || store_begin(j->store, 0, &err) < 0)
-            break;
-        store_delete(j->store, id);
-        if (store_end(j->store, &err) < 0)
-            break;
-        jobs_forget_folder(j, id);
+        bad = !id || !store_get(j->store, id, &mem, &row) || jobs_delete_row(j, &row, &err);
+        ax_arena_fini(&mem);
     }
-    jobs_recount(j);
 }
 
 /* What was running when the last server ended waits again, in front. Folders of jobs that were never
@@ -177,6 +226,7 @@ static int recover(jobs *j, ax_err *err)
                              : jobs_change(j, &row, "state", "{\"state\":\"queued\",\"reason\":\"the server was restarted\"}", err);
         ax_arena_reset(&mem);
     }
+    sweep_review(j);
     jobs_recount(j);
     for (int64_t id = store_next_id(j->store), n = 0; n < 16; n++) /* at most those of one crash */
         jobs_forget_folder(j, id + n);
@@ -193,7 +243,7 @@ static int retry_after(const jobs *j)
     return least < 1 ? 1 : (int)least;
 }
 
-int jobs_no_room(const jobs *j, problem *why)
+int jobs_no_room(const jobs *j, int64_t more, problem *why)
 {
     int64_t waiting = jobs_count(j, JOB_QUEUED) + j->checking, most = j->app->cfg.max_queued_jobs;
     if (atomic_load(&j->draining)) {
@@ -201,11 +251,14 @@ int jobs_no_room(const jobs *j, problem *why)
         why->retry_after = 5;
         return -1;
     }
-    if (waiting < most)
+    if (waiting + more <= most)
         return 0;
-    problem_set(why, 429, "queue_full", "%lld trainings wait already, the most there may be", (long long)waiting);
-    problem_expect(why, "\"less than %lld\"", (long long)most);
-    why->retry_after = retry_after(j);
+    problem_set(why, more > most ? 422 : 429, "queue_full",
+                "%lld trainings wait and %lld would come, at most %lld may wait", (long long)waiting,
+                (long long)more, (long long)most);
+    problem_expect(why, "%lld", (long long)most);
+    problem_got(why, "%lld", (long long)(waiting + more));
+    why->retry_after = more > most ? 0 : retry_after(j);
     return ax_err_hint(&why->err, "--max-queued-jobs sets the bound; GET /jobs?state=queued lists them");
 }
 
@@ -334,6 +387,8 @@ static int64_t next_time(const jobs *j)
     int64_t due = follow_due(j);
     if (j->dispatch_at && j->dispatch_at < due)
         due = j->dispatch_at;
+    if (j->review_at && j->review_at < due)
+        due = j->review_at;
     for (const child *c = j->children; c; c = c->next) {
         int64_t at = c->out < 0 ? c->again_at : c->kill_at;
         if (c->publishing || (c->out >= 0 && !c->kill_at))
@@ -377,7 +432,7 @@ static void *run(void *arg)
         int stage = atomic_load(&j->draining);
         if (stage && !told++)
             stop_children(j);
-        if (stage > 1 && !j->children)
+        if (stage > 1 && !j->children && !j->publications)
             break;
         sleep_for_events(j, fds, who, &n);
         run_mail(j);
@@ -386,6 +441,8 @@ static void *run(void *arg)
                 child_read(j, who[i]);
         int64_t now = now_ns();
         end_children(j, now);
+        if (j->review_at && now >= j->review_at)
+            sweep_review(j);
         follow_tick(j, now);
     }
     return NULL;

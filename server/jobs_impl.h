@@ -44,6 +44,8 @@ struct jobs {
     int n_children;
     follower *followers;
     int64_t dispatch_at; /* look at the queue again then; 0: no need    */
+    int64_t review_at;   /* the same for sweeps                         */
+    struct publication *publications; /* under way                      */
     _Atomic int64_t count[JOB_STATES];
 };
 
@@ -62,11 +64,15 @@ store *jobs_store(jobs *j, problem *why);
 /* Write a job's new row and, kind not NULL, an event, as one; then wake who follows it. What is told
  * once a second may be lost with the power, a state may not. 0, or -1 with err and nothing changed. */
 int jobs_change(jobs *j, job_row *row, const char *kind, const char *body, ax_err *err);
-/* The same for a job that ends here: its last event is the job itself. */
+/* The same for a job that ends here: its last event is the job itself. A sweep hears of its runs. */
 int jobs_finish(jobs *j, job_row *row, job_state state, ax_err *err);
 void jobs_recount(jobs *j);
-/* Is there no place in the queue? Then -1 with why. */
-int jobs_no_room(const jobs *j, problem *why);
+/* Is there no place for so many more in the queue? Then -1 with why. */
+int jobs_no_room(const jobs *j, int64_t more, problem *why);
+/* A failed or cancelled job goes back into the queue; the event that was its end is none any more. */
+int jobs_requeue(jobs *j, job_row *row, ax_err *err);
+/* A finished job with its events and files, and its runs. */
+int jobs_delete_row(jobs *j, const job_row *row, ax_err *err);
 child *jobs_child(jobs *j, int64_t id);
 void jobs_forget_folder(jobs *j, int64_t id);
 
@@ -79,11 +85,38 @@ void child_read(jobs *j, child *c);
 void child_stop(child *c);
 /* It has ended: what becomes of the job. 1: recorded, the child can go; 0: try again later. */
 int child_ended(jobs *j, child *c);
+/* The end of a running or queued job was asked for. */
+int job_cancel(jobs *j, job_row *row, ax_err *err);
 void child_free(child *c);
 
+/* ---- sweep_jobs.c: a sweep is a job without a process, whose runs are jobs */
+/* Is this the row of a sweep? */
+int sweep_is(const job_row *row);
+/* A run has ended: its sweep is told, and ends with the last. */
+void sweep_run_ended(jobs *j, const job_row *run);
+/* Sweeps whose runs have all ended end, too; what could not be written is tried again later. */
+void sweep_review(jobs *j);
+/* 0, or -1 with err. */
+int sweep_cancel(jobs *j, job_row *sweep, ax_err *err);
+int sweep_resume(jobs *j, job_row *sweep, ax_err *err);
+int sweep_delete(jobs *j, const job_row *sweep, ax_err *err);
+
+/* How many runs are in which state, as JSON; the share of them that is over. */
+cJSON *sweep_runs(jobs *j, int64_t id);
+double sweep_share(jobs *j, int64_t id);
+
+/* ---- sweep_table.c */
+/* The settings with the means of their runs, as JSON; *best: number of the best run, 0: none. */
+cJSON *sweep_table(jobs *j, const job_row *sweep, int64_t *best);
+void sweep_csv(jobs *j, const job_row *sweep, buf *out);
+
 /* ---- job_publish.c */
-/* Hand the model of a job to the admin thread; the answer comes through the mailbox. */
-int publish_start(jobs *j, child *c, const job_row *row, ax_err *err);
+/* Hand the model of a job, or of the best run of a sweep (from: whose file), to the admin thread; the
+ * answer comes through the mailbox and ends the job. figures: the result as far as it is known, JSON.
+ * c: its process, or NULL. */
+int publish_start(jobs *j, child *c, const job_row *row, int64_t from, const char *figures, ax_err *err);
+/* Is that under way? */
+int publish_running(const jobs *j, int64_t id);
 
 /* ---- job_text.c */
 void job_write(jobs *j, const job_row *row, buf *out);

@@ -18,10 +18,11 @@ static const char *const migrations[] = {
     "CREATE TABLE jobs(id INTEGER PRIMARY KEY AUTOINCREMENT, state INTEGER NOT NULL, place INTEGER NOT NULL,"
     " publishing INTEGER NOT NULL, cancelling INTEGER NOT NULL, deaths INTEGER NOT NULL,"
     " best_step INTEGER NOT NULL, created INTEGER NOT NULL, started INTEGER NOT NULL,"
-    " finished INTEGER NOT NULL, next_event INTEGER NOT NULL, model TEXT NOT NULL, key TEXT NOT NULL,"
+    " finished INTEGER NOT NULL, next_event INTEGER NOT NULL, parent INTEGER NOT NULL, model TEXT NOT NULL, key TEXT NOT NULL,"
     " digest TEXT NOT NULL, config TEXT NOT NULL, progress TEXT NOT NULL, error TEXT NOT NULL,"
-    " result TEXT NOT NULL, warnings TEXT NOT NULL);"
+    " result TEXT NOT NULL, warnings TEXT NOT NULL, sweep TEXT NOT NULL);"
     "CREATE INDEX jobs_by_state ON jobs(state, place);"
+    "CREATE INDEX jobs_by_parent ON jobs(parent) WHERE parent>0;"
     "CREATE UNIQUE INDEX jobs_by_key ON jobs(key) WHERE key <> '';"
     "CREATE TABLE events(job INTEGER NOT NULL, number INTEGER NOT NULL, kind TEXT NOT NULL,"
     " body TEXT NOT NULL, PRIMARY KEY(job, number)) WITHOUT ROWID;",
@@ -29,8 +30,8 @@ static const char *const migrations[] = {
 enum { VERSION = sizeof migrations / sizeof *migrations };
 
 #define COLUMNS                                                                                      \
-    "id,state,place,publishing,cancelling,deaths,best_step,created,started,finished,next_event,model," \
-    "key,digest,config,progress,error,result,warnings"
+    "id,state,place,publishing,cancelling,deaths,best_step,created,started,finished,next_event,parent," \
+    "model,key,digest,config,progress,error,result,warnings,sweep"
 #define SELECT "SELECT " COLUMNS " FROM jobs WHERE "
 
 typedef enum query {
@@ -44,7 +45,9 @@ typedef enum query {
     Q_GET,
     Q_KEY,
     Q_FIRST,
+    Q_SWEEPS,
     Q_LIST,
+    Q_RUNS,
     Q_COUNT,
     Q_AHEAD,
     Q_LEAST,
@@ -62,20 +65,22 @@ static const char *const sql[QUERIES] = {
     [Q_COMMIT] = "COMMIT",
     [Q_ROLLBACK] = "ROLLBACK",
     [Q_INSERT] = "INSERT INTO jobs(" COLUMNS ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,"
-                 "?17,?18,?19)",
+                 "?17,?18,?19,?20,?21)",
     [Q_UPDATE] = "UPDATE jobs SET state=?2,place=?3,publishing=?4,cancelling=?5,deaths=?6,best_step=?7,"
-                 "started=?9,finished=?10,next_event=?11,model=?12,progress=?16,error=?17,result=?18 WHERE id=?1",
+                 "started=?9,finished=?10,next_event=?11,model=?13,progress=?17,error=?18,result=?19 WHERE id=?1",
     [Q_DELETE] = "DELETE FROM jobs WHERE id=?1",
     [Q_DELETE_EVENTS] = "DELETE FROM events WHERE job=?1",
     [Q_GET] = SELECT "id=?1",
     [Q_KEY] = SELECT "key=?1 AND key<>''",
-    [Q_FIRST] = SELECT "state=?1 ORDER BY place LIMIT 1",
+    [Q_FIRST] = SELECT "state=?1 AND (parent>0 OR sweep='') ORDER BY place LIMIT 1",
+    [Q_SWEEPS] = SELECT "state=1 AND parent=0 AND sweep<>'' ORDER BY id",
     [Q_LIST] = SELECT "(?1<0 OR state=?1) AND id<?2 ORDER BY id DESC LIMIT ?3",
+    [Q_RUNS] = SELECT "parent=?1 AND parent>0 ORDER BY id",
     [Q_COUNT] = "SELECT count(*) FROM jobs WHERE state=?1",
     [Q_AHEAD] = "SELECT count(*) FROM jobs WHERE state=0 AND place<?1",
     [Q_LEAST] = "SELECT coalesce(min(place),1)-1 FROM jobs WHERE state=0",
     [Q_MOST] = "SELECT coalesce(max(place),0)+1 FROM jobs WHERE state=0",
-    [Q_OLDEST] = "SELECT coalesce(min(id),0) FROM jobs WHERE state>=2",
+    [Q_OLDEST] = "SELECT coalesce(min(id),0) FROM jobs WHERE state>=2 AND parent=0",
     [Q_NEXT_ID] = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name='jobs'),0)+1",
     [Q_EVENT] = "INSERT INTO events VALUES(?1,?2,?3,?4)",
     [Q_FORGET] = "DELETE FROM events WHERE job=?1 AND number=?2",
@@ -185,13 +190,13 @@ static void bind_text(sqlite3_stmt *st, int i, const char *text)
 static void bind_row(sqlite3_stmt *st, const job_row *j)
 {
     const int64_t numbers[] = {j->id,      j->state,  j->place,     j->publishing, j->cancelling, j->deaths,
-                               j->best_step, j->created, j->started, j->finished,  j->next_event};
-    const char *const texts[] = {j->model,    j->key,   j->digest, j->config,
-                                 j->progress, j->error, j->result, j->warnings};
-    for (int i = 0; i < 11; i++)
+                               j->best_step, j->created, j->started, j->finished,  j->next_event, j->parent};
+    const char *const texts[] = {j->model, j->key,    j->digest,   j->config, j->progress,
+                                 j->error, j->result, j->warnings, j->sweep};
+    for (int i = 0; i < 12; i++)
         sqlite3_bind_int64(st, i + 1, numbers[i]);
-    for (int i = 0; i < 8; i++)
-        bind_text(st, i + 12, texts[i]);
+    for (int i = 0; i < 9; i++)
+        bind_text(st, i + 13, texts[i]);
 }
 
 static const char *text_at(sqlite3_stmt *st, int i, ax_arena *mem)
@@ -212,13 +217,14 @@ static int read_row(sqlite3_stmt *st, ax_arena *mem, job_row *j)
                    .created = sqlite3_column_int64(st, 7),
                    .started = sqlite3_column_int64(st, 8),
                    .finished = sqlite3_column_int64(st, 9),
-                   .next_event = sqlite3_column_int64(st, 10)};
+                   .next_event = sqlite3_column_int64(st, 10),
+                   .parent = sqlite3_column_int64(st, 11)};
     int state = sqlite3_column_int(st, 1);
     j->state = state >= 0 && state < JOB_STATES ? (job_state)state : JOB_FAILED;
-    const char **texts[] = {&j->model,    &j->key,   &j->digest, &j->config,
-                            &j->progress, &j->error, &j->result, &j->warnings};
-    for (int i = 0; i < 8; i++)
-        if (!(*texts[i] = text_at(st, 11 + i, mem)))
+    const char **texts[] = {&j->model, &j->key,    &j->digest,   &j->config, &j->progress,
+                            &j->error, &j->result, &j->warnings, &j->sweep};
+    for (int i = 0; i < 9; i++)
+        if (!(*texts[i] = text_at(st, 12 + i, mem)))
             return 0;
     return 1;
 }
@@ -282,6 +288,25 @@ void store_list(store *s, int state, int64_t below, int limit, ax_arena *mem, st
     sqlite3_bind_int(st, 1, state);
     sqlite3_bind_int64(st, 2, below);
     sqlite3_bind_int(st, 3, limit);
+    job_row j;
+    while (st && sqlite3_step(st) == SQLITE_ROW && read_row(st, mem, &j))
+        fn(ctx, &j);
+    sqlite3_reset(st);
+}
+
+void store_runs(store *s, int64_t parent, ax_arena *mem, store_visit *fn, void *ctx)
+{
+    sqlite3_stmt *st = prepared(s, Q_RUNS);
+    sqlite3_bind_int64(st, 1, parent);
+    job_row j;
+    while (st && sqlite3_step(st) == SQLITE_ROW && read_row(st, mem, &j))
+        fn(ctx, &j);
+    sqlite3_reset(st);
+}
+
+void store_sweeps(store *s, ax_arena *mem, store_visit *fn, void *ctx)
+{
+    sqlite3_stmt *st = prepared(s, Q_SWEEPS);
     job_row j;
     while (st && sqlite3_step(st) == SQLITE_ROW && read_row(st, mem, &j))
         fn(ctx, &j);
