@@ -35,6 +35,7 @@ void jobs_get(request *r);
 void jobs_metrics(request *r);
 void jobs_events(request *r);
 void jobs_log(request *r);
+void jobs_chart(request *r);
 void jobs_table(request *r);
 void jobs_table_csv(request *r);
 void jobs_cancel(request *r);

@@ -150,99 +150,36 @@ static void log_of(jobs *j, request *r)
 
 /* ---- the series of metrics ------------------------------------------------------------------------------ */
 
-static const char *const series_names[] = {"loss",         "accuracy",      "val_loss",
-                                           "val_accuracy", "learning_rate", "samples_per_second"};
-enum { SERIES = sizeof series_names / sizeof *series_names };
-
-typedef struct point {
-    int64_t step, epoch;
-    double value[SERIES]; /* NaN: not told */
-} point;
-
-typedef struct series {
-    point *at;
-    size_t n, cap;
-    int64_t since;
-    int failed;
-} series;
-
-static double number_of(const cJSON *o, const char *field)
-{
-    const cJSON *v = cJSON_GetObjectItemCaseSensitive(o, field);
-    return cJSON_IsNumber(v) ? v->valuedouble : NAN;
-}
-
-/* A job that went on from a checkpoint tells some steps again: the later word counts. */
-static int add_point(void *ctx, int64_t number, const char *kind, const char *body)
-{
-    series *s = ctx;
-    (void)number;
-    if (strcmp(kind, "progress") && strcmp(kind, "epoch"))
-        return 0;
-    cJSON *o = ax_json_parse(body, strlen(body), NULL);
-    point p = {(int64_t)number_of(o, "step"), (int64_t)number_of(o, "epoch"), {0}};
-    for (int i = 0; i < SERIES; i++)
-        p.value[i] = number_of(o, series_names[i]);
-    cJSON_Delete(o);
-    while (s->n && s->at[s->n - 1].step >= p.step)
-        s->n--;
-    if (p.step <= s->since)
-        return 0;
-    if (s->n == s->cap) {
-        size_t cap = s->cap ? 2 * s->cap : 256;
-        point *more = realloc(s->at, cap * sizeof *more);
-        if (!more)
-            return s->failed = 1;
-        s->at = more;
-        s->cap = cap;
-    }
-    s->at[s->n++] = p;
-    return 0;
-}
-
-/* At most `most` of the points that have a value, evenly, with the last. */
-static void put_series(buf *out, const series *s, int k, int64_t most)
-{
-    size_t have = 0, seen = 0, told = 0;
-    for (size_t i = 0; i < s->n; i++)
-        have += !isnan(s->at[i].value[k]);
-    buf_printf(out, "%s\"%s\":[", k ? "," : "", series_names[k]);
-    for (size_t i = 0; i < s->n; i++) {
-        const point *p = &s->at[i];
-        if (isnan(p->value[k]))
-            continue;
-        seen++; /* the seen-th of `have`: is it the last of its share? */
-        if (have > (size_t)most && seen * (size_t)most / have == told)
-            continue;
-        buf_printf(out, "%s{\"step\":%lld,\"epoch\":%lld,\"value\":", told++ ? "," : "", (long long)p->step,
-                   (long long)p->epoch);
-        buf_f64(out, p->value[k]);
-        buf_char(out, '}');
-    }
-    buf_char(out, ']');
-}
-
 static void metrics(jobs *j, request *r)
 {
     job_row row;
-    series s = {.since = 0};
-    int64_t most = 1000;
-    if (request_integer(r, "since", 0, id_max, &s.since, &r->why) < 0 ||
+    job_series s;
+    int64_t most = 1000, since = 0;
+    if (request_integer(r, "since", 0, id_max, &since, &r->why) < 0 ||
         request_integer(r, "max_points", 1, POINTS_MAX, &most, &r->why) < 0) {
         request_refuse(r);
         return;
     }
     if (find(j, r, &row) < 0)
         return;
-    store_events(j->store, row.id, 0, add_point, &s);
+    job_series_read(j, row.id, since, &s);
     buf_printf(&r->out, "{\"id\":\"%lld\",\"state\":\"%s\",\"step\":%lld,\"metrics\":{", (long long)row.id,
-               job_state_names[row.state], (long long)(s.n ? s.at[s.n - 1].step : s.since));
-    for (int k = 0; k < SERIES; k++)
-        put_series(&r->out, &s, k, most);
+               job_state_names[row.state], (long long)(s.n ? s.at[s.n - 1].step : since));
+    job_series_write(&s, most, &r->out);
     buf_str(&r->out, "}}\n");
     r->out.failed |= s.failed;
     free(s.at);
     request_done(r, 200, "application/json");
+}
+
+static void chart(jobs *j, request *r)
+{
+    job_row row;
+    if (find(j, r, &row) < 0)
+        return;
+    job_chart(j, &row, &r->out);
+    request_header(r, "Cache-Control", "no-store");
+    request_done(r, 200, "image/svg+xml");
 }
 
 /* ---- control -------------------------------------------------------------------------------------------- */
@@ -378,6 +315,11 @@ void jobs_log(request *r)
 void jobs_delete(request *r)
 {
     jobs_submit(r->app->jobs, r, erase);
+}
+
+void jobs_chart(request *r)
+{
+    jobs_submit(r->app->jobs, r, chart);
 }
 
 void jobs_table(request *r)

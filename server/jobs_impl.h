@@ -109,6 +109,9 @@ double sweep_share(jobs *j, int64_t id);
 /* The settings with the means of their runs, as JSON; *best: number of the best run, 0: none. */
 cJSON *sweep_table(jobs *j, const job_row *sweep, int64_t *best);
 void sweep_csv(jobs *j, const job_row *sweep, buf *out);
+/* Call fn for the first seed of each setting, as far as curves have colours. */
+void sweep_each_curve(jobs *j, const job_row *sweep,
+                      void (*fn)(void *ctx, int64_t run, const char *label, int setting, jobs *j), void *ctx);
 
 /* ---- job_publish.c */
 /* Hand the model of a job, or of the best run of a sweep (from: whose file), to the admin thread; the
@@ -120,6 +123,29 @@ int publish_running(const jobs *j, int64_t id);
 
 /* ---- job_text.c */
 void job_write(jobs *j, const job_row *row, buf *out);
+
+/* ---- job_series.c */
+enum { JOB_LOSS, JOB_ACCURACY, JOB_VAL_LOSS, JOB_VAL_ACCURACY, JOB_RATE, JOB_SPEED, JOB_SERIES };
+
+typedef struct job_point {
+    int64_t step, epoch;
+    double at;                /* the step in epochs, 1.5: in the middle of the second */
+    double value[JOB_SERIES]; /* NaN: not told                                        */
+} job_point;
+
+typedef struct job_series {
+    job_point *at; /* the caller frees it */
+    size_t n, cap;
+    int64_t since;
+    int failed; /* no memory: points are missing */
+} job_series;
+
+/* The points behind step `since`. */
+void job_series_read(jobs *j, int64_t id, int64_t since, job_series *s);
+/* The fields of "metrics", at most `most` points each. */
+void job_series_write(const job_series *s, int64_t most, buf *out);
+/* A picture of the losses; of a sweep: the validation loss of each setting's first run. */
+void job_chart(jobs *j, const job_row *row, buf *out);
 
 /* ---- follow.c */
 void follow_wake(jobs *j, int64_t job); /* a job has a new event                      */

@@ -41,6 +41,7 @@ const route routes[] = {
     {METHOD_GET,    "/jobs/{id}/metrics",                       jobs_metrics,   LIMIT_NONE,  0,       0, jobs_metrics_options, NULL, "loss, accuracy and the like over the steps"},
     {METHOD_GET,    "/jobs/{id}/events",                        jobs_events,    LIMIT_NONE,  0,       0, jobs_events_options, NULL, "what happens to it, as it happens (text/event-stream)"},
     {METHOD_GET,    "/jobs/{id}/log",                           jobs_log,       LIMIT_NONE,  0,       0, NULL, NULL, "what its process wrote to standard error"},
+    {METHOD_GET,    "/jobs/{id}/chart.svg",                     jobs_chart,     LIMIT_NONE,  0,       0, NULL, NULL, "a picture of its losses; of a sweep, one curve per setting"},
     {METHOD_GET,    "/jobs/{id}/table",                         jobs_table,     LIMIT_NONE,  0,       0, NULL, NULL, "a sweep's settings, with mean and deviation over the seeds"},
     {METHOD_GET,    "/jobs/{id}/table.csv",                     jobs_table_csv, LIMIT_NONE,  0,       0, NULL, NULL, "the same as CSV"},
     {METHOD_POST,   "/jobs/{id}/cancel",                        jobs_cancel,    LIMIT_BODY,  NOTHING, 0, NULL, NULL, "stop it; a checkpoint is kept"},

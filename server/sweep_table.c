@@ -208,6 +208,44 @@ cJSON *sweep_table(jobs *j, const job_row *sweep, int64_t *best)
     return NULL;
 }
 
+/* ---- curves ---------------------------------------------------------------------------------------------- */
+
+static void label_of(const run *r, char *out, size_t size)
+{
+    size_t n = 0;
+    out[0] = 0;
+    for (const cJSON *v = r->values ? r->values->child : NULL; v && n < size; v = v->next) {
+        if (!strcmp(v->string, "seed") && (v->next || n))
+            continue;
+        char *text = cJSON_IsString(v) ? NULL : ax_json_text(v, 0);
+        const cJSON *formula = cJSON_GetObjectItemCaseSensitive(v, "formula");
+        const char *value = cJSON_IsString(v)         ? v->valuestring
+                            : cJSON_IsString(formula) ? formula->valuestring
+                            : text                    ? text
+                                                      : "";
+        if (strcmp(v->string, "activation"))
+            n += (size_t)snprintf(out + n, size - n, "%s%s %s", n ? ", " : "", v->string, value);
+        else
+            n += (size_t)snprintf(out + n, size - n, "%s%s", n ? ", " : "", value);
+        cJSON_free(text);
+    }
+}
+
+void sweep_each_curve(jobs *j, const job_row *sweep,
+                      void (*fn)(void *ctx, int64_t run, const char *label, int setting, jobs *j), void *ctx)
+{
+    runs *all = load(j, sweep);
+    setting s;
+    int n = 0;
+    for (int i = 0; all && i < all->n && n < AX_PLOT_CURVES; i++)
+        if (setting_of(all, i, &s)) {
+            char label[160];
+            label_of(s.first, label, sizeof label);
+            fn(ctx, s.first->id, label, n++, j);
+        }
+    unload(all);
+}
+
 /* ---- CSV -------------------------------------------------------------------------------------------------- */
 
 /* A field between quotes where it needs them. */

@@ -93,6 +93,12 @@ static void test_life(void **state)
     assert_non_null(strstr(csv.body, "activation,runs,succeeded,val_loss_mean,val_loss_std"));
     assert_non_null(strstr(csv.body, "\n\"{\"\"formula\"\":\"\"x*sigmoid(x)\"\"}\",3,3,"));
     reply_free(&csv);
+    reply chart = get("/jobs/1/chart.svg");
+    assert_non_null(strstr(chart.headers, "Content-Type: image/svg+xml"));
+    assert_int_equal(count(chart.body, "<path class=\"f s"), 4); /* two curves, two lines of the legend */
+    assert_non_null(strstr(chart.body, ">relu</text>"));
+    assert_non_null(strstr(chart.body, ">x*sigmoid(x)</text>"));
+    reply_free(&chart);
     cJSON_Delete(o);
     o = object("/jobs/1");
     assert_string_equal(cJSON_GetStringValue(at(at(o, "result"), "model")), "winner");

@@ -178,6 +178,19 @@ static void test_metrics(void **state)
     cJSON_Delete(late);
 }
 
+static void test_chart(void **state)
+{
+    (void)state;
+    reply r = get("/jobs/1/chart.svg");
+    assert_int_equal(r.status, 200);
+    assert_non_null(strstr(r.body, ">loss</text>"));
+    assert_non_null(strstr(r.body, ">val_loss</text>"));
+    assert_int_equal(count(r.body, "<path class=\"f s"), 4);
+    reply_free(&r);
+    assert_int_equal(status_of(&(request){.path = "/jobs/1/table"}), 409);
+    assert_int_equal(status_of(&(request){.path = "/jobs/77/chart.svg"}), 404);
+}
+
 static void test_list(void **state)
 {
     (void)state;
@@ -358,7 +371,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_life),     cmocka_unit_test(test_command_line), cmocka_unit_test(test_idempotency),
-        cmocka_unit_test(test_control),  cmocka_unit_test(test_metrics),      cmocka_unit_test(test_list),
+        cmocka_unit_test(test_control),  cmocka_unit_test(test_metrics),      cmocka_unit_test(test_chart),    cmocka_unit_test(test_list),
         cmocka_unit_test(test_bad_requests), cmocka_unit_test(test_wait),     cmocka_unit_test(test_further),
         cmocka_unit_test(test_divergence), cmocka_unit_test(test_crowd),
     };
