@@ -20,11 +20,11 @@
 /* What is known of a job before it is one; in r->mem. */
 typedef struct submission {
     char digest[17];
-    char model[65];          /* the name of the result, "" : job-ID           */
-    char base[65];           /* the model to train further, "" : none          */
+    char model[65]; /* the name of the result, "" : job-ID           */
+    char base[65];  /* the model to train further, "" : none          */
     char base_file[4096];
-    cJSON *spec, *warnings;  /* freed with the request, as the texts are       */
-    int runs;                /* of a sweep; 0: it is none                      */
+    cJSON *spec, *warnings; /* freed with the request, as the texts are       */
+    int runs;               /* of a sweep; 0: it is none                      */
     char *config, *warned;
 } submission;
 
@@ -37,7 +37,8 @@ static void release(request *r)
     cJSON_free(s->warned);
 }
 
-/* ---- is there room? --------------------------------------------------------------------------------- */
+/* ---- is there room?
+ * --------------------------------------------------------------------------------- */
 
 static void answer(jobs *j, request *r, const job_row *row, int status)
 {
@@ -55,8 +56,8 @@ static int replayed(jobs *j, request *r)
     if (!r->key || !store_find_key(j->store, r->key, &r->mem, &row))
         return 0;
     if (strcmp(row.digest, s->digest)) {
-        problem_set(&r->why, 422, "idempotency_key_reused", "job %lld has this Idempotency-Key and another body",
-                    (long long)row.id);
+        problem_set(&r->why, 422, "idempotency_key_reused",
+                    "job %lld has this Idempotency-Key and another body", (long long)row.id);
         snprintf(r->why.err.at, sizeof r->why.err.at, "Idempotency-Key");
         ax_err_hint(&r->why.err, "a new job needs a new key");
         request_refuse(r);
@@ -67,7 +68,8 @@ static int replayed(jobs *j, request *r)
     return 1;
 }
 
-/* ---- the check ---------------------------------------------------------------------------------------- */
+/* ---- the check
+ * ---------------------------------------------------------------------------------------- */
 
 static int find_model(void *ctx, const char *name, char *path, size_t size)
 {
@@ -100,7 +102,8 @@ static void on_warning(void *ctx, const ax_err *w)
 static char *config_of(const cJSON *spec)
 {
     cJSON *copy = cJSON_Duplicate(spec, 1), *o = NULL;
-    const cJSON *x = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(copy, "dataset"), "x");
+    const cJSON *x =
+        cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(copy, "dataset"), "x");
     int bad = 0;
     if (x) {
         o = cJSON_CreateObject();
@@ -126,8 +129,9 @@ static void name_result(submission *s, const cJSON *spec)
     const cJSON *model = cJSON_GetObjectItemCaseSensitive(spec, "model");
     const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(spec, "publish"));
     if (!name && !s->runs)
-        name = cJSON_IsString(model) ? model->valuestring
-                                     : cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(model, "name"));
+        name = cJSON_IsString(model)
+                   ? model->valuestring
+                   : cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(model, "name"));
     if (name && ax_name_ok(name))
         snprintf(s->model, sizeof s->model, "%s", name);
 }
@@ -143,8 +147,13 @@ static int check_folder(request *r)
 /* One training, as text. */
 static int check_text(request *r, const char *text, size_t len, ax_err *err)
 {
-    ax_train_options o = {.spec = text, .spec_len = len, .data_dir = r->app->cfg.data, .threads = 1,
-                          .find_model = find_model, .warn = on_warning, .ctx = r};
+    ax_train_options o = {.spec = text,
+                          .spec_len = len,
+                          .data_dir = r->app->cfg.data,
+                          .threads = 1,
+                          .find_model = find_model,
+                          .warn = on_warning,
+                          .ctx = r};
     return ax_train_check(&o, err);
 }
 
@@ -158,8 +167,11 @@ static int check_run(request *r, int i, ax_err *err)
             return 0;
     cJSON *run = sweep_spec(s->spec, i, &values, err);
     char *text = run ? ax_json_text(run, 0) : NULL;
-    int bad = run && !text ? ax_fail(err, AX_ENOMEM, "out of memory") : !run ? -1 : check_text(r, text, strlen(text), err);
-    if (bad && run) { /* the place is one of the run's, which nobody has seen: say which run it is */
+    int bad = run && !text ? ax_fail(err, AX_ENOMEM, "out of memory")
+              : !run       ? -1
+                           : check_text(r, text, strlen(text), err);
+    if (bad &&
+        run) { /* the place is one of the run's, which nobody has seen: say which run it is */
         char *which = ax_json_text(values, 0);
         ax_err inner = *err;
         ax_fail(err, inner.code, "%s (in the run with %.200s)", inner.msg, which ? which : "?");
@@ -177,8 +189,10 @@ static int check_runs(request *r, ax_err *err)
 {
     const submission *s = r->job;
     if ((int64_t)r->body.len > r->app->cfg.max_body / s->runs * 4) {
-        ax_fail(err, AX_ELIMIT, "%d runs of a spec with %zu bytes would take too much room", s->runs, r->body.len);
-        ax_err_hint(err, "put the data on the server and name it, instead of sending it in the spec");
+        ax_fail(err, AX_ELIMIT, "%d runs of a spec with %zu bytes would take too much room",
+                s->runs, r->body.len);
+        ax_err_hint(err,
+                    "put the data on the server and name it, instead of sending it in the spec");
         return ax_err_in(err, "dataset");
     }
     for (int i = 0; i < s->runs; i++)
@@ -190,7 +204,8 @@ static int check_runs(request *r, ax_err *err)
 static int check_all(request *r, ax_err *err)
 {
     submission *s = r->job;
-    if (!(s->spec = ax_json_parse(r->body.data, r->body.len, err)) || (s->runs = sweep_count(s->spec, err)) < 0)
+    if (!(s->spec = ax_json_parse(r->body.data, r->body.len, err)) ||
+        (s->runs = sweep_count(s->spec, err)) < 0)
         return -1;
     return s->runs ? check_runs(r, err) : check_text(r, r->body.data, r->body.len, err);
 }
@@ -257,7 +272,8 @@ void train_post(request *r)
     request_refuse(r);
 }
 
-/* ---- the job ------------------------------------------------------------------------------------------ */
+/* ---- the job
+ * ------------------------------------------------------------------------------------------ */
 
 static int write_file(const char *path, const void *data, size_t n, ax_err *err)
 {
@@ -288,13 +304,15 @@ static int keep_base(const jobs *j, int64_t id, const submission *s, ax_err *err
     return bad ? -1 : 0;
 }
 
-static int write_files(const jobs *j, int64_t id, const request *r, const char *text, size_t len, ax_err *err)
+static int write_files(const jobs *j, int64_t id, const request *r, const char *text, size_t len,
+                       ax_err *err)
 {
     char folder[4096], spec[4096];
     if (jobs_path(j, id, NULL, folder) || jobs_path(j, id, "spec.json", spec))
         return ax_fail(err, AX_ELIMIT, "the name of the state folder is too long");
-    return ax_make_folder(folder, err) < 0 || write_file(spec, text, len, err) < 0 ? -1
-                                                                                  : keep_base(j, id, r->job, err);
+    return ax_make_folder(folder, err) < 0 || write_file(spec, text, len, err) < 0
+               ? -1
+               : keep_base(j, id, r->job, err);
 }
 
 static int insert(jobs *j, job_row *row, ax_err *err)
@@ -306,7 +324,8 @@ static int insert(jobs *j, job_row *row, ax_err *err)
     return store_end(j->store, err);
 }
 
-/* ---- a sweep: its row, and one for each run, all or none ------------------------------------------------ */
+/* ---- a sweep: its row, and one for each run, all or none
+ * ------------------------------------------------ */
 
 static int insert_run(jobs *j, const request *r, const job_row *sweep, int i, ax_err *err)
 {
@@ -318,10 +337,17 @@ static int insert_run(jobs *j, const request *r, const job_row *sweep, int i, ax
     cJSON_Delete(spec);
     cJSON_Delete(values);
     int64_t id = sweep->id + 1 + i;
-    job_row run = {.id = id, .state = JOB_QUEUED, .place = sweep->place + i, .created = sweep->created,
-                   .next_event = 2, .parent = sweep->id, .config = shown, .sweep = chosen, .warnings = "[]"};
+    job_row run = {.id = id,
+                   .state = JOB_QUEUED,
+                   .place = sweep->place + i,
+                   .created = sweep->created,
+                   .next_event = 2,
+                   .parent = sweep->id,
+                   .config = shown,
+                   .sweep = chosen,
+                   .warnings = "[]"};
     int bad = !text || !shown || !chosen ? ax_fail(err, AX_ENOMEM, "out of memory")
-                                          : write_files(j, id, r, text, strlen(text), err);
+                                         : write_files(j, id, r, text, strlen(text), err);
     if (!bad) {
         store_insert(j->store, &run);
         store_event(j->store, id, 1, "state", "{\"state\":\"queued\"}");
@@ -394,10 +420,20 @@ static void accept_job(jobs *j, request *r)
     char name[65];
     int64_t id = store_next_id(j->store);
     snprintf(name, sizeof name, "job-%lld", (long long)id);
-    job_row row = {.id = id, .state = JOB_QUEUED, .place = store_most_place(j->store), .created = wall_ms(),
-                   .next_event = 2, .model = s->model[0] || s->runs ? s->model : name, .key = r->key ? r->key : "",
-                   .digest = s->digest, .config = s->config, .progress = "", .error = "", .result = "",
-                   .warnings = s->warned, .sweep = ""};
+    job_row row = {.id = id,
+                   .state = JOB_QUEUED,
+                   .place = store_most_place(j->store),
+                   .created = wall_ms(),
+                   .next_event = 2,
+                   .model = s->model[0] || s->runs ? s->model : name,
+                   .key = r->key ? r->key : "",
+                   .digest = s->digest,
+                   .config = s->config,
+                   .progress = "",
+                   .error = "",
+                   .result = "",
+                   .warnings = s->warned,
+                   .sweep = ""};
     errno = 0;
     if (insert_job(j, r, &row, &err) < 0) {
         cannot_keep(r, &err);
@@ -405,6 +441,7 @@ static void accept_job(jobs *j, request *r)
         return;
     }
     jobs_recount(j);
-    log_line(LOG_INFO, "job", "%lld accepted: %s%s", (long long)id, row.model, s->runs ? " (a sweep)" : "");
+    log_line(LOG_INFO, "job", "%lld accepted: %s%s", (long long)id, row.model,
+             s->runs ? " (a sweep)" : "");
     answer(j, r, &row, 202);
 }

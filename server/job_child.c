@@ -1,8 +1,8 @@
 /* job_child.c - one training process, from its start to what becomes of its job; see jobs_impl.h.
  *
- * It is `axond train` as anybody can run it, with the job's folder as its place. Its stdout is a pipe
- * of JSON lines, its stderr the file "log" of the folder. It takes its own low priority and memory
- * limit, so nothing happens between fork and exec but what posix_spawn does. */
+ * It is `axond train` as anybody can run it, with the job's folder as its place. Its stdout is a
+ * pipe of JSON lines, its stderr the file "log" of the folder. It takes its own low priority and
+ * memory limit, so nothing happens between fork and exec but what posix_spawn does. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -17,14 +17,15 @@
 #include "log.h"
 
 enum {
-    DEATHS = 3,           /* by its own fault, without a step gained: the job has failed     */
-    KILLS = 100,          /* the same by SIGKILL, which is not its fault                     */
-    LINE = 64 * 1024,     /* a longer one is thrown away                                     */
-    EPOCHS_TOLD = 10000,  /* of more epochs, that many are kept                              */
-    GRACE_S = 30          /* from SIGTERM to SIGKILL                                         */
+    DEATHS = 3,          /* by its own fault, without a step gained: the job has failed     */
+    KILLS = 100,         /* the same by SIGKILL, which is not its fault                     */
+    LINE = 64 * 1024,    /* a longer one is thrown away                                     */
+    EPOCHS_TOLD = 10000, /* of more epochs, that many are kept                              */
+    GRACE_S = 30         /* from SIGTERM to SIGKILL                                         */
 };
 
-/* ---- start ------------------------------------------------------------------------------------- */
+/* ---- start -------------------------------------------------------------------------------------
+ */
 
 /* Processes that the kernel has killed for their memory, on this machine, since it started. */
 static int64_t oom_kills(void)
@@ -67,7 +68,8 @@ typedef struct places {
 
 static int find_places(const jobs *j, int64_t id, places *p)
 {
-    return jobs_path(j, id, "spec.json", p->spec) || jobs_path(j, id, "model.safetensors", p->model) ||
+    return jobs_path(j, id, "spec.json", p->spec) ||
+           jobs_path(j, id, "model.safetensors", p->model) ||
            jobs_path(j, id, "checkpoint", p->checkpoint) || jobs_path(j, id, "models", p->models) ||
            jobs_path(j, id, "log", p->log);
 }
@@ -83,9 +85,10 @@ static int launch(const jobs *j, const job_row *row, int out, pid_t *pid, ax_err
     snprintf(memory, sizeof memory, "%lld", (long long)cfg->job_memory);
     snprintf(every, sizeof every, "%lld", (long long)cfg->checkpoint_s);
     snprintf(niceness, sizeof niceness, "%lld", (long long)cfg->job_nice);
-    const char *argv[32] = {"axond", "train", p.spec, "--out", p.model, "--checkpoint", p.checkpoint, "--resume",
-                            "--progress", "json", "--models", p.models, "--threads", threads, "--checkpoint-s", every,
-                            "--nice", niceness};
+    const char *argv[32] = {
+        "axond",      "train",    p.spec,           "--out", p.model,    "--checkpoint",
+        p.checkpoint, "--resume", "--progress",     "json",  "--models", p.models,
+        "--threads",  threads,    "--checkpoint-s", every,   "--nice",   niceness};
     int n = 18;
     if (row->parent) /* its sweep compares how activations fare */
         argv[n++] = "--health";
@@ -102,7 +105,8 @@ child *child_start(jobs *j, const job_row *row, ax_err *err)
     int ends[2];
     child *c = calloc(1, sizeof *c);
     if (!c || pipe2(ends, O_CLOEXEC) < 0) {
-        ax_fail(err, c ? AX_EIO : AX_ENOMEM, "no pipe to the training process: %s", strerror(errno));
+        ax_fail(err, c ? AX_EIO : AX_ENOMEM, "no pipe to the training process: %s",
+                strerror(errno));
         free(c);
         return NULL;
     }
@@ -139,7 +143,8 @@ void child_stop(child *c)
     }
 }
 
-/* ---- what it says -------------------------------------------------------------------------------- */
+/* ---- what it says
+ * -------------------------------------------------------------------------------- */
 
 /* A progress is stored once a second, an epoch always unless there are very many. */
 static int worth_telling(const child *c, const cJSON *o, int epoch)
@@ -175,7 +180,8 @@ static void take_progress(jobs *j, child *c, cJSON *o, const char *kind)
             row.deaths = 0;
         }
         if (jobs_change(j, &row, kind, text, &err) < 0)
-            log_line(LOG_WARN, "job", "%lld: a progress is not kept: %s", (long long)c->id, err.msg);
+            log_line(LOG_WARN, "job", "%lld: a progress is not kept: %s", (long long)c->id,
+                     err.msg);
         c->told_at = now_ns();
     }
     cJSON_free(text);
@@ -187,8 +193,8 @@ static void take_line(jobs *j, child *c, const char *line, size_t n)
     cJSON *o = ax_json_parse(line, n, NULL);
     const char *kind = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o, "event"));
     if (!kind) {
-        log_line(LOG_WARN, "job", "%lld says something else than JSON: %.*s", (long long)c->id, n > 200 ? 200 : (int)n,
-                 line);
+        log_line(LOG_WARN, "job", "%lld says something else than JSON: %.*s", (long long)c->id,
+                 n > 200 ? 200 : (int)n, line);
     } else if (!strcmp(kind, "progress") || !strcmp(kind, "epoch")) {
         char copy[16];
         snprintf(copy, sizeof copy, "%s", kind); /* it goes with the field */
@@ -221,7 +227,8 @@ void child_read(jobs *j, child *c)
         buf_clear(&c->line);
 }
 
-/* ---- the end ------------------------------------------------------------------------------------- */
+/* ---- the end
+ * ------------------------------------------------------------------------------------- */
 
 static int again(jobs *j, job_row *row, const char *reason, ax_err *err)
 {
@@ -261,7 +268,8 @@ static int died(jobs *j, const child *c, job_row *row, ax_err *err)
         return again(j, row, text, err);
     if (memory)
         return fail(j, row, "out_of_memory", text, err);
-    snprintf(text, sizeof text, "its process was ended by SIG%s %d times without getting further than step %lld",
+    snprintf(text, sizeof text,
+             "its process was ended by SIG%s %d times without getting further than step %lld",
              name ? name : "?", row->deaths, (long long)row->best_step);
     return fail(j, row, "process_died", text, err);
 }
@@ -282,7 +290,8 @@ static int gave_up(jobs *j, const child *c, job_row *row, ax_err *err)
         cJSON_free(text);
     } else {
         char text[128];
-        snprintf(text, sizeof text, "its process ended with code %d and said nothing", WEXITSTATUS(c->status));
+        snprintf(text, sizeof text, "its process ended with code %d and said nothing",
+                 WEXITSTATUS(c->status));
         bad = fail(j, row, "process_died", text, err);
     }
     cJSON_Delete(o);
@@ -345,9 +354,11 @@ int child_ended(jobs *j, child *c)
     if (!store_get(j->store, c->id, &mem, &row))
         log_line(LOG_ERROR, "job", "%lld is gone from the store", (long long)c->id);
     else if (row.state == JOB_RUNNING && decide(j, c, &row, &err) < 0) {
-        log_line(LOG_ERROR, "job", "%lld: its end cannot be recorded yet: %s", (long long)c->id, err.msg);
+        log_line(LOG_ERROR, "job", "%lld: its end cannot be recorded yet: %s", (long long)c->id,
+                 err.msg);
         c->again_at = now_ns() + SECOND;
-        over = atomic_load(&j->draining); /* the next server takes it for one that was interrupted */
+        over =
+            atomic_load(&j->draining); /* the next server takes it for one that was interrupted */
     }
     ax_arena_fini(&mem);
     return over && !c->publishing;

@@ -1,8 +1,9 @@
 /* job_publish.c - a trained model becomes the next version of its name; see jobs_impl.h.
  *
- * The row says `publishing` first. Then the admin thread, which makes all changes to the models folder,
- * links the file into it and lets the repository open, test and serve it as it would an upload. A
- * server that died in between finds the version by the bytes of the file and makes no second one. */
+ * The row says `publishing` first. Then the admin thread, which makes all changes to the models
+ * folder, links the file into it and lets the repository open, test and serve it as it would an
+ * upload. A server that died in between finds the version by the bytes of the file and makes no
+ * second one. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -28,7 +29,8 @@ typedef struct publication {
     problem why; /* status 0: it is served                           */
 } publication;
 
-/* ---- on the admin thread ------------------------------------------------------------------------- */
+/* ---- on the admin thread
+ * ------------------------------------------------------------------------- */
 
 static int copy_file(const char *from, const char *to)
 {
@@ -76,7 +78,8 @@ static int64_t find_twin(const publication *p)
         return 0;
     served **list = repository_list(p->jobs->app->models, &n);
     for (int i = 0; i < n; i++) {
-        if (!strcmp(list[i]->name, p->name) && !strcmp(list[i]->info->hash, ax_model_get_info(m)->hash))
+        if (!strcmp(list[i]->name, p->name) &&
+            !strcmp(list[i]->info->hash, ax_model_get_info(m)->hash))
             version = list[i]->version;
         served_release(list[i]);
     }
@@ -105,7 +108,8 @@ static void publish(task *t)
     jobs_post(p->jobs, &p->task);
 }
 
-/* ---- back on the jobs thread ----------------------------------------------------------------------- */
+/* ---- back on the jobs thread
+ * ----------------------------------------------------------------------- */
 
 static char *result_of(const publication *p)
 {
@@ -149,7 +153,8 @@ static int record(jobs *j, const publication *p)
         bad = jobs_finish(j, &row, p->why.status ? JOB_FAILED : JOB_SUCCEEDED, &err);
     }
     if (bad)
-        log_line(LOG_ERROR, "job", "%lld: its end cannot be recorded yet: %s", (long long)p->job, err.msg);
+        log_line(LOG_ERROR, "job", "%lld: its end cannot be recorded yet: %s", (long long)p->job,
+                 err.msg);
     free(text);
     ax_arena_fini(&mem);
     return bad;
@@ -182,7 +187,8 @@ int publish_running(const jobs *j, int64_t id)
     return p != NULL;
 }
 
-int publish_start(jobs *j, child *c, const job_row *row, int64_t from, const char *figures, ax_err *err)
+int publish_start(jobs *j, child *c, const job_row *row, int64_t from, const char *figures,
+                  ax_err *err)
 {
     publication *p = calloc(1, sizeof *p);
     job_row mine = *row;

@@ -1,5 +1,5 @@
-/* job_routes.c - requests about jobs: list, one, its series, events and log, cancel, resume, delete.
- * The handlers, at the end, hand over to the jobs thread; the rest runs there. */
+/* job_routes.c - requests about jobs: list, one, its series, events and log, cancel, resume,
+ * delete. The handlers, at the end, hand over to the jobs thread; the rest runs there. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +19,8 @@ const char *const jobs_events_options[] = {"after", NULL};
 enum { LIST_MAX = 1000, WAIT_MAX = 300, POINTS_MAX = 20000, LOG_MAX = 1 << 20 };
 static const int64_t id_max = (int64_t)1 << 53;
 
-/* ---- finding the job -------------------------------------------------------------------------------- */
+/* ---- finding the job
+ * -------------------------------------------------------------------------------- */
 
 static int64_t id_of(const request *r)
 {
@@ -57,7 +58,8 @@ static void refuse_error(request *r, const ax_err *err)
     request_refuse(r);
 }
 
-/* ---- list and one ------------------------------------------------------------------------------------- */
+/* ---- list and one
+ * ------------------------------------------------------------------------------------- */
 
 typedef struct listing {
     jobs *jobs;
@@ -83,8 +85,8 @@ static int state_of(request *r, int *state)
         if (!strcmp(job_state_names[i], name))
             return *state = i, 0;
     const char *near = ax_nearest(name, job_state_names, JOB_STATES);
-    problem_set(&r->why, 400, "unknown_state", "state: '%.40s' is none of queued, running, succeeded, failed, cancelled",
-                name);
+    problem_set(&r->why, 400, "unknown_state",
+                "state: '%.40s' is none of queued, running, succeeded, failed, cancelled", name);
     snprintf(r->why.err.at, sizeof r->why.err.at, "state");
     return near ? ax_err_hint(&r->why.err, "did you mean '%s'?", near) : -1;
 }
@@ -148,7 +150,8 @@ static void log_of(jobs *j, request *r)
     request_done(r, 200, "text/plain; charset=utf-8");
 }
 
-/* ---- the series of metrics ------------------------------------------------------------------------------ */
+/* ---- the series of metrics
+ * ------------------------------------------------------------------------------ */
 
 static void metrics(jobs *j, request *r)
 {
@@ -163,8 +166,9 @@ static void metrics(jobs *j, request *r)
     if (find(j, r, &row) < 0)
         return;
     job_series_read(j, row.id, since, &s);
-    buf_printf(&r->out, "{\"id\":\"%lld\",\"state\":\"%s\",\"step\":%lld,\"metrics\":{", (long long)row.id,
-               job_state_names[row.state], (long long)(s.n ? s.at[s.n - 1].step : since));
+    buf_printf(&r->out, "{\"id\":\"%lld\",\"state\":\"%s\",\"step\":%lld,\"metrics\":{",
+               (long long)row.id, job_state_names[row.state],
+               (long long)(s.n ? s.at[s.n - 1].step : since));
     job_series_write(&s, most, &r->out);
     buf_str(&r->out, "}}\n");
     r->out.failed |= s.failed;
@@ -182,7 +186,8 @@ static void chart(jobs *j, request *r)
     request_done(r, 200, "image/svg+xml");
 }
 
-/* ---- control -------------------------------------------------------------------------------------------- */
+/* ---- control
+ * -------------------------------------------------------------------------------------------- */
 
 static void wrong_state(request *r, const job_row *row, const char *wanted, const char *hint)
 {
@@ -245,7 +250,8 @@ static void erase(jobs *j, request *r)
     request_done(r, 200, "application/json");
 }
 
-/* ---- sweeps --------------------------------------------------------------------------------------------- */
+/* ---- sweeps
+ * --------------------------------------------------------------------------------------------- */
 
 static int find_sweep(jobs *j, request *r, job_row *row)
 {
@@ -253,7 +259,8 @@ static int find_sweep(jobs *j, request *r, job_row *row)
         return -1;
     if (sweep_is(row))
         return 0;
-    problem_set(&r->why, 409, "no_sweep", "job %lld is no sweep: it has no table", (long long)row->id);
+    problem_set(&r->why, 409, "no_sweep", "job %lld is no sweep: it has no table",
+                (long long)row->id);
     ax_err_hint(&r->why.err, "GET /jobs/%lld/metrics has its figures", (long long)row->id);
     request_refuse(r);
     return -1;
@@ -285,7 +292,8 @@ static void table_csv(jobs *j, request *r)
     request_done(r, 200, "text/csv; charset=utf-8");
 }
 
-/* ---- handlers --------------------------------------------------------------------------------------------- */
+/* ---- handlers
+ * --------------------------------------------------------------------------------------------- */
 
 void jobs_list(request *r)
 {

@@ -61,8 +61,8 @@ static void put_series(buf *out, const job_series *s, int k, int64_t most)
         seen++; /* the seen-th of `have`: is it the last of its share? */
         if (have > (size_t)most && seen * (size_t)most / have == told)
             continue;
-        buf_printf(out, "%s{\"step\":%lld,\"epoch\":%lld,\"value\":", told++ ? "," : "", (long long)p->step,
-                   (long long)p->epoch);
+        buf_printf(out, "%s{\"step\":%lld,\"epoch\":%lld,\"value\":", told++ ? "," : "",
+                   (long long)p->step, (long long)p->epoch);
         buf_f64(out, p->value[k]);
         buf_char(out, '}');
     }
@@ -81,7 +81,8 @@ void job_series_write(const job_series *s, int64_t most, buf *out)
         put_series(out, s, k, most);
 }
 
-/* ---- pictures ----------------------------------------------------------------------------------- */
+/* ---- pictures -----------------------------------------------------------------------------------
+ */
 
 enum { CURVES = 24, LABEL = 160 };
 

@@ -26,7 +26,8 @@ int64_t wall_ms(void)
     return t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000;
 }
 
-/* ---- the mailbox ------------------------------------------------------------------------------- */
+/* ---- the mailbox -------------------------------------------------------------------------------
+ */
 
 void jobs_post(jobs *j, task *t)
 {
@@ -35,7 +36,8 @@ void jobs_post(jobs *j, task *t)
     pthread_mutex_lock(&j->lock);
     *j->last = t;
     j->last = &t->next;
-    if (write(j->wake_fd, &one, sizeof one) < 0) { /* it cannot be full: the thread reads it each time */
+    if (write(j->wake_fd, &one, sizeof one) <
+        0) { /* it cannot be full: the thread reads it each time */
     }
     pthread_mutex_unlock(&j->lock);
 }
@@ -75,12 +77,13 @@ int64_t jobs_count(const jobs *j, job_state state)
     return atomic_load_explicit(&j->count[state], memory_order_relaxed);
 }
 
-/* ---- files --------------------------------------------------------------------------------------- */
+/* ---- files
+ * --------------------------------------------------------------------------------------- */
 
 int jobs_path(const jobs *j, int64_t id, const char *name, char *path)
 {
-    int n = snprintf(path, 4096, "%s/jobs/%lld%s%s", j->app->cfg.state, (long long)id, name ? "/" : "",
-                     name ? name : "");
+    int n = snprintf(path, 4096, "%s/jobs/%lld%s%s", j->app->cfg.state, (long long)id,
+                     name ? "/" : "", name ? name : "");
     return n < 4096 ? 0 : -1;
 }
 
@@ -93,11 +96,13 @@ static int remove_one(const char *path, const struct stat *st, int flag, struct 
 void jobs_forget_folder(jobs *j, int64_t id)
 {
     char path[4096];
-    if (!jobs_path(j, id, NULL, path) && nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) && errno != ENOENT)
+    if (!jobs_path(j, id, NULL, path) && nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) &&
+        errno != ENOENT)
         log_line(LOG_WARN, "jobs", "%s cannot be removed: %s", path, strerror(errno));
 }
 
-/* ---- the store ----------------------------------------------------------------------------------- */
+/* ---- the store
+ * ----------------------------------------------------------------------------------- */
 
 void jobs_recount(jobs *j)
 {
@@ -167,7 +172,8 @@ int jobs_requeue(jobs *j, job_row *row, ax_err *err)
         return -1;
     if (done)
         store_forget_event(j->store, row->id, done);
-    store_event(j->store, row->id, number, "state", "{\"state\":\"queued\",\"reason\":\"resumed\"}");
+    store_event(j->store, row->id, number, "state",
+                "{\"state\":\"queued\",\"reason\":\"resumed\"}");
     store_update(j->store, row);
     if (store_end(j->store, err) < 0)
         return -1;
@@ -211,8 +217,8 @@ static void forget_old(jobs *j)
     }
 }
 
-/* What was running when the last server ended waits again, in front. Folders of jobs that were never
- * accepted go. */
+/* What was running when the last server ended waits again, in front. Folders of jobs that were
+ * never accepted go. */
 static int recover(jobs *j, ax_err *err)
 {
     ax_arena mem;
@@ -222,8 +228,11 @@ static int recover(jobs *j, ax_err *err)
     while (!bad && store_first(j->store, JOB_RUNNING, &mem, &row)) {
         row.state = row.cancelling ? JOB_CANCELLED : JOB_QUEUED;
         row.place = store_least_place(j->store);
-        bad = row.cancelling ? jobs_finish(j, &row, JOB_CANCELLED, err)
-                             : jobs_change(j, &row, "state", "{\"state\":\"queued\",\"reason\":\"the server was restarted\"}", err);
+        bad = row.cancelling
+                  ? jobs_finish(j, &row, JOB_CANCELLED, err)
+                  : jobs_change(j, &row, "state",
+                                "{\"state\":\"queued\",\"reason\":\"the server was restarted\"}",
+                                err);
         ax_arena_reset(&mem);
     }
     sweep_review(j);
@@ -254,12 +263,13 @@ int jobs_no_room(const jobs *j, int64_t more, problem *why)
     if (waiting + more <= most)
         return 0;
     problem_set(why, more > most ? 422 : 429, "queue_full",
-                "%lld trainings wait and %lld would come, at most %lld may wait", (long long)waiting,
-                (long long)more, (long long)most);
+                "%lld trainings wait and %lld would come, at most %lld may wait",
+                (long long)waiting, (long long)more, (long long)most);
     problem_expect(why, "%lld", (long long)most);
     problem_got(why, "%lld", (long long)(waiting + more));
     why->retry_after = more > most ? 0 : retry_after(j);
-    return ax_err_hint(&why->err, "--max-queued-jobs sets the bound; GET /jobs?state=queued lists them");
+    return ax_err_hint(&why->err,
+                       "--max-queued-jobs sets the bound; GET /jobs?state=queued lists them");
 }
 
 /* The folder is opened, or made; then what was left is looked at. */
@@ -284,11 +294,14 @@ store *jobs_store(jobs *j, problem *why)
         return NULL;
     }
     problem_set(why, 503, "no_state", "%s", err.msg);
-    ax_err_hint(&why->err, "%s", err.hint[0] ? err.hint : "--state DIR says where jobs are kept; it has to be writable");
+    ax_err_hint(&why->err, "%s",
+                err.hint[0] ? err.hint
+                            : "--state DIR says where jobs are kept; it has to be writable");
     return NULL;
 }
 
-/* ---- the queue ----------------------------------------------------------------------------------- */
+/* ---- the queue
+ * ----------------------------------------------------------------------------------- */
 
 child *jobs_child(jobs *j, int64_t id)
 {
@@ -354,7 +367,8 @@ static void dispatch(jobs *j)
     ax_arena_fini(&mem);
 }
 
-/* ---- children ------------------------------------------------------------------------------------ */
+/* ---- children
+ * ------------------------------------------------------------------------------------ */
 
 static void end_children(jobs *j, int64_t now)
 {
@@ -380,7 +394,8 @@ static void end_children(jobs *j, int64_t now)
         forget_old(j);
 }
 
-/* ---- the thread ---------------------------------------------------------------------------------- */
+/* ---- the thread
+ * ---------------------------------------------------------------------------------- */
 
 static int64_t next_time(const jobs *j)
 {
@@ -448,7 +463,8 @@ static void *run(void *arg)
     return NULL;
 }
 
-/* ---- from birth to death ------------------------------------------------------------------------- */
+/* ---- from birth to death
+ * ------------------------------------------------------------------------- */
 
 jobs *jobs_new(app *a, ax_err *err)
 {

@@ -1,6 +1,7 @@
 /* jobs_impl.h - what the files of the jobs thread share: jobs.c (the thread and the queue),
  * job_child.c (one process), job_publish.c, job_text.c (objects as JSON), job_routes.c (requests),
- * follow.c (streams and waits). Everything here runs on the jobs thread unless it says otherwise. */
+ * follow.c (streams and waits). Everything here runs on the jobs thread unless it says otherwise.
+ */
 #ifndef SERVER_JOBS_IMPL_H
 #define SERVER_JOBS_IMPL_H
 
@@ -20,12 +21,12 @@ typedef struct child {
     int64_t again_at; /* then its end is to be recorded once more; 0: not    */
     int64_t told_at;  /* when a progress was stored last                     */
     int64_t oom_before;
-    int64_t step;     /* the furthest one it told                            */
-    double eta;       /* seconds, as it says                                 */
-    int killed;       /* by us                                               */
-    int publishing;   /* the admin thread makes a version of its model       */
-    char *last;       /* its {"event":"done"} or {"event":"error"}, or NULL  */
-    buf line;         /* of its output, not yet complete                     */
+    int64_t step;   /* the furthest one it told                            */
+    double eta;     /* seconds, as it says                                 */
+    int killed;     /* by us                                               */
+    int publishing; /* the admin thread makes a version of its model       */
+    char *last;     /* its {"event":"done"} or {"event":"error"}, or NULL  */
+    buf line;       /* of its output, not yet complete                     */
 } child;
 
 typedef struct follower follower;
@@ -43,8 +44,8 @@ struct jobs {
     child *children;
     int n_children;
     follower *followers;
-    int64_t dispatch_at; /* look at the queue again then; 0: no need    */
-    int64_t review_at;   /* the same for sweeps                         */
+    int64_t dispatch_at;              /* look at the queue again then; 0: no need    */
+    int64_t review_at;                /* the same for sweeps                         */
     struct publication *publications; /* under way                      */
     _Atomic int64_t count[JOB_STATES];
 };
@@ -61,15 +62,18 @@ void jobs_post(jobs *j, task *t);
 int jobs_path(const jobs *j, int64_t id, const char *name, char *path);
 /* The store, made when it is not there. NULL with why. */
 store *jobs_store(jobs *j, problem *why);
-/* Write a job's new row and, kind not NULL, an event, as one; then wake who follows it. What is told
- * once a second may be lost with the power, a state may not. 0, or -1 with err and nothing changed. */
+/* Write a job's new row and, kind not NULL, an event, as one; then wake who follows it. What is
+ * told once a second may be lost with the power, a state may not. 0, or -1 with err and nothing
+ * changed. */
 int jobs_change(jobs *j, job_row *row, const char *kind, const char *body, ax_err *err);
-/* The same for a job that ends here: its last event is the job itself. A sweep hears of its runs. */
+/* The same for a job that ends here: its last event is the job itself. A sweep hears of its runs.
+ */
 int jobs_finish(jobs *j, job_row *row, job_state state, ax_err *err);
 void jobs_recount(jobs *j);
 /* Is there no place for so many more in the queue? Then -1 with why. */
 int jobs_no_room(const jobs *j, int64_t more, problem *why);
-/* A failed or cancelled job goes back into the queue; the event that was its end is none any more. */
+/* A failed or cancelled job goes back into the queue; the event that was its end is none any more.
+ */
 int jobs_requeue(jobs *j, job_row *row, ax_err *err);
 /* A finished job with its events and files, and its runs. */
 int jobs_delete_row(jobs *j, const job_row *row, ax_err *err);
@@ -111,13 +115,15 @@ cJSON *sweep_table(jobs *j, const job_row *sweep, int64_t *best);
 void sweep_csv(jobs *j, const job_row *sweep, buf *out);
 /* Call fn for the first seed of each setting, as far as curves have colours. */
 void sweep_each_curve(jobs *j, const job_row *sweep,
-                      void (*fn)(void *ctx, int64_t run, const char *label, int setting, jobs *j), void *ctx);
+                      void (*fn)(void *ctx, int64_t run, const char *label, int setting, jobs *j),
+                      void *ctx);
 
 /* ---- job_publish.c */
-/* Hand the model of a job, or of the best run of a sweep (from: whose file), to the admin thread; the
- * answer comes through the mailbox and ends the job. figures: the result as far as it is known, JSON.
- * c: its process, or NULL. */
-int publish_start(jobs *j, child *c, const job_row *row, int64_t from, const char *figures, ax_err *err);
+/* Hand the model of a job, or of the best run of a sweep (from: whose file), to the admin thread;
+ * the answer comes through the mailbox and ends the job. figures: the result as far as it is known,
+ * JSON. c: its process, or NULL. */
+int publish_start(jobs *j, child *c, const job_row *row, int64_t from, const char *figures,
+                  ax_err *err);
 /* Is that under way? */
 int publish_running(const jobs *j, int64_t id);
 

@@ -15,10 +15,12 @@ const char *const job_state_names[JOB_STATES] = {"queued", "running", "succeeded
 
 /* Each step brings a file of that version to the next one; new steps go to the end. */
 static const char *const migrations[] = {
-    "CREATE TABLE jobs(id INTEGER PRIMARY KEY AUTOINCREMENT, state INTEGER NOT NULL, place INTEGER NOT NULL,"
+    "CREATE TABLE jobs(id INTEGER PRIMARY KEY AUTOINCREMENT, state INTEGER NOT NULL, place INTEGER "
+    "NOT NULL,"
     " publishing INTEGER NOT NULL, cancelling INTEGER NOT NULL, deaths INTEGER NOT NULL,"
     " best_step INTEGER NOT NULL, created INTEGER NOT NULL, started INTEGER NOT NULL,"
-    " finished INTEGER NOT NULL, next_event INTEGER NOT NULL, parent INTEGER NOT NULL, model TEXT NOT NULL, key TEXT NOT NULL,"
+    " finished INTEGER NOT NULL, next_event INTEGER NOT NULL, parent INTEGER NOT NULL, model TEXT "
+    "NOT NULL, key TEXT NOT NULL,"
     " digest TEXT NOT NULL, config TEXT NOT NULL, progress TEXT NOT NULL, error TEXT NOT NULL,"
     " result TEXT NOT NULL, warnings TEXT NOT NULL, sweep TEXT NOT NULL);"
     "CREATE INDEX jobs_by_state ON jobs(state, place);"
@@ -29,8 +31,9 @@ static const char *const migrations[] = {
 };
 enum { VERSION = sizeof migrations / sizeof *migrations };
 
-#define COLUMNS                                                                                      \
-    "id,state,place,publishing,cancelling,deaths,best_step,created,started,finished,next_event,parent," \
+#define COLUMNS                                                                                    \
+    "id,state,place,publishing,cancelling,deaths,best_step,created,started,finished,next_event,"   \
+    "parent,"                                                                                      \
     "model,key,digest,config,progress,error,result,warnings,sweep"
 #define SELECT "SELECT " COLUMNS " FROM jobs WHERE "
 
@@ -64,10 +67,13 @@ static const char *const sql[QUERIES] = {
     [Q_BEGIN] = "BEGIN IMMEDIATE",
     [Q_COMMIT] = "COMMIT",
     [Q_ROLLBACK] = "ROLLBACK",
-    [Q_INSERT] = "INSERT INTO jobs(" COLUMNS ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,"
+    [Q_INSERT] = "INSERT INTO jobs(" COLUMNS
+                 ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,"
                  "?17,?18,?19,?20,?21)",
-    [Q_UPDATE] = "UPDATE jobs SET state=?2,place=?3,publishing=?4,cancelling=?5,deaths=?6,best_step=?7,"
-                 "started=?9,finished=?10,next_event=?11,model=?13,progress=?17,error=?18,result=?19 WHERE id=?1",
+    [Q_UPDATE] =
+        "UPDATE jobs SET state=?2,place=?3,publishing=?4,cancelling=?5,deaths=?6,best_step=?7,"
+        "started=?9,finished=?10,next_event=?11,model=?13,progress=?17,error=?18,result=?19 WHERE "
+        "id=?1",
     [Q_DELETE] = "DELETE FROM jobs WHERE id=?1",
     [Q_DELETE_EVENTS] = "DELETE FROM events WHERE job=?1",
     [Q_GET] = SELECT "id=?1",
@@ -96,13 +102,14 @@ struct store {
     char why[256];
 };
 
-/* ---- statements --------------------------------------------------------------------------------- */
+/* ---- statements ---------------------------------------------------------------------------------
+ */
 
 /* The statement, ready to be bound. */
 static sqlite3_stmt *prepared(store *s, query q)
 {
-    if (!s->stmt[q] &&
-        sqlite3_prepare_v3(s->db, sql[q], -1, SQLITE_PREPARE_PERSISTENT, &s->stmt[q], NULL) != SQLITE_OK)
+    if (!s->stmt[q] && sqlite3_prepare_v3(s->db, sql[q], -1, SQLITE_PREPARE_PERSISTENT, &s->stmt[q],
+                                          NULL) != SQLITE_OK)
         return NULL;
     return s->stmt[q];
 }
@@ -142,20 +149,22 @@ static int64_t number(store *s, query q, int64_t a)
     return v;
 }
 
-/* ---- transactions -------------------------------------------------------------------------------- */
+/* ---- transactions
+ * -------------------------------------------------------------------------------- */
 
 static int tell(const store *s, ax_err *err)
 {
     int code = s->failed & 0xff;
-    return ax_fail(err, code == SQLITE_FULL ? AX_ELIMIT : AX_EIO, "the state of the jobs cannot be written: %s",
-                   s->why);
+    return ax_fail(err, code == SQLITE_FULL ? AX_ELIMIT : AX_EIO,
+                   "the state of the jobs cannot be written: %s", s->why);
 }
 
 int store_begin(store *s, int durable, ax_err *err)
 {
     s->failed = 0;
     if (durable != s->durable) {
-        sqlite3_exec(s->db, durable ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL", NULL, NULL, NULL);
+        sqlite3_exec(s->db, durable ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL", NULL,
+                     NULL, NULL);
         s->durable = durable;
     }
     return done(s, prepared(s, Q_BEGIN)) < 0 ? tell(s, err) : 0;
@@ -179,7 +188,8 @@ int store_end(store *s, ax_err *err)
     return tell(s, err);
 }
 
-/* ---- rows ---------------------------------------------------------------------------------------- */
+/* ---- rows
+ * ---------------------------------------------------------------------------------------- */
 
 static void bind_text(sqlite3_stmt *st, int i, const char *text)
 {
@@ -189,8 +199,9 @@ static void bind_text(sqlite3_stmt *st, int i, const char *text)
 /* Parameters as in COLUMNS; those a statement does not have are not bound. */
 static void bind_row(sqlite3_stmt *st, const job_row *j)
 {
-    const int64_t numbers[] = {j->id,      j->state,  j->place,     j->publishing, j->cancelling, j->deaths,
-                               j->best_step, j->created, j->started, j->finished,  j->next_event, j->parent};
+    const int64_t numbers[] = {j->id,         j->state,    j->place,      j->publishing,
+                               j->cancelling, j->deaths,   j->best_step,  j->created,
+                               j->started,    j->finished, j->next_event, j->parent};
     const char *const texts[] = {j->model, j->key,    j->digest,   j->config, j->progress,
                                  j->error, j->result, j->warnings, j->sweep};
     for (int i = 0; i < 12; i++)
@@ -282,7 +293,8 @@ int store_first(store *s, job_state state, ax_arena *mem, job_row *out)
     return one_row(st, mem, out);
 }
 
-void store_list(store *s, int state, int64_t below, int limit, ax_arena *mem, store_visit *fn, void *ctx)
+void store_list(store *s, int state, int64_t below, int limit, ax_arena *mem, store_visit *fn,
+                void *ctx)
 {
     sqlite3_stmt *st = prepared(s, Q_LIST);
     sqlite3_bind_int(st, 1, state);
@@ -338,7 +350,8 @@ int64_t store_oldest_finished(store *s)
     return number(s, Q_OLDEST, 0);
 }
 
-/* ---- events -------------------------------------------------------------------------------------- */
+/* ---- events
+ * -------------------------------------------------------------------------------------- */
 
 void store_event(store *s, int64_t job, int64_t n, const char *kind, const char *body)
 {
@@ -372,7 +385,8 @@ void store_events(store *s, int64_t job, int64_t after, store_read *fn, void *ct
     sqlite3_reset(st);
 }
 
-/* ---- opening ------------------------------------------------------------------------------------- */
+/* ---- opening
+ * ------------------------------------------------------------------------------------- */
 
 static int take_lock(store *s, const char *folder, ax_err *err)
 {
@@ -407,14 +421,17 @@ static int ask(store *s, const char *question, char answer[64])
 static int migrate(store *s, const char *path, ax_err *err)
 {
     char text[64];
-    if (ask(s, "PRAGMA user_version", text) < 0 || ask(s, "PRAGMA quick_check(1)", text) < 0 || strcmp(text, "ok")) {
-        ax_fail(err, AX_ECORRUPT, "the database '%s' is damaged: %s", path, text[0] ? text : sqlite3_errmsg(s->db));
+    if (ask(s, "PRAGMA user_version", text) < 0 || ask(s, "PRAGMA quick_check(1)", text) < 0 ||
+        strcmp(text, "ok")) {
+        ax_fail(err, AX_ECORRUPT, "the database '%s' is damaged: %s", path,
+                text[0] ? text : sqlite3_errmsg(s->db));
         return ax_err_hint(err, "move it away and start again: jobs are lost, models are not");
     }
     ask(s, "PRAGMA user_version", text);
     int version = atoi(text);
     if (version > VERSION)
-        return ax_fail(err, AX_EUNSUPPORTED, "the database '%s' is of a newer axond (form %d, this one knows %d)", path,
+        return ax_fail(err, AX_EUNSUPPORTED,
+                       "the database '%s' is of a newer axond (form %d, this one knows %d)", path,
                        version, VERSION);
     for (; version < VERSION; version++) {
         char step[64];
@@ -440,9 +457,11 @@ static int open_database(store *s, const char *folder, ax_err *err)
                        s->db ? sqlite3_errmsg(s->db) : "out of memory");
     s->durable = 1;
     char mode[64];
-    if (ask(s, "PRAGMA journal_mode=WAL", mode) < 0 || ask(s, "PRAGMA synchronous=FULL", mode) < 0 ||
+    if (ask(s, "PRAGMA journal_mode=WAL", mode) < 0 ||
+        ask(s, "PRAGMA synchronous=FULL", mode) < 0 ||
         ask(s, "PRAGMA wal_autocheckpoint=250", mode) < 0) /* pages: the log stays at 1 MB */
-        return ax_fail(err, AX_EIO, "the database '%s' cannot be used: %s", path, sqlite3_errmsg(s->db));
+        return ax_fail(err, AX_EIO, "the database '%s' cannot be used: %s", path,
+                       sqlite3_errmsg(s->db));
     return migrate(s, path, err);
 }
 
@@ -454,7 +473,8 @@ store *store_open(const char *folder, ax_err *err)
         return NULL;
     }
     s->lock = -1;
-    if (!ax_make_folder(folder, err) && !take_lock(s, folder, err) && !open_database(s, folder, err))
+    if (!ax_make_folder(folder, err) && !take_lock(s, folder, err) &&
+        !open_database(s, folder, err))
         return s;
     store_close(s);
     return NULL;

@@ -9,7 +9,8 @@ static const cJSON *axes_of(const cJSON *spec)
     return cJSON_GetObjectItemCaseSensitive(spec, "sweep");
 }
 
-/* ---- how many ----------------------------------------------------------------------------------- */
+/* ---- how many -----------------------------------------------------------------------------------
+ */
 
 static int check_values(const cJSON *axis, ax_err *err)
 {
@@ -34,7 +35,8 @@ int sweep_count(const cJSON *spec, ax_err *err)
     if (!axes)
         return 0;
     if (!cJSON_IsObject(axes) || !axes->child || cJSON_GetArraySize(axes) > SWEEP_AXES) {
-        ax_fail(err, AX_ETYPE, "\"sweep\" is an object of 1 to %d fields, each with a list of values", SWEEP_AXES);
+        ax_fail(err, AX_ETYPE,
+                "\"sweep\" is an object of 1 to %d fields, each with a list of values", SWEEP_AXES);
         return ax_err_in(err, "sweep");
     }
     for (const cJSON *a = axes->child; a; a = a->next) {
@@ -51,7 +53,8 @@ int sweep_count(const cJSON *spec, ax_err *err)
     return (int)n;
 }
 
-/* ---- one run ------------------------------------------------------------------------------------- */
+/* ---- one run
+ * ------------------------------------------------------------------------------------- */
 
 static int no_memory(ax_err *err)
 {
@@ -116,7 +119,8 @@ static int set_path(cJSON *spec, const char *path, const cJSON *value, ax_err *e
         char name[64];
         size_t n = strcspn(path, ".[");
         if (!n || n >= sizeof name)
-            return ax_fail(err, AX_EINVAL, "'%.60s' is no path of a field, as optimizer.learning_rate", path);
+            return ax_fail(err, AX_EINVAL,
+                           "'%.60s' is no path of a field, as optimizer.learning_rate", path);
         memcpy(name, path, n);
         name[n] = 0;
         path += n;
@@ -125,7 +129,8 @@ static int set_path(cJSON *spec, const char *path, const cJSON *value, ax_err *e
             char *end;
             index = (int)strtoul(path + 1, &end, 10);
             if (end == path + 1 || *end != ']' || end[1] != '.' || index < 0)
-                return ax_fail(err, AX_EINVAL, "'%.60s' is no place in a list, as layers[0].units", path);
+                return ax_fail(err, AX_EINVAL, "'%.60s' is no place in a list, as layers[0].units",
+                               path);
             path = end + 1;
         }
         if (!*path)
@@ -138,7 +143,8 @@ static int set_path(cJSON *spec, const char *path, const cJSON *value, ax_err *e
 
 static int set_activation(cJSON *spec, const cJSON *value, ax_err *err)
 {
-    cJSON *layers = cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(spec, "model"), "layers");
+    cJSON *layers =
+        cJSON_GetObjectItemCaseSensitive(cJSON_GetObjectItemCaseSensitive(spec, "model"), "layers");
     int n = 0;
     for (cJSON *l = cJSON_IsArray(layers) ? layers->child : NULL; l && l->next; l = l->next)
         if (cJSON_GetObjectItemCaseSensitive(l, "activation")) {
@@ -146,7 +152,8 @@ static int set_activation(cJSON *spec, const cJSON *value, ax_err *err)
                 return -1;
             n++;
         }
-    return n ? 0 : ax_fail(err, AX_EINVAL, "no layer of the model but the last names an activation");
+    return n ? 0
+             : ax_fail(err, AX_EINVAL, "no layer of the model but the last names an activation");
 }
 
 /* The place of run i on an axis; *i becomes what is left for those before it. */
@@ -159,7 +166,8 @@ static const cJSON *choose(const cJSON *axis, int *i)
 }
 
 /* The last axis turns fastest, so they are taken from the end. */
-static int chosen(const cJSON *spec, int i, const cJSON *axis[SWEEP_AXES], const cJSON *value[SWEEP_AXES])
+static int chosen(const cJSON *spec, int i, const cJSON *axis[SWEEP_AXES],
+                  const cJSON *value[SWEEP_AXES])
 {
     int n = 0;
     for (const cJSON *a = axes_of(spec)->child; a; a = a->next)

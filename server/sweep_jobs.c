@@ -1,8 +1,8 @@
 /* sweep_jobs.c - a sweep as a job of jobs; see jobs_impl.h.
  *
  * Its row has no process: it runs from the moment it is accepted until the last of its runs has
- * ended, whose numbers follow its own. What it is at any time can be told from the rows of its runs, so
- * an end that could not be written down is simply looked for again. */
+ * ended, whose numbers follow its own. What it is at any time can be told from the rows of its
+ * runs, so an end that could not be written down is simply looked for again. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +16,8 @@ int sweep_is(const job_row *row)
     return !row->parent && row->sweep[0];
 }
 
-/* ---- looking at the runs --------------------------------------------------------------------------- */
+/* ---- looking at the runs
+ * --------------------------------------------------------------------------- */
 
 typedef struct tally {
     int64_t id[SWEEP_RUNS];
@@ -66,7 +67,8 @@ double sweep_share(jobs *j, int64_t id)
     return t.n ? (double)(t.n - open) / t.n : 0;
 }
 
-/* ---- the end ------------------------------------------------------------------------------------------ */
+/* ---- the end
+ * ------------------------------------------------------------------------------------------ */
 
 static int fail(jobs *j, job_row *sweep, ax_err *err)
 {
@@ -104,7 +106,8 @@ static void review_one(jobs *j, job_row *sweep)
               : t.count[JOB_SUCCEEDED] ? succeed(j, sweep, &err)
                                        : fail(j, sweep, &err);
     if (bad) {
-        log_line(LOG_ERROR, "job", "%lld: its end cannot be recorded yet: %s", (long long)sweep->id, err.msg);
+        log_line(LOG_ERROR, "job", "%lld: its end cannot be recorded yet: %s", (long long)sweep->id,
+                 err.msg);
         j->review_at = now_ns() + SECOND;
     }
 }
@@ -161,14 +164,17 @@ void sweep_run_ended(jobs *j, const job_row *run)
 {
     ax_err err;
     if (tell(j, run, &err) < 0)
-        log_line(LOG_WARN, "job", "%lld: a run's end is not told: %s", (long long)run->parent, err.msg);
+        log_line(LOG_WARN, "job", "%lld: a run's end is not told: %s", (long long)run->parent,
+                 err.msg);
     sweep_review(j);
 }
 
-/* ---- control -------------------------------------------------------------------------------------------- */
+/* ---- control
+ * -------------------------------------------------------------------------------------------- */
 
 /* Do something with each run that is in one of two states. */
-static int each(jobs *j, int64_t sweep, job_state a, job_state b, int (*fn)(jobs *, job_row *, ax_err *), ax_err *err)
+static int each(jobs *j, int64_t sweep, job_state a, job_state b,
+                int (*fn)(jobs *, job_row *, ax_err *), ax_err *err)
 {
     tally t;
     int bad = 0;

@@ -40,8 +40,11 @@ static void add_run(void *ctx, const job_row *row)
     if (all->n == SWEEP_RUNS)
         return;
     run *r = &all->at[all->n++];
-    cJSON *o = row->state == JOB_SUCCEEDED ? ax_json_parse(row->result, strlen(row->result), NULL) : NULL;
-    *r = (run){.id = row->id, .state = row->state, .values = ax_json_parse(row->sweep, strlen(row->sweep), NULL)};
+    cJSON *o =
+        row->state == JOB_SUCCEEDED ? ax_json_parse(row->result, strlen(row->result), NULL) : NULL;
+    *r = (run){.id = row->id,
+               .state = row->state,
+               .values = ax_json_parse(row->sweep, strlen(row->sweep), NULL)};
     for (int k = 0; k < FIGURES; k++)
         r->figure[k] = number_of(o, figures[k]);
     r->figure[FIGURES - 2] = number_of(o, "seconds") / number_of(o, "epochs");
@@ -71,13 +74,14 @@ static void unload(runs *all)
     free(all);
 }
 
-/* ---- settings ------------------------------------------------------------------------------------------ */
+/* ---- settings
+ * ------------------------------------------------------------------------------------------ */
 
 typedef struct setting {
     const run *first;
     int index[SWEEP_RUNS], n; /* its runs                                          */
     int ended[JOB_STATES];
-    int have[FIGURES];        /* how many runs told it                             */
+    int have[FIGURES];                  /* how many runs told it                             */
     double mean[FIGURES], std[FIGURES]; /* std: of a sample, NaN for a single one */
 } setting;
 
@@ -130,7 +134,9 @@ static const run *best_of(const runs *all, int *by)
     return NULL;
 }
 
-/* ---- JSON ------------------------------------------------------------------------------------------------ */
+/* ---- JSON
+ * ------------------------------------------------------------------------------------------------
+ */
 
 static cJSON *values_of(const run *r)
 {
@@ -208,7 +214,8 @@ cJSON *sweep_table(jobs *j, const job_row *sweep, int64_t *best)
     return NULL;
 }
 
-/* ---- curves ---------------------------------------------------------------------------------------------- */
+/* ---- curves
+ * ---------------------------------------------------------------------------------------------- */
 
 static void label_of(const run *r, char *out, size_t size)
 {
@@ -232,7 +239,8 @@ static void label_of(const run *r, char *out, size_t size)
 }
 
 void sweep_each_curve(jobs *j, const job_row *sweep,
-                      void (*fn)(void *ctx, int64_t run, const char *label, int setting, jobs *j), void *ctx)
+                      void (*fn)(void *ctx, int64_t run, const char *label, int setting, jobs *j),
+                      void *ctx)
 {
     runs *all = load(j, sweep);
     setting s;
@@ -246,7 +254,9 @@ void sweep_each_curve(jobs *j, const job_row *sweep,
     unload(all);
 }
 
-/* ---- CSV -------------------------------------------------------------------------------------------------- */
+/* ---- CSV
+ * --------------------------------------------------------------------------------------------------
+ */
 
 /* A field between quotes where it needs them. */
 static void put_text(buf *b, const char *s)

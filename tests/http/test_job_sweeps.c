@@ -76,7 +76,8 @@ static double check_row(const cJSON *row, const char **best, double least)
 static void test_life(void **state)
 {
     (void)state;
-    char *text = sweep_text(4, "{\"activation\":[\"relu\",{\"formula\":\"x*sigmoid(x)\"}],\"seed\":[1,2,3]}", "");
+    char *text = sweep_text(
+        4, "{\"activation\":[\"relu\",{\"formula\":\"x*sigmoid(x)\"}],\"seed\":[1,2,3]}", "");
     int id = post_job(text, NULL);
     assert_int_equal(id, 1);
     await(id, "succeeded", 120);
@@ -95,7 +96,8 @@ static void test_life(void **state)
     reply_free(&csv);
     reply chart = get("/jobs/1/chart.svg");
     assert_non_null(strstr(chart.headers, "Content-Type: image/svg+xml"));
-    assert_int_equal(count(chart.body, "<path class=\"f s"), 4); /* two curves, two lines of the legend */
+    assert_int_equal(count(chart.body, "<path class=\"f s"),
+                     4); /* two curves, two lines of the legend */
     assert_non_null(strstr(chart.body, ">relu</text>"));
     assert_non_null(strstr(chart.body, ">x*sigmoid(x)</text>"));
     reply_free(&chart);
@@ -159,10 +161,12 @@ static void test_killed(void **state)
 static void test_failures(void **state)
 {
     (void)state;
-    static const char spec[] =
-        "{\"model\":{\"inputs\":[{\"name\":\"x\",\"shape\":[1]}],\"layers\":[{\"type\":\"dense\",\"units\":64},"
-        "{\"type\":\"dense\",\"units\":64},{\"type\":\"dense\",\"units\":1}]},\"dataset\":{\"x\":[[1],[2],[3]],"
-        "\"y\":[5,6,7]},\"epochs\":50,\"optimizer\":\"sgd\",\"sweep\":{\"optimizer.learning_rate\":[%s]}}";
+    static const char spec[] = "{\"model\":{\"inputs\":[{\"name\":\"x\",\"shape\":[1]}],\"layers\":"
+                               "[{\"type\":\"dense\",\"units\":64},"
+                               "{\"type\":\"dense\",\"units\":64},{\"type\":\"dense\",\"units\":1}]"
+                               "},\"dataset\":{\"x\":[[1],[2],[3]],"
+                               "\"y\":[5,6,7]},\"epochs\":50,\"optimizer\":\"sgd\",\"sweep\":{"
+                               "\"optimizer.learning_rate\":[%s]}}";
     char text[1024], path[64];
     snprintf(text, sizeof text, spec, "1e-4,1000");
     int id = post_job(text, NULL);
@@ -195,7 +199,8 @@ static void test_refused(void **state)
         {"{\"nonsense\":[1,2]}", 400, "nonsense", "nonsense"},
         {"{\"epochs\":[1,0]}", 400, "epochs", "epochs"},
         {"{\"model.layers[7].units\":[1]}", 422, "sweep.model.layers[7].units", "layers[7]"},
-        {"{\"seed\":[1,2,3,4,5,6,7,8,9,10,11],\"batch_size\":[1,2,3,4,5,6,7,8,9,10]}", 422, "", "wait"},
+        {"{\"seed\":[1,2,3,4,5,6,7,8,9,10,11],\"batch_size\":[1,2,3,4,5,6,7,8,9,10]}", 422, "",
+         "wait"},
     };
     double before = metric("axond_jobs{state=\"succeeded\"}");
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -207,7 +212,8 @@ static void test_refused(void **state)
         reply_free(&r);
         free(text);
     }
-    assert_true(metric("axond_jobs{state=\"queued\"}") == 0 && metric("axond_jobs{state=\"succeeded\"}") == before);
+    assert_true(metric("axond_jobs{state=\"queued\"}") == 0 &&
+                metric("axond_jobs{state=\"succeeded\"}") == before);
 }
 
 static int setup(void **state)
@@ -233,8 +239,9 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_life),     cmocka_unit_test(test_control), cmocka_unit_test(test_killed),
-        cmocka_unit_test(test_failures), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_life),    cmocka_unit_test(test_control),
+        cmocka_unit_test(test_killed),  cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -11,8 +11,10 @@
 
 #include "server/sweep.h"
 
-#define MODEL "\"model\":{\"layers\":[{\"type\":\"dense\",\"units\":4,\"activation\":\"tanh\"},{\"type\":\"flatten\"}," \
-              "{\"type\":\"dense\",\"units\":2,\"activation\":\"softmax\"}]}"
+#define MODEL                                                                                      \
+    "\"model\":{\"layers\":[{\"type\":\"dense\",\"units\":4,\"activation\":\"tanh\"},{\"type\":"   \
+    "\"flatten\"},"                                                                                \
+    "{\"type\":\"dense\",\"units\":2,\"activation\":\"softmax\"}]}"
 
 static cJSON *spec_with(const char *sweep, const char *more)
 {
@@ -25,21 +27,25 @@ static cJSON *spec_with(const char *sweep, const char *more)
 
 static const struct {
     const char *sweep, *more;
-    int runs, at;      /* at: the run that is looked at          */
+    int runs, at;               /* at: the run that is looked at          */
     const char *values, *piece; /* what it chose; a part of its spec      */
 } good[] = {
     {"{\"seed\":[1,2,3]}", "", 3, 2, "{\"seed\":3}", "\"seed\":3"},
-    {"{\"batch_size\":[8,16],\"seed\":[1,2,3]}", "", 6, 3, "{\"batch_size\":16,\"seed\":1}", "\"batch_size\":16,\"seed\":1"},
-    {"{\"activation\":[\"relu\",{\"formula\":\"x*x\"}]}", "", 2, 1, "{\"activation\":{\"formula\":\"x*x\"}}",
+    {"{\"batch_size\":[8,16],\"seed\":[1,2,3]}", "", 6, 3, "{\"batch_size\":16,\"seed\":1}",
+     "\"batch_size\":16,\"seed\":1"},
+    {"{\"activation\":[\"relu\",{\"formula\":\"x*x\"}]}", "", 2, 1,
+     "{\"activation\":{\"formula\":\"x*x\"}}",
      "{\"type\":\"dense\",\"units\":4,\"activation\":{\"formula\":\"x*x\"}},{\"type\":\"flatten\"},"
      "{\"type\":\"dense\",\"units\":2,\"activation\":\"softmax\"}"},
     {"{\"optimizer.learning_rate\":[0.1,0.2]}", "", 2, 0, "{\"optimizer.learning_rate\":0.1}",
      "\"optimizer\":{\"learning_rate\":0.1}"},
-    {"{\"optimizer.learning_rate\":[0.1,0.2]}", ",\"optimizer\":\"sgd\"", 2, 1, "{\"optimizer.learning_rate\":0.2}",
-     "\"optimizer\":{\"name\":\"sgd\",\"learning_rate\":0.2}"},
-    {"{\"optimizer.learning_rate\":[0.1]}", ",\"optimizer\":{\"name\":\"sgd\",\"momentum\":0.9}", 1, 0,
-     "{\"optimizer.learning_rate\":0.1}", "\"optimizer\":{\"name\":\"sgd\",\"momentum\":0.9,\"learning_rate\":0.1}"},
-    {"{\"model.layers[0].units\":[8,16]}", "", 2, 1, "{\"model.layers[0].units\":16}", "\"units\":16"},
+    {"{\"optimizer.learning_rate\":[0.1,0.2]}", ",\"optimizer\":\"sgd\"", 2, 1,
+     "{\"optimizer.learning_rate\":0.2}", "\"optimizer\":{\"name\":\"sgd\",\"learning_rate\":0.2}"},
+    {"{\"optimizer.learning_rate\":[0.1]}", ",\"optimizer\":{\"name\":\"sgd\",\"momentum\":0.9}", 1,
+     0, "{\"optimizer.learning_rate\":0.1}",
+     "\"optimizer\":{\"name\":\"sgd\",\"momentum\":0.9,\"learning_rate\":0.1}"},
+    {"{\"model.layers[0].units\":[8,16]}", "", 2, 1, "{\"model.layers[0].units\":16}",
+     "\"units\":16"},
     {"{\"early_stopping.patience\":[1,2]}", "", 2, 0, "{\"early_stopping.patience\":1}",
      "\"early_stopping\":{\"patience\":1}"},
 };
@@ -55,9 +61,11 @@ static void test_good(void **state)
         cJSON *run = sweep_spec(spec, good[i].at, &values, &err);
         if (!run)
             fail_msg("%s: %s", good[i].sweep, err.msg);
-        char *text = ax_json_text(run, 0), *chosen = ax_json_text(values, 0), *after = ax_json_text(spec, 0);
+        char *text = ax_json_text(run, 0), *chosen = ax_json_text(values, 0),
+             *after = ax_json_text(spec, 0);
         assert_string_equal(chosen, good[i].values);
-        if (!strstr(text, good[i].piece) || strstr(text, "\"sweep\"") || strstr(text, "\"publish\""))
+        if (!strstr(text, good[i].piece) || strstr(text, "\"sweep\"") ||
+            strstr(text, "\"publish\""))
             fail_msg("%s: %s", good[i].sweep, text);
         assert_string_equal(before, after);
         cJSON_free(before);
@@ -79,8 +87,10 @@ static const struct {
     {"{\"seed\":1}", "sweep.seed", "list"},
     {"{\"seed\":[]}", "sweep.seed", "list"},
     {"{\"seed\":[1,2,1]}", "sweep.seed[2]", "[0]"},
-    {"{\"a\":[1],\"b\":[1],\"c\":[1],\"d\":[1],\"e\":[1],\"f\":[1],\"g\":[1],\"h\":[1],\"i\":[1]}", "sweep", "8"},
-    {"{\"seed\":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17],\"batch_size\":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16]}",
+    {"{\"a\":[1],\"b\":[1],\"c\":[1],\"d\":[1],\"e\":[1],\"f\":[1],\"g\":[1],\"h\":[1],\"i\":[1]}",
+     "sweep", "8"},
+    {"{\"seed\":[1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17],\"batch_size\":[1,2,3,4,5,6,7,8,9,10,"
+     "11,12,13,14,15,16]}",
      "sweep", "256"},
     {"{\"model.layers[9].units\":[1]}", "sweep.model.layers[9].units", "layers[9]"},
     {"{\"model.layers[x].units\":[1]}", "sweep.model.layers[x].units", "place"},
@@ -118,7 +128,9 @@ static void test_no_activation(void **state)
 {
     (void)state;
     ax_err err = {0};
-    cJSON *values, *spec = cJSON_Parse("{\"model\":\"served\",\"sweep\":{\"activation\":[\"relu\",\"gelu\"]}}");
+    cJSON *values,
+        *spec =
+            cJSON_Parse("{\"model\":\"served\",\"sweep\":{\"activation\":[\"relu\",\"gelu\"]}}");
     assert_int_equal(sweep_count(spec, &err), 2);
     assert_null(sweep_spec(spec, 0, &values, &err));
     assert_string_equal(err.at, "sweep.activation");
@@ -139,8 +151,9 @@ static void test_settings(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good), cmocka_unit_test(test_bad),           cmocka_unit_test(test_none),
-        cmocka_unit_test(test_no_activation), cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_good),     cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_none),     cmocka_unit_test(test_no_activation),
+        cmocka_unit_test(test_settings),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
