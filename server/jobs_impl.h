@@ -60,7 +60,13 @@ int64_t wall_ms(void);
 void jobs_post(jobs *j, task *t);
 /* STATE/jobs/ID[/name] into path[4096]; 0, or -1 when it is too long. */
 int jobs_path(const jobs *j, int64_t id, const char *name, char *path);
-/* The store, made when it is not there. NULL with why. */
+child *jobs_child(jobs *j, int64_t id);
+void jobs_forget_folder(jobs *j, int64_t id);
+
+/* ---- job_rows.c */
+/* Open the store, making it where it is not there, and put in order what an earlier server left. */
+int jobs_open_store(jobs *j, ax_err *err);
+/* The store, opened when it is not yet. NULL with why. */
 store *jobs_store(jobs *j, problem *why);
 /* Write a job's new row and, kind not NULL, an event, as one; then wake who follows it. What is
  * told once a second may be lost with the power, a state may not. 0, or -1 with err and nothing
@@ -70,6 +76,8 @@ int jobs_change(jobs *j, job_row *row, const char *kind, const char *body, ax_er
  */
 int jobs_finish(jobs *j, job_row *row, job_state state, ax_err *err);
 void jobs_recount(jobs *j);
+/* Of finished jobs the newest are kept. */
+void jobs_forget_old(jobs *j);
 /* Is there no place for so many more in the queue? Then -1 with why. */
 int jobs_no_room(const jobs *j, int64_t more, problem *why);
 /* A failed or cancelled job goes back into the queue; the event that was its end is none any more.
@@ -77,8 +85,6 @@ int jobs_no_room(const jobs *j, int64_t more, problem *why);
 int jobs_requeue(jobs *j, job_row *row, ax_err *err);
 /* A finished job with its events and files, and its runs. */
 int jobs_delete_row(jobs *j, const job_row *row, ax_err *err);
-child *jobs_child(jobs *j, int64_t id);
-void jobs_forget_folder(jobs *j, int64_t id);
 
 /* ---- job_child.c */
 /* Start the process of a job. NULL with err. */
