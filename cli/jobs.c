@@ -52,7 +52,8 @@ static void put_job(table *t, const cJSON *job)
     const char *state = remote_text(job, "state");
     char cell[CELL];
     table_put(t, "%.20s", remote_text(job, "id"));
-    table_put(t, "%.60s", remote_text(job, "model"));
+    const char *model = remote_text(job, "model"), *sweep = remote_text(job, "sweep_id");
+    table_put(t, "%s%.60s", *model || !*sweep ? "" : "run of ", *model ? model : sweep);
     table_put(t, "%.20s", cJSON_IsTrue(remote_field(job, "cancelling")) ? "cancelling" : state);
     table_put(t, "%s", figure(floor(100 * remote_number(job, "progress")), "%.0f%%", cell));
     double epoch = remote_number(job, "epoch"), epochs = remote_number(job, "epochs");

@@ -107,6 +107,27 @@ static void tell_state(watch *w, const cJSON *o)
     fflush(stdout);
 }
 
+/* {"activation":"gelu","seed":1} of a run, as it stands there. Borrowed: the last call's. */
+static const char *values_text(const cJSON *o)
+{
+    static char out[160];
+    char *text = ax_json_text(remote_field(o, "values"), 0);
+    snprintf(out, sizeof out, "%s", text ? text : "");
+    cJSON_free(text);
+    return text_tame(out, "");
+}
+
+/* One of the runs of a sweep has changed. */
+static void tell_run(watch *w, const cJSON *o)
+{
+    char id[24], state[24];
+    snprintf(id, sizeof id, "%s", remote_text(o, "id"));
+    snprintf(state, sizeof state, "%s", remote_text(o, "state"));
+    progress_clear(&w->progress);
+    printf("run %s %s %s\n", text_tame(id, ""), text_tame(state, ""), values_text(o));
+    fflush(stdout);
+}
+
 static int on_event(void *ctx, const char *kind, const char *data)
 {
     watch *w = ctx;
@@ -128,6 +149,8 @@ static int on_event(void *ctx, const char *kind, const char *data)
     int bad = 0;
     if (!strcmp(kind, "state"))
         tell_state(w, o);
+    else if (!strcmp(kind, "run"))
+        tell_run(w, o);
     else if (!strcmp(kind, "progress") || !strcmp(kind, "epoch"))
         bad = tell_progress(w, o, !strcmp(kind, "epoch"));
     cJSON_Delete(o);
@@ -252,6 +275,16 @@ static void figure(const cJSON *result, const char *field, const char *label)
         printf("%s%.4f\n", label, v);
 }
 
+/* The best run of a sweep. */
+static void tell_best(const cJSON *best)
+{
+    char by[32], id[24];
+    snprintf(by, sizeof by, "%s", remote_text(best, "by"));
+    snprintf(id, sizeof id, "%s", remote_text(best, "id"));
+    printf("best            run %s, %s %.4f %s\n", text_tame(id, ""), text_tame(by, ""), remote_number(best, "value"),
+           values_text(best));
+}
+
 static int succeeded(const watch *w)
 {
     static const char *const fields[][2] = {{"test_accuracy", "test accuracy   "},
@@ -265,10 +298,13 @@ static int succeeded(const watch *w)
     printf("\n");
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
         figure(result, fields[i][0], fields[i][1]);
-    printf("time            %s", text_seconds(remote_number(result, "seconds"), time, sizeof time));
-    printf(epochs >= 1 ? " for %.0f epoch%s\n" : "\n", epochs, epochs == 1 ? "" : "s");
-    printf("model           %s", text_tame(model, ""));
-    printf(version >= 1 ? ", version %.0f\n" : "\n", version);
+    if (remote_field(result, "best"))
+        tell_best(remote_field(result, "best"));
+    if (epochs >= 1)
+        printf("time            %s for %.0f epoch%s\n", text_seconds(remote_number(result, "seconds"), time, sizeof time),
+               epochs, epochs == 1 ? "" : "s");
+    if (version >= 1)
+        printf("model           %s, version %.0f\n", text_tame(model, ""), version);
     return EXIT_DONE;
 }
 

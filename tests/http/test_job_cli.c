@@ -157,6 +157,21 @@ static void test_fails(void **state)
     expect(0, "no running jobs\n", "", "jobs --state running");
 }
 
+/* A sweep: how its runs end, and which one is best. */
+static void test_sweep(void **state)
+{
+    (void)state;
+    char *spec = job_spec("swept", 100, 2, ",\"sweep\":{\"seed\":[1,2]}");
+    int id = post_job(spec, NULL);
+    free(spec);
+    await(id, "succeeded", 60);
+    expect(0, "\nbest            run ", "", "watch %d", id);
+    assert_int_equal(count(output, " succeeded {\"seed\":"), 2);
+    char text[32];
+    snprintf(text, sizeof text, "run of %d  succeeded", id);
+    expect(0, text, "", "jobs");
+}
+
 /* On a terminal: a line that is redrawn, and at last the chart. */
 static void test_terminal(void **state)
 {
@@ -385,7 +400,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_succeeds), cmocka_unit_test(test_fails),       cmocka_unit_test(test_terminal),
         cmocka_unit_test(test_acts),     cmocka_unit_test(test_interrupted), cmocka_unit_test(test_restart),
-        cmocka_unit_test(test_patience), cmocka_unit_test(test_others),      cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_patience), cmocka_unit_test(test_sweep),       cmocka_unit_test(test_others),
+        cmocka_unit_test(test_keys),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
