@@ -329,6 +329,11 @@ typedef struct ax_train_result {
  * `checkpoint_dir` differ. */
 int ax_train(const ax_train_options *o, ax_train_result *result, ax_err *err);
 
+/* Up to `samples` rows of the data that a training spec names, as ax_named_samples() gives those of a
+ * set; of o spec, data_dir and allow_paths count. Thread-safe. */
+int ax_spec_samples(const ax_train_options *o, const ax_port *port, int64_t samples, ax_arena *mem,
+                    float **out, int64_t *n, ax_err *err);
+
 /* The checks of ax_train() alone, warnings included, with the data loaded and the memory of a step
  * tried; nothing is written, no checkpoint looked at, no progress told. Errors as there. Thread-safe. */
 int ax_train_check(const ax_train_options *o, ax_err *err);
