@@ -327,7 +327,8 @@ int ax_train(const ax_train_options *o, ax_train_result *r, ax_err *err)
     if (!bad && !resumed)
         ax_trainer_warn(&t);
     int more = 0;
-    t.last_save = t.started = now();
+    t.started = now();
+    t.last_save = t.started - 1; /* the first epoch has a checkpoint, however short it is */
     while (!bad && t.state.epoch < t.config.epochs && !(t.config.patience && t.state.waited >= t.config.patience)) {
         more = one_epoch(&t, err);
         if (more)

@@ -24,7 +24,7 @@ enum { WINDOW = 4096, THREADS = 64, PATIENCE = 500000 /* questions to MPFR */ };
 
 #define CLOSE  0x1p-20 /* a rounding this near to a tie is for MPFR to decide */
 #define TIE    0x1p-40 /* ... but x*Phi(x), say, is half a subnormal x millions of times */
-#define MANY   200000  /* ... and 1.5*x*sigmoid(x) is near a tie as often: from here on each 1024th */
+#define MANY   50000  /* ... and 1.5*x*sigmoid(x) is near a tie as often: from here on each 1024th */
 #define INF_AT 0x7f800000
 
 typedef struct job {
@@ -403,7 +403,7 @@ static int table(const char *dir, const char *md_path, const char *inc_path)
             "included), at which input, and the share of correctly rounded results. 0.5 is the best there can\n"
             "be. The judge is a formula in double, and MPFR where that is not sure enough; where a result is a tie\n"
             "to all bits of a double (half of a subnormal x), MPFR decides about each 64th (each\n"
-            "4096th where there are hundreds of millions); of more than 200,000 results of a function within\n"
+            "4096th where there are hundreds of millions); of more than 50,000 results of a function within\n"
             "2^-20 ULP of a tie, about each 1024th.\n"
             "NaN gives NaN everywhere. `make ulp` looks at a part of the inputs and at more parameters.\n\n"
             "| activation | f | f' | f'' |\n|---|---|---|---|\n");
