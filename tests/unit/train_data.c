@@ -246,7 +246,7 @@ static void test_bad_sources(void **state)
         {"a,b\nx,1\n2,2\n", "column 1 ('a') holds text in line 2"},
         {"a,b\n,1\n2,2\n", "column 1 ('a') has 1 missing values, the first in line 2"},
         {"b\n1\n", "no column besides the label"},
-        {"a,b\n1,1\n1e39,2\n", "column 1 ('a') of sample 1: 1e39 does not fit float32"},
+        {"a,b\n1,1\n1e39,2\n", "column 1 ('a') holds a number in line 3 that does not fit float32"},
     };
     snprintf(spec, sizeof spec, "{\"csv\":\"%s\",\"label\":\"b\"}", in_folder("bad.csv"));
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
