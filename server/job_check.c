@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "datasets.h"
 #include "handlers.h"
 #include "jobs_impl.h"
 #include "log.h"
@@ -22,12 +23,16 @@ typedef struct submission {
     char model[65];          /* the name of the result, "" : job-ID           */
     char base[65];           /* the model to train further, "" : none          */
     char base_file[4096];
+    char data[DATASET_PATH]; /* a folder with links to the data set, "" : none */
     char *config;            /* malloc'ed by cJSON, freed with the request     */
 } submission;
 
 static void release(request *r)
 {
-    cJSON_free(((submission *)r->job)->config);
+    submission *s = r->job;
+    cJSON_free(s->config);
+    if (s->data[0])
+        datasets_let_go(s->data);
 }
 
 /* ---- is there room? --------------------------------------------------------------------------------- */
@@ -113,26 +118,38 @@ static int check_folder(request *r)
     return problem_from_errno(&r->why, errno, "the models folder cannot take the result");
 }
 
-static int check_spec(request *r)
+/* What the engine says, in the words of who speaks HTTP. */
+static int refuse_spec(request *r, const ax_err *err, const char *set)
+{
+    char near[65] = "";
+    problem_from(&r->why, err);
+    if (r->why.status == 404) /* a name in the body, not the URL */
+        r->why.status = 422;
+    if (set && err->code == AX_ENOTFOUND && !strcmp(err->at, "dataset"))
+        datasets_nearest(r->app->sets, set, near);
+    return near[0] ? ax_err_hint(&r->why.err, "did you mean '%s'? GET /datasets lists them", near) : -1;
+}
+
+/* The set is held before it is looked at: what is checked is what will be learned from. */
+static int check_spec(request *r, cJSON *spec)
 {
     submission *s = r->job;
     ax_err err;
+    const char *set = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(spec, "dataset"));
     ax_train_options o = {.spec = r->body.data, .spec_len = r->body.len, .data_dir = r->app->cfg.data,
                           .threads = 1, .find_model = find_model, .ctx = r};
     if (check_folder(r) < 0)
         return -1;
-    if (ax_train_check(&o, &err) < 0) {
-        problem_from(&r->why, &err);
-        if (r->why.status == 404) /* a name in the body, not the URL */
-            r->why.status = 422;
+    int held = set ? datasets_hold(r->app->sets, set, s->data, &r->why) : 0;
+    if (held < 0)
         return -1;
-    }
-    cJSON *spec = ax_json_parse(r->body.data, r->body.len, &err);
+    if (held)
+        o.data_dir = s->data;
+    if (ax_train_check(&o, &err) < 0)
+        return refuse_spec(r, &err, set);
     if (spec)
         name_result(s, spec);
-    int bad = !spec || make_config(s, spec);
-    cJSON_Delete(spec);
-    return bad ? problem_set(&r->why, 503, "out_of_memory", "out of memory") : 0;
+    return !spec || make_config(s, spec) ? problem_set(&r->why, 503, "out_of_memory", "out of memory") : 0;
 }
 
 static void accept_job(jobs *j, request *r);
@@ -140,7 +157,9 @@ static void accept_job(jobs *j, request *r);
 static void check(request *r)
 {
     int64_t t = now_ns();
-    check_spec(r);
+    cJSON *spec = ax_json_parse(r->body.data, r->body.len, NULL); /* NULL: the check will say why */
+    check_spec(r, spec);
+    cJSON_Delete(spec);
     r->compute_ns = now_ns() - t;
     jobs_submit(r->app->jobs, r, accept_job);
 }
@@ -211,14 +230,29 @@ static int keep_base(const jobs *j, int64_t id, const submission *s, ax_err *err
     return bad ? -1 : 0;
 }
 
+/* The links to the data set become the job's. */
+static int keep_data(const jobs *j, int64_t id, submission *s, ax_err *err)
+{
+    char path[4096];
+    if (!s->data[0])
+        return 0;
+    if (jobs_path(j, id, "data", path))
+        return ax_fail(err, AX_ELIMIT, "the name of the state folder is too long");
+    if (rename(s->data, path) < 0)
+        return ax_fail(err, AX_EIO, "the data set cannot be kept: %s", strerror(errno));
+    s->data[0] = 0;
+    return 0;
+}
+
 static int write_files(const jobs *j, int64_t id, const request *r, ax_err *err)
 {
     char folder[4096], spec[4096];
     if (jobs_path(j, id, NULL, folder) || jobs_path(j, id, "spec.json", spec))
         return ax_fail(err, AX_ELIMIT, "the name of the state folder is too long");
-    return ax_make_folder(folder, err) < 0 || write_file(spec, r->body.data, r->body.len, err) < 0
+    /* the spec comes last: writing it brings the folder to the disk, with all that is in it */
+    return ax_make_folder(folder, err) < 0 || keep_data(j, id, r->job, err) < 0 || keep_base(j, id, r->job, err) < 0
                ? -1
-               : keep_base(j, id, r->job, err);
+               : write_file(spec, r->body.data, r->body.len, err);
 }
 
 static int insert(jobs *j, job_row *row, ax_err *err)

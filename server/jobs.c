@@ -19,13 +19,6 @@ enum {
     RETRY_S = 2     /* after a disk that was full the store is opened again */
 };
 
-int64_t wall_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000;
-}
-
 /* ---- the mailbox ------------------------------------------------------------------------------- */
 
 void jobs_post(jobs *j, task *t)
@@ -90,11 +83,16 @@ static int remove_one(const char *path, const struct stat *st, int flag, struct 
     return remove(path);
 }
 
-void jobs_forget_folder(jobs *j, int64_t id)
+static void forget(jobs *j, int64_t id, const char *what)
 {
     char path[4096];
-    if (!jobs_path(j, id, NULL, path) && nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) && errno != ENOENT)
+    if (!jobs_path(j, id, what, path) && nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) && errno != ENOENT)
         log_line(LOG_WARN, "jobs", "%s cannot be removed: %s", path, strerror(errno));
+}
+
+void jobs_forget_folder(jobs *j, int64_t id)
+{
+    forget(j, id, NULL);
 }
 
 /* ---- the store ----------------------------------------------------------------------------------- */
@@ -137,6 +135,8 @@ int jobs_finish(jobs *j, job_row *row, job_state state, ax_err *err)
     int bad = text.failed ? ax_fail(err, AX_ENOMEM, "out of memory")
                           : jobs_change(j, row, "done", text.data, err);
     buf_free(&text);
+    if (!bad && state == JOB_SUCCEEDED) /* the others may be resumed */
+        forget(j, row->id, "data");
     if (!bad)
         log_line(LOG_INFO, "job", "%lld %s%s%s", (long long)row->id, job_state_names[state],
                  row->error[0] ? ": " : "", row->error);

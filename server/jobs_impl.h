@@ -49,9 +49,6 @@ struct jobs {
 
 #define SECOND INT64_C(1000000000)
 
-/* ms since 1970 */
-int64_t wall_ms(void);
-
 /* ---- jobs.c */
 /* Put a task into the mailbox, from any thread. */
 void jobs_post(jobs *j, task *t);

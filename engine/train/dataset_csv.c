@@ -244,7 +244,7 @@ static int check_header(const ax_csv *t, const char *label, ax_err *err)
             return 0;
     ax_fail(err, AX_EINVAL, "the first line has the number %s where the name of column %d belongs",
             t->column[t->odd_name].name, t->odd_name + 1);
-    return ax_err_hint(err, "\"header\":false takes the line for a sample, true for names");
+    return ax_err_hint(err, "\"header\":false (in a URL header=false) takes the line for a sample, true for names");
 }
 
 static int read_csv(ax_csv *t, const cJSON *o, const char *path, const char *label, ax_err *err)

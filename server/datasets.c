@@ -1,0 +1,468 @@
+/* datasets.c - see datasets.h. */
+#include "datasets.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "handlers.h"
+#include "log.h"
+#include "repository.h"
+
+#define PART "part-" /* of an IDX pair, waiting: not in set.json yet */
+#define HOLD "hold-" /* in STATE/jobs: the data of a job that is being checked */
+
+enum { SET_BYTES = 64 << 20, BLOCK = 4096 };
+
+struct datasets {
+    app *app;
+    workers *thread;
+    char folder[DATASET_PATH];
+    pthread_mutex_t lock; /* between a set.json and the files it names, for who needs both */
+    _Atomic int64_t kept;
+    _Atomic int n;
+};
+
+/* ---- paths --------------------------------------------------------------------------------------- */
+
+static int path_of(char path[DATASET_PATH], const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static int path_of(char path[DATASET_PATH], const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vsnprintf(path, DATASET_PATH, fmt, ap);
+    va_end(ap);
+    return n < DATASET_PATH ? 0 : (errno = ENAMETOOLONG, -1);
+}
+
+int datasets_path(const datasets *s, const char *name, const char *file, char path[DATASET_PATH])
+{
+    return file ? path_of(path, "%s/%s/%s", s->folder, name, file) : path_of(path, "%s/%s", s->folder, name);
+}
+
+const char *datasets_folder(const datasets *s)
+{
+    return s->folder;
+}
+
+int datasets_check_name(const char *name, problem *why)
+{
+    if (ax_name_ok(name))
+        return 0;
+    problem_set(why, 400, "bad_name", "'%.64s' cannot be the name of a data set", name);
+    snprintf(why->err.at, sizeof why->err.at, "name");
+    problem_expect(why, "\"" AX_NAME_RULE "\"");
+    return -1;
+}
+
+static int sync_folder(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int bad = fd < 0 || fsync(fd) < 0;
+    if (fd >= 0)
+        close(fd);
+    return bad ? -1 : 0;
+}
+
+static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *f)
+{
+    (void)st, (void)flag, (void)f;
+    return remove(path);
+}
+
+static int remove_tree(const char *path)
+{
+    return nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) && errno != ENOENT ? -1 : 0;
+}
+
+/* ---- set.json ------------------------------------------------------------------------------------ */
+
+cJSON *datasets_read(const datasets *s, const char *name)
+{
+    char path[DATASET_PATH];
+    size_t n;
+    char *text = ax_name_ok(name) && !datasets_path(s, name, "set.json", path) ? ax_file_read(path, SET_BYTES, &n, NULL) : NULL;
+    cJSON *set = text ? ax_json_parse(text, n, NULL) : NULL;
+    free(text);
+    return set;
+}
+
+/* Call fn for each file that the set names, until one call is not 0. */
+static int each_file(const cJSON *set, int (*fn)(const char *file, void *ctx), void *ctx)
+{
+    const cJSON *source = cJSON_GetObjectItemCaseSensitive(set, "source"), *o, *e;
+    int stop = 0;
+    cJSON_ArrayForEach(o, source)
+    {
+        int is_file = strcmp(o->string, "label") && strcmp(o->string, "missing");
+        if (cJSON_IsString(o) && is_file && !stop)
+            stop = fn(o->valuestring, ctx);
+        if (cJSON_IsArray(o))
+            cJSON_ArrayForEach(e, o) stop = stop ? stop : fn(cJSON_GetStringValue(e), ctx);
+    }
+    return stop;
+}
+
+static int is_same(const char *file, void *ctx)
+{
+    return file && !strcmp(file, ctx);
+}
+
+/* Remove what the set does not name; true when something is left. */
+static int tidy(const datasets *s, const char *name, const cJSON *set)
+{
+    char folder[DATASET_PATH], path[DATASET_PATH];
+    struct dirent **list;
+    int left = 0, n = datasets_path(s, name, NULL, folder) ? -1 : scandir(folder, &list, NULL, alphasort);
+    for (int i = 0; i < n; i++) {
+        char *file = list[i]->d_name;
+        int ours = strcmp(file, ".") && strcmp(file, "..");
+        int wanted = !strncmp(file, PART, sizeof PART - 1) || (set && (!strcmp(file, "set.json") || each_file(set, is_same, file)));
+        if (ours && !wanted && !path_of(path, "%s/%s", folder, file))
+            unlink(path);
+        left |= ours && wanted;
+        free(list[i]);
+    }
+    if (n >= 0)
+        free(list);
+    return left;
+}
+
+static int is_dir(const char *path)
+{
+    struct stat st;
+    return lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+/* The folders in s->folder that may be sets. */
+static char **list_folders(const datasets *s, int *n)
+{
+    struct dirent **list;
+    int found = scandir(s->folder, &list, NULL, alphasort);
+    char **names = calloc((size_t)(found > 0 ? found : 0) + 1, sizeof *names), path[DATASET_PATH];
+    *n = 0;
+    for (int i = 0; i < found; i++) {
+        const char *name = list[i]->d_name;
+        if (names && ax_name_ok(name) && !datasets_path(s, name, NULL, path) && is_dir(path) &&
+            (names[*n] = strdup(name)))
+            ++*n;
+        free(list[i]);
+    }
+    if (found >= 0)
+        free(list);
+    return names;
+}
+
+static void free_names(char **names, int n)
+{
+    for (int i = 0; i < n; i++)
+        free(names[i]);
+    free(names);
+}
+
+char **datasets_names(const datasets *s, int *n)
+{
+    char path[DATASET_PATH];
+    int all, kept = 0;
+    char **names = list_folders(s, &all);
+    for (int i = 0; names && i < all; i++)
+        if (!datasets_path(s, names[i], "set.json", path) && !access(path, F_OK))
+            names[kept++] = names[i];
+        else
+            free(names[i]);
+    *n = names ? kept : 0;
+    return names;
+}
+
+void datasets_nearest(const datasets *s, const char *name, char out[65])
+{
+    int n;
+    char **names = datasets_names(s, &n);
+    const char **all = calloc((size_t)n + 64, sizeof *all), *near = NULL;
+    int m = 0;
+    for (int i = 0; all && i < n; i++)
+        all[m++] = names[i];
+    for (int i = 0; all && i < 64 && (all[m] = ax_dataset_installed(i)); i++)
+        m++;
+    if (all)
+        near = ax_nearest(name, all, m);
+    snprintf(out, 65, "%s", near ? near : "");
+    free(all);
+    free_names(names, n);
+}
+
+/* ---- the quota ----------------------------------------------------------------------------------- */
+
+void datasets_count(datasets *s)
+{
+    int n;
+    int64_t bytes = 0;
+    char **names = list_folders(s, &n), folder[DATASET_PATH], path[DATASET_PATH];
+    for (int i = 0; i < n; i++) {
+        struct dirent **list;
+        struct stat st;
+        int files = datasets_path(s, names[i], NULL, folder) ? -1 : scandir(folder, &list, NULL, NULL);
+        for (int k = 0; k < files; k++) {
+            if (!path_of(path, "%s/%s", folder, list[k]->d_name) && lstat(path, &st) == 0 && S_ISREG(st.st_mode))
+                bytes += st.st_size;
+            free(list[k]);
+        }
+        if (files >= 0)
+            free(list);
+    }
+    free_names(names, n);
+    atomic_store(&s->kept, bytes);
+    atomic_store(&s->n, n);
+}
+
+int64_t datasets_kept(const datasets *s)
+{
+    return atomic_load(&s->kept);
+}
+
+int64_t datasets_room(const datasets *s)
+{
+    int64_t room = s->app->cfg.max_datasets - atomic_load(&s->kept) - atomic_load(&s->app->arriving);
+    return room > 0 ? room : 0;
+}
+
+int datasets_reserve(request *r, int64_t bytes)
+{
+    datasets *s = r->app->sets;
+    int64_t more = bytes - r->reserved, most = r->app->cfg.max_datasets;
+    if (more <= 0)
+        return 0;
+    if (!r->reserved && atomic_load(&s->n) >= DATASETS_MAX && !datasets_known(r->app, r->param[0]))
+        return problem_set(&r->why, 507, "quota", "there are %d data sets already, the most there may be", DATASETS_MAX);
+    if (atomic_fetch_add(&s->app->arriving, more) + more + atomic_load(&s->kept) <= most) {
+        r->reserved = bytes;
+        return 0;
+    }
+    atomic_fetch_sub(&s->app->arriving, more);
+    problem_set(&r->why, 507, "quota", "the data sets here, and those that are arriving, would take more than the %lld bytes set aside for them",
+                (long long)most);
+    problem_expect(&r->why, "%lld", (long long)most);
+    return ax_err_hint(&r->why.err, "DELETE /datasets/NAME makes room, also before a set is replaced; --max-datasets sets the bound");
+}
+
+void datasets_unreserve(request *r)
+{
+    atomic_fetch_sub(&r->app->arriving, r->reserved);
+    r->reserved = 0;
+}
+
+/* ---- changes ------------------------------------------------------------------------------------- */
+
+void datasets_submit(request *r, void (*fn)(request *r))
+{
+    request_offload(r, r->app->sets->thread, fn);
+}
+
+static int write_set(const char *path, const cJSON *set, ax_err *err)
+{
+    ax_outfile f;
+    char *text = ax_json_text(set, 0);
+    if (!text)
+        return ax_fail(err, AX_ENOMEM, "out of memory");
+    int bad = ax_outfile_open(&f, path, err);
+    if (!bad) {
+        ax_outfile_write(&f, text, strlen(text));
+        bad = ax_outfile_commit(&f, err);
+    }
+    cJSON_free(text);
+    return bad;
+}
+
+int datasets_commit(datasets *s, const char *name, cJSON *source, cJSON *about, problem *why)
+{
+    char path[DATASET_PATH];
+    ax_err err;
+    cJSON *set = cJSON_CreateObject();
+    int bad = ax_json_put(set, "source", source);
+    bad |= ax_json_put(set, "about", about);
+    errno = 0;
+    if (bad) {
+        problem_set(why, 503, "out_of_memory", "out of memory");
+    } else if ((bad = datasets_path(s, name, "set.json", path) || sync_folder(s->folder)) != 0) {
+        problem_from_errno(why, errno, "the data set cannot be stored");
+    } else {
+        pthread_mutex_lock(&s->lock);
+        if ((bad = write_set(path, set, &err)) != 0) {
+            log_line(LOG_ERROR, "datasets", "%s", err.msg);
+            problem_from_errno(why, errno ? errno : EIO, "the data set cannot be stored");
+        }
+        cJSON *now = datasets_read(s, name); /* the old one, when that failed */
+        tidy(s, name, now);
+        cJSON_Delete(now);
+        pthread_mutex_unlock(&s->lock);
+    }
+    if (bad && !datasets_path(s, name, NULL, path))
+        rmdir(path); /* of a set that was to be new */
+    cJSON_Delete(set);
+    datasets_count(s);
+    return bad ? -1 : 0;
+}
+
+int datasets_remove(datasets *s, const char *name, problem *why)
+{
+    char folder[DATASET_PATH], path[DATASET_PATH];
+    if (datasets_path(s, name, NULL, folder) || datasets_path(s, name, "set.json", path))
+        return problem_from_errno(why, errno, "the data set cannot be removed");
+    pthread_mutex_lock(&s->lock);
+    int bad = (unlink(path) < 0 && errno != ENOENT) || remove_tree(folder) < 0;
+    int e = errno;
+    pthread_mutex_unlock(&s->lock);
+    datasets_count(s);
+    if (bad)
+        return problem_from_errno(why, e, "the data set cannot be removed");
+    sync_folder(s->folder);
+    return 0;
+}
+
+/* ---- what a job keeps ----------------------------------------------------------------------------- */
+
+typedef struct holding {
+    const datasets *sets;
+    const char *name, *to;
+} holding;
+
+static int copy_file(const char *from, const char *to)
+{
+    char *piece = malloc(1 << 20);
+    int in = open(from, O_RDONLY | O_CLOEXEC), out = in < 0 ? -1 : open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    ssize_t n = 0;
+    int bad = !piece || out < 0;
+    while (!bad && (n = read(in, piece, 1 << 20)) > 0)
+        for (ssize_t at = 0, w; at < n && !bad; at += w)
+            bad = (w = write(out, piece + at, (size_t)(n - at))) <= 0;
+    bad = bad || n < 0 || fsync(out) < 0;
+    if (in >= 0)
+        close(in);
+    if (out >= 0)
+        close(out);
+    free(piece);
+    return bad ? -1 : 0;
+}
+
+static int hold_file(const char *file, void *ctx)
+{
+    const holding *h = ctx;
+    char from[DATASET_PATH], to[DATASET_PATH];
+    if (!file || datasets_path(h->sets, h->name, file, from) || path_of(to, "%s/%s/%s", h->to, h->name, file))
+        return -1;
+    return link(from, to) == 0 || copy_file(from, to) == 0 ? 0 : -1;
+}
+
+/* The new folder, and NAME in it. */
+static int make_hold(const datasets *s, const char *name, char folder[DATASET_PATH])
+{
+    char inner[DATASET_PATH];
+    ax_err err;
+    if (path_of(folder, "%s/jobs", s->app->cfg.state) || ax_make_folder(folder, &err) < 0 ||
+        path_of(folder, "%s/jobs/" HOLD "XXXXXX", s->app->cfg.state) || !mkdtemp(folder))
+        return -1;
+    return path_of(inner, "%s/%s", folder, name) || mkdir(inner, 0777) < 0 ? -1 : 0;
+}
+
+int datasets_hold(datasets *s, const char *name, char folder[DATASET_PATH], problem *why)
+{
+    holding h = {s, name, folder};
+    char inner[DATASET_PATH];
+    folder[0] = 0;
+    errno = 0;
+    pthread_mutex_lock(&s->lock);
+    cJSON *set = datasets_read(s, name);
+    int bad = set && (make_hold(s, name, folder) || hold_file("set.json", &h) || each_file(set, hold_file, &h));
+    int e = errno;
+    pthread_mutex_unlock(&s->lock);
+    int there = set != NULL;
+    cJSON_Delete(set);
+    if (there && !bad && (path_of(inner, "%s/%s", folder, name) || sync_folder(inner) || sync_folder(folder)))
+        bad = 1, e = errno;
+    if (!bad)
+        return there;
+    if (folder[0])
+        remove_tree(folder);
+    folder[0] = 0;
+    return problem_from_errno(why, e ? e : EIO, "the data set cannot be kept for the job");
+}
+
+void datasets_let_go(const char *folder)
+{
+    if (remove_tree(folder) < 0)
+        log_line(LOG_WARN, "datasets", "%s cannot be removed: %s", folder, strerror(errno));
+}
+
+/* ---- begin and end --------------------------------------------------------------------------------- */
+
+static void sweep_holds(const datasets *s)
+{
+    struct dirent **list;
+    char path[DATASET_PATH];
+    int n = path_of(path, "%s/jobs", s->app->cfg.state) ? -1 : scandir(path, &list, NULL, NULL);
+    for (int i = 0; i < n; i++) {
+        if (!strncmp(list[i]->d_name, HOLD, sizeof HOLD - 1) && !path_of(path, "%s/jobs/%s", s->app->cfg.state, list[i]->d_name))
+            datasets_let_go(path);
+        free(list[i]);
+    }
+    if (n >= 0)
+        free(list);
+}
+
+static void sweep(const datasets *s)
+{
+    int n;
+    char path[DATASET_PATH];
+    repository_sweep(s->folder);
+    char **names = list_folders(s, &n);
+    for (int i = 0; i < n; i++) {
+        cJSON *set = datasets_read(s, names[i]);
+        int unread = !set && !datasets_path(s, names[i], "set.json", path) && !access(path, F_OK);
+        if (unread)
+            log_line(LOG_ERROR, "datasets", "%s is damaged: the data set '%s' is left out", path, names[i]);
+        else if (!tidy(s, names[i], set) && !datasets_path(s, names[i], NULL, path))
+            rmdir(path);
+        cJSON_Delete(set);
+    }
+    free_names(names, n);
+    sweep_holds(s);
+}
+
+datasets *datasets_new(app *a, ax_err *err)
+{
+    datasets *s = calloc(1, sizeof *s);
+    if (!s) {
+        ax_fail(err, AX_ENOMEM, "out of memory");
+        return NULL;
+    }
+    s->app = a;
+    pthread_mutex_init(&s->lock, NULL);
+    if (path_of(s->folder, "%s/datasets", a->cfg.state) < 0)
+        ax_fail(err, AX_ELIMIT, "--state: the name of the folder is too long");
+    else
+        s->thread = workers_new(1, "datasets", err);
+    if (!s->thread) {
+        datasets_free(s);
+        return NULL;
+    }
+    sweep(s);
+    datasets_count(s);
+    return s;
+}
+
+void datasets_free(datasets *s)
+{
+    if (!s)
+        return;
+    workers_free(s->thread);
+    pthread_mutex_destroy(&s->lock);
+    free(s);
+}
