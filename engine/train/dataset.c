@@ -14,10 +14,9 @@
 #include "io/npy.h"
 #include "io/safetensors.h"
 
-/* Of one array: a small file may hold a large one, packed. */
-static size_t file_limit(void)
+int64_t ax_dataset_limit(void)
 {
-    return (size_t)ax_memory_budget() / 2;
+    return ax_memory_budget() / 4;
 }
 
 void *ax_dataset_own(ax_dataset *d, void *p)
@@ -221,10 +220,10 @@ static int from_inline(ax_dataset *d, const cJSON *o, ax_err *err)
 int ax_dataset_idx(ax_dataset *d, ax_samples *s, const char *images, const char *labels, ax_err *err)
 {
     ax_tensor x, y;
-    if (ax_idx_load(images, file_limit(), &x, err))
+    if (ax_idx_load(images, (size_t)ax_dataset_limit(), &x, err))
         return -1;
     ax_dataset_own(d, x.data);
-    if (ax_idx_load(labels, file_limit(), &y, err))
+    if (ax_idx_load(labels, (size_t)ax_dataset_limit(), &y, err))
         return -1;
     ax_dataset_own(d, y.data);
     if (x.shape.rank == 3) { /* grey pictures: one channel */
@@ -283,7 +282,7 @@ static int from_npz(ax_dataset *d, const cJSON *o, const char *path, ax_err *err
         for (int i = 0; z && i < ax_npz_count(z); i++)
             there |= !strcmp(ax_npz_name(z, i), names[1][0]);
         for (int i = 0; there && !bad && i < 2; i++) {
-            bad = ax_npz_get(z, names[part][i], file_limit(), &t[i], err);
+            bad = ax_npz_get(z, names[part][i], (size_t)ax_dataset_limit(), &t[i], err);
             if (!bad)
                 ax_dataset_own(d, t[i].data);
         }

@@ -9,7 +9,6 @@
 
 #include "base/file.h"
 #include "base/json.h"
-#include "base/memory.h"
 #include "base/number.h"
 #include "io/csv.h"
 #include "train/dataset_impl.h"
@@ -153,7 +152,7 @@ static void put_column(const ax_csv_column *c, const ax_table_column *plan, int6
 static int csv_features(ax_dataset *d, const ax_csv *t, int label, missing_rule rule, ax_tensor *x,
                         ax_err *err)
 {
-    int64_t n = t->n_rows, width = 0, most = ax_memory_budget() / 2;
+    int64_t n = t->n_rows, width = 0, most = ax_dataset_limit();
     if (t->n_columns == 1) {
         ax_fail(err, AX_EINVAL, "the table has no column besides the label");
         return ax_csv_hint_separator(t, err);
@@ -254,7 +253,7 @@ static int read_csv(ax_csv *t, const cJSON *o, const char *path, const char *lab
     if (ax_json_bool(o, "header", 1, &header, err) || ax_map_open(&m, path, err))
         return -1;
     int bad = ax_csv_read(t, (const char *)m.data, m.size, header ? AX_CSV_NAMES : AX_CSV_ROW,
-                          (size_t)ax_memory_budget() / 2, err);
+                          (size_t)ax_dataset_limit(), err);
     ax_map_close(&m);
     if (bad || given || !check_header(t, label, err))
         return bad;

@@ -6,6 +6,10 @@
 
 enum { AX_MAX_CLASSES = 100000 };
 
+/* Bytes that one array, or the table behind it, may take. Servers read data sets in their own process:
+ * so a quarter of what a process may have, since a small file may hold a large array, packed. */
+int64_t ax_dataset_limit(void);
+
 /* Leave the malloc'ed p (NULL is fine) to d; gives p. */
 void *ax_dataset_own(ax_dataset *d, void *p);
 
