@@ -588,7 +588,7 @@ static void test_resumed_job(void **state)
     (void)state;
     char first[128], second[128], body[1024];
     int start = (int)(strstr(spec, "\"epochs\"") - spec);
-    snprintf(body, sizeof body, "%.*s\"epochs\":3000,\"publish\":\"resumed\"}", start, spec);
+    snprintf(body, sizeof body, "%.*s\"epochs\":1500,\"checkpoint_every\":300,\"publish\":\"resumed\"}", start, spec);
     put_points(3);
     int id = post_job(body, NULL);
     await(id, "succeeded", 120);
