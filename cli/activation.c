@@ -79,6 +79,8 @@ static int find(const wish *w, const char *text, ax_arena *mem, ax_act *out, ax_
     cJSON_Delete(o);
     if (bad && !formula)
         err->at[0] = 0;
+    if (bad)
+        ax_formula_declare_as(err, "--param ", "=1");
     return bad ? -1 : 0;
 }
 

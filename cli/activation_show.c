@@ -121,22 +121,25 @@ static void put_pieces(table *t, const char *what, int count, const ax_probe_pie
 
 static void put_marks(table *t, const ax_probe *p)
 {
-    static const char *const kinds[] = {"jumps", "kinks", "extremes"};
-    for (int kind = 0, n; kind < 3; kind++) {
-        char text[200] = "";
+    for (int kind = 0; kind < AX_MARK_KINDS; kind++) {
+        char text[AX_MARKS * 16] = "";
         size_t at = 0;
-        n = 0;
-        for (int i = 0; i < p->marks && at < sizeof text - 40; i++)
+        for (int i = 0; i < p->marks; i++)
             if ((int)p->mark[i].kind == kind)
-                at += (size_t)snprintf(text + at, sizeof text - at, "%s%.6g", n++ ? ", " : "at ", p->mark[i].x);
-        put(t, kinds[kind], text);
+                at += (size_t)snprintf(text + at, sizeof text - at, "%s%.6g", at ? ", " : "at ", p->mark[i].x);
+        put(t, ax_mark_named[kind].several, text);
     }
 }
 
-/* "up to -104 and from 17 on"; at an infinity alone is no stretch */
-static void put_flat(table *t, const char *what, float up_to, float from)
+/* "up to -104 and from 17 on"; at an infinity alone is no stretch. everywhere: what to say where the
+ * stretches are all there is. */
+static void put_flat(table *t, const char *what, float up_to, float from, const char *everywhere)
 {
     char left[48] = "", right[48] = "";
+    if (up_to == INFINITY) {
+        put(t, what, everywhere);
+        return;
+    }
     if (!isnan(up_to) && up_to > -INFINITY)
         snprintf(left, sizeof left, "up to %.9g", (double)up_to);
     if (!isnan(from) && from < INFINITY)
@@ -177,8 +180,9 @@ static int put_probe(table *t, const ax_act *a)
     table_put(t, "steepest");
     table_put(t, "%.9g at %.9g", p.steepest.y, (double)p.steepest.x);
     put_marks(t, &p);
-    put_flat(t, "f is 0", p.zero_below, p.zero_above);
-    put_flat(t, "f' is 0", p.flat_below, p.flat_above);
+    put_flat(t, "f is 0", p.zero_below, p.zero_above, "everywhere");
+    put_flat(t, "f' is 0", p.flat_below, p.flat_above,
+             p.rising && p.falling ? "everywhere" : "everywhere but at jumps, which have no slope");
     put_errors(t, &p);
     return 0;
 }

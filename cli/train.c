@@ -2,7 +2,7 @@
  *
  * SIGINT, SIGTERM and SIGHUP stop through the progress callback, after a checkpoint; a second
  * signal ends the process at once. With --progress json every line on stdout is one JSON object,
- * the last one is {"event":"done"} or {"event":"error"}: that is how the job server runs this
+ * first what there is of {"event":"warning"}, the last one is {"event":"done"} or {"event":"error"}: that is how the job server runs this
  * command, and when its end of the pipe is gone the training stops as if by a signal. */
 #include <errno.h>
 #include <math.h>
@@ -17,6 +17,7 @@
 #include "options.h"
 #include "progress.h"
 
+enum { HEALTH_SAMPLES = 512 };
 static const size_t spec_limit = (size_t)1 << 30;
 
 typedef struct training {
@@ -25,6 +26,7 @@ typedef struct training {
     progress progress;
     int told;    /* the first progress came                       */
     int unheard; /* nobody reads the JSON lines any more          */
+    int health;  /* tell the share of dead units                  */
 } training;
 
 static volatile sig_atomic_t stop_signal;
@@ -80,7 +82,58 @@ static int on_progress(void *ctx, const ax_train_progress *p)
     return stop_signal || t->unheard;
 }
 
+static void add_texts(cJSON *o, const ax_err *e)
+{
+    cJSON_AddStringToObject(o, "message", e->msg);
+    cJSON_AddStringToObject(o, "at", e->at);
+    cJSON_AddStringToObject(o, "hint", e->hint);
+}
+
+static void on_warning(void *ctx, const ax_err *warning)
+{
+    const training *t = ctx;
+    if (t->progress.style != PROGRESS_JSON) {
+        cli_error("train: warning", warning);
+        return;
+    }
+    cJSON *o = cJSON_CreateObject();
+    cJSON_AddStringToObject(o, "event", "warning");
+    add_texts(o, warning);
+    cli_print_json(o, 0, stdout);
+}
+
 /* ---- the end --------------------------------------------------------------------------------- */
+
+/* The share of units whose slope all but vanishes on each of some samples of the data, over all
+ * element-wise activations but the output's; NaN where that cannot be told. */
+static double dead_share(const training *t)
+{
+    ax_err err;
+    ax_arena mem;
+    ax_health h;
+    float *x;
+    int64_t n, units = 0, dead = 0;
+    ax_model *m = ax_model_open(t->options.out, &err);
+    if (!m)
+        return NAN;
+    ax_arena_init(&mem, 0);
+    ax_diagnose_options o = {0};
+    if (!ax_spec_samples(&t->options, ax_model_get_info(m)->inputs, HEALTH_SAMPLES, &mem, &x, &n, &err)) {
+        o.inputs = (const float *const[]){x};
+        o.samples = n;
+        if (!ax_diagnose(m, &o, &h, &err)) {
+            for (int i = 0; i < h.n_layers; i++)
+                if (h.layers[i].has_slope && !h.layers[i].is_output) {
+                    units += h.layers[i].units;
+                    dead += h.layers[i].dead;
+                }
+            ax_health_free(&h);
+        }
+    }
+    ax_arena_fini(&mem);
+    ax_model_release(m);
+    return units ? (double)dead / (double)units : NAN;
+}
 
 static void json_done(const training *t, const ax_train_result *r, int64_t bytes)
 {
@@ -99,6 +152,7 @@ static void json_done(const training *t, const ax_train_result *r, int64_t bytes
         {"test_loss", r->test_loss},
         {"test_accuracy", r->test_accuracy},
         {"bytes", (double)bytes},
+        {"dead_share", t->health ? dead_share(t) : NAN},
     };
     cJSON *o = cJSON_CreateObject();
     cJSON_AddStringToObject(o, "event", "done");
@@ -164,9 +218,7 @@ static int failed(training *t, ax_err *err)
         cJSON *o = cJSON_CreateObject();
         cJSON_AddStringToObject(o, "event", "error");
         cJSON_AddStringToObject(o, "code", ax_code_name(err->code));
-        cJSON_AddStringToObject(o, "message", err->msg);
-        cJSON_AddStringToObject(o, "at", err->at);
-        cJSON_AddStringToObject(o, "hint", err->hint);
+        add_texts(o, err);
         cli_print_json(o, 0, stdout);
     }
     cli_error("train", err);
@@ -199,8 +251,9 @@ static int train(training *t)
     t->options.spec_len = len;
     catch_signals();
     int bad = check_out(t->options.out, &err) || ax_train(&t->options, &result, &err);
+    int code = bad ? failed(t, &err) : done(t, &result);
     free(text);
-    return bad ? failed(t, &err) : done(t, &result);
+    return code;
 }
 
 /* Before any thread is started, which would keep what this one had. What the system does not grant is
@@ -230,6 +283,7 @@ int cmd_train(int argc, char **argv)
         {"checkpoint-s", OPTION_INTEGER, &o->checkpoint_seconds, "N", .hi = 86400, .help = "also a checkpoint when the last is this old; 0: by epochs alone"},
         {"nice",       OPTION_INTEGER, &niceness,          "N", .hi = 19, .help = "how much other processes go first"},
         {"max-memory", OPTION_INTEGER, &memory,            "BYTES", .hi = (int64_t)1 << 50, .help = "memory it may take; 0: what there is"},
+        {"health",     OPTION_SWITCH,  &t.health,          .help = "with --progress json: the share of dead units at the end"},
         {"progress",   OPTION_CHOICE,  &style,             "auto|plain|json", .help = "auto: a bar on a terminal, else plain lines"},
     };
     // clang-format on
@@ -261,6 +315,7 @@ int cmd_train(int argc, char **argv)
     o->allow_paths = 1;
     o->find_model = find_model;
     o->progress = on_progress;
+    o->warn = on_warning;
     o->ctx = &t;
     progress_init(&t.progress, stdout, (progress_style)style);
     return train(&t);

@@ -64,7 +64,8 @@ typedef struct ax_port {
 typedef struct ax_layer_info {
     const char *name, *type;   /* "stem", "conv2d"                             */
     const char *activation;    /* as text, "" when there is none               */
-    ax_act act;                /* the same; row NULL when there is none        */
+    ax_act act;                /* the same, what was learned as it was; row NULL when there is none;
+                                  NaN: prelu's slopes, which differ by channel */
     double gain;               /* ax_act_gain() of it; 1 when there is none    */
     ax_shape shape;            /* of the output of one sample                  */
     int64_t params, flops;     /* trainable and fixed numbers; flops per sample */
@@ -316,6 +317,9 @@ typedef struct ax_train_options {
     /* Told about ten times a second and after each epoch. A non-zero answer stops after writing a
      * checkpoint, where there is a folder for it: AX_ECANCELED. May be NULL. */
     int (*progress)(void *ctx, const ax_train_progress *p);
+    /* Called before the first step, on the calling thread, for each thing that can be done but is
+     * hardly meant: what, where (at) and what to do (hint), as in an error. May be NULL. */
+    void (*warn)(void *ctx, const ax_err *warning);
     void *ctx;
 } ax_train_options;
 
@@ -339,8 +343,13 @@ typedef struct ax_train_result {
  * `checkpoint_dir` differ. */
 int ax_train(const ax_train_options *o, ax_train_result *result, ax_err *err);
 
-/* The checks of ax_train() alone, with the data loaded and the memory of a step tried; nothing is
- * written, no checkpoint looked at, no progress told. Errors as there. Thread-safe. */
+/* Up to `samples` rows of the data that a training spec names, as ax_named_samples() gives those of a
+ * set; of o spec, data_dir and allow_paths count. Thread-safe. */
+int ax_spec_samples(const ax_train_options *o, const ax_port *port, int64_t samples, ax_arena *mem,
+                    float **out, int64_t *n, ax_err *err);
+
+/* The checks of ax_train() alone, warnings included, with the data loaded and the memory of a step
+ * tried; nothing is written, no checkpoint looked at, no progress told. Errors as there. Thread-safe. */
 int ax_train_check(const ax_train_options *o, ax_err *err);
 
 #endif

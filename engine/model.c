@@ -113,6 +113,13 @@ static int probability(const ax_net *n)
 static int tell_learned(ax_model *m, const ax_layer *l, ax_layer_info *info, ax_err *err)
 {
     const ax_graph *g = &m->net.graph;
+    const ax_value *v = &g->val[l->out];
+    if (l->act.row && !strcmp(l->act.row->name, "prelu") && v->kind == AX_VAL_NODE &&
+        g->node[v->node].op == &ax_op_prelu) {
+        const ax_value *slope = &g->val[g->node[v->node].in[1]];
+        info->act.param[0] = slope->desc.shape.dim[0] == 1 ? (double)((const float *)slope->data)[0] : NAN;
+        info->act.learned = 1;
+    }
     if (!l->act.learned)
         return 0;
     info->act = ax_learned_act(g, &g->node[g->val[l->out].node]);

@@ -29,7 +29,10 @@ static int out_of_memory(request *r)
 
 static int not_a(request *r, const char *what, const char *option, const char *text)
 {
-    problem_set(&r->why, 400, "wrong_type", "%.60s: '%.40s' is not %s", option, text, what);
+    if (*text)
+        problem_set(&r->why, 400, "wrong_type", "%.60s: '%.40s' is not %s", option, text, what);
+    else
+        problem_set(&r->why, 400, "wrong_type", "%.60s is empty, expected %s", option, what);
     snprintf(r->why.err.at, sizeof r->why.err.at, "%.60s", option);
     return -1;
 }
@@ -115,8 +118,10 @@ int activation_from_url(request *r, const char *name, const char *formula, other
     ax_err err;
     cJSON *o = cJSON_CreateObject();
     int bad = describe(r, name, formula, o);
-    if (!bad && (bad = ax_act_from_json(o, &r->mem, out, &err)))
+    if (!bad && (bad = ax_act_from_json(o, &r->mem, out, &err))) {
+        ax_formula_declare_as(&err, "&", "=1");
         activation_refuse(&r->why, &err);
+    }
     cJSON_Delete(o);
     if (formula || others == OTHER_PASS)
         return bad;
@@ -150,6 +155,17 @@ int query_whole(request *r, const char *option, int64_t lo, int64_t hi, int64_t 
     return 0;
 }
 
+/* Where a list has no number: p. */
+static int no_number(request *r, const char *option, const char *list, const char *p)
+{
+    if (!*list || (*p && *p != ','))
+        return not_a(r, "a number for float32 (numbers and commas between make a list)", option, p);
+    problem_set(&r->why, 400, "parse_error", "%s: a number is missing %s comma of '%.60s'", option,
+                *p ? p == list ? "before the first" : "between two commas, before the last" : "behind the last", list);
+    snprintf(r->why.err.at, sizeof r->why.err.at, "%s", option);
+    return -1;
+}
+
 /* One number of a list, or one of the words for what numbers cannot say. */
 static const char *list_number(const char *p, const char *end, float *out)
 {
@@ -179,7 +195,7 @@ int query_numbers(request *r, const char *option, float **x, ax_shape *shape)
     for (;; n++, p++) {
         const char *q = p < end ? list_number(p, end, &to[n]) : NULL;
         if (!q || (*q && *q != ','))
-            return not_a(r, "a number for float32 (numbers and commas between make a list)", option, p);
+            return no_number(r, option, text, p);
         p = q;
         if (!*p)
             break;

@@ -127,6 +127,16 @@ static int add_curve(request *r, picture *p, const char *name, const char *formu
     return 0;
 }
 
+static int no_name(request *r, const char *names)
+{
+    if (*names)
+        problem_set(&r->why, 400, "parse_error", "names: a name is missing beside a comma of '%.100s'", names);
+    else
+        problem_set(&r->why, 400, "parse_error", "names is empty, expected activations");
+    snprintf(r->why.err.at, sizeof r->why.err.at, "names");
+    return ax_err_hint(&r->why.err, "?names=relu,gelu,mish");
+}
+
 static int add_named(request *r, picture *p, const char *names, other_options others)
 {
     char *name = ax_arena_strdup(&r->mem, names);
@@ -137,6 +147,8 @@ static int add_named(request *r, picture *p, const char *names, other_options ot
     for (char *next = name; next; name = next) {
         if ((next = strchr(name, ',')))
             *next++ = 0;
+        if (!*name)
+            return no_name(r, names);
         if (add_curve(r, p, name, NULL, others) < 0) {
             if (!r->why.err.at[0])
                 snprintf(r->why.err.at, sizeof r->why.err.at, "names");

@@ -37,6 +37,7 @@ static const setting settings[] = {
     {"max-queued-jobs",    INTEGER, AT(max_queued_jobs),    "100",            1, 100000, NULL, "N", "trainings that wait; beyond it 429"},
     {"keep-jobs",          INTEGER, AT(keep_jobs),          "1000",           1, 100000, NULL, "N", "finished trainings that are remembered"},
     {"job-threads",        INTEGER, AT(job_threads),        "0",              0, 256, NULL, "N",   "threads of one training; 0: one per core"},
+    {"job-nice",           INTEGER, AT(job_nice),           "19",             0, 19, NULL, "N",    "how much the server, and others, go before a training: 0 not at all"},
     {"job-memory",         INTEGER, AT(job_memory),         "0",              0, 1024 * GIB, NULL, "BYTES", "memory one training may take; 0: no bound of its own"},
     {"checkpoint-s",       INTEGER, AT(checkpoint_s),       "30",             1, 86400, NULL, "N", "seconds between the checkpoints of a training, beside those at epochs"},
     {"threads",            INTEGER, AT(threads),            "0",              0, 256, NULL, "N",   "event loops and threads of a computation; 0: one per core"},

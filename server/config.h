@@ -19,7 +19,7 @@ typedef struct config {
     const char *api_key_file;  /* NULL: open                                      */
     const char *state;         /* folder of the jobs                              */
     const char *data;          /* named data sets, NULL: Debian's places only     */
-    int64_t max_jobs, max_queued_jobs, keep_jobs, job_threads, job_memory, checkpoint_s;
+    int64_t max_jobs, max_queued_jobs, keep_jobs, job_threads, job_nice, job_memory, checkpoint_s;
     int64_t threads;           /* event loops, and threads of one computation     */
     int64_t max_batch, max_delay_us, max_queue, max_rows, max_evaluate;
     int64_t max_body, max_model, max_dataset, max_datasets, max_buffered, max_connections;

@@ -18,7 +18,6 @@
 #include "repository.h"
 
 #define PART "part-" /* of an IDX pair, waiting: not in set.json yet */
-#define HOLD "hold-" /* in STATE/jobs: the data of a job that is being checked */
 
 enum { SET_BYTES = 64 << 20, BLOCK = 4096 };
 
@@ -33,8 +32,7 @@ struct datasets {
 
 /* ---- paths --------------------------------------------------------------------------------------- */
 
-static int path_of(char path[DATASET_PATH], const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static int path_of(char path[DATASET_PATH], const char *fmt, ...)
+int datasets_path_of(char path[DATASET_PATH], const char *fmt, ...)
 {
     va_list ap;
     va_start(ap, fmt);
@@ -45,7 +43,7 @@ static int path_of(char path[DATASET_PATH], const char *fmt, ...)
 
 int datasets_path(const datasets *s, const char *name, const char *file, char path[DATASET_PATH])
 {
-    return file ? path_of(path, "%s/%s/%s", s->folder, name, file) : path_of(path, "%s/%s", s->folder, name);
+    return file ? datasets_path_of(path, "%s/%s/%s", s->folder, name, file) : datasets_path_of(path, "%s/%s", s->folder, name);
 }
 
 const char *datasets_folder(const datasets *s)
@@ -63,7 +61,7 @@ int datasets_check_name(const char *name, problem *why)
     return -1;
 }
 
-static int sync_folder(const char *path)
+int datasets_sync(const char *path)
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     int bad = fd < 0 || fsync(fd) < 0;
@@ -78,7 +76,7 @@ static int remove_one(const char *path, const struct stat *st, int flag, struct 
     return remove(path);
 }
 
-static int remove_tree(const char *path)
+int datasets_remove_tree(const char *path)
 {
     return nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) && errno != ENOENT ? -1 : 0;
 }
@@ -95,8 +93,7 @@ cJSON *datasets_read(const datasets *s, const char *name)
     return set;
 }
 
-/* Call fn for each file that the set names, until one call is not 0. */
-static int each_file(const cJSON *set, int (*fn)(const char *file, void *ctx), void *ctx)
+int datasets_each_file(const cJSON *set, int (*fn)(const char *file, void *ctx), void *ctx)
 {
     const cJSON *source = cJSON_GetObjectItemCaseSensitive(set, "source"), *o, *e;
     int stop = 0;
@@ -125,8 +122,8 @@ static int tidy(const datasets *s, const char *name, const cJSON *set)
     for (int i = 0; i < n; i++) {
         char *file = list[i]->d_name;
         int ours = strcmp(file, ".") && strcmp(file, "..");
-        int wanted = !strncmp(file, PART, sizeof PART - 1) || (set && (!strcmp(file, "set.json") || each_file(set, is_same, file)));
-        if (ours && !wanted && !path_of(path, "%s/%s", folder, file))
+        int wanted = !strncmp(file, PART, sizeof PART - 1) || (set && (!strcmp(file, "set.json") || datasets_each_file(set, is_same, file)));
+        if (ours && !wanted && !datasets_path_of(path, "%s/%s", folder, file))
             unlink(path);
         left |= ours && wanted;
         free(list[i]);
@@ -211,7 +208,7 @@ void datasets_count(datasets *s)
         struct stat st;
         int files = datasets_path(s, names[i], NULL, folder) ? -1 : scandir(folder, &list, NULL, NULL);
         for (int k = 0; k < files; k++) {
-            if (!path_of(path, "%s/%s", folder, list[k]->d_name) && lstat(path, &st) == 0 && S_ISREG(st.st_mode))
+            if (!datasets_path_of(path, "%s/%s", folder, list[k]->d_name) && lstat(path, &st) == 0 && S_ISREG(st.st_mode))
                 bytes += st.st_size;
             free(list[k]);
         }
@@ -259,6 +256,16 @@ void datasets_unreserve(request *r)
     r->reserved = 0;
 }
 
+void datasets_lock(datasets *s)
+{
+    pthread_mutex_lock(&s->lock);
+}
+
+void datasets_unlock(datasets *s)
+{
+    pthread_mutex_unlock(&s->lock);
+}
+
 /* ---- changes ------------------------------------------------------------------------------------- */
 
 void datasets_submit(request *r, void (*fn)(request *r))
@@ -291,10 +298,10 @@ int datasets_commit(datasets *s, const char *name, cJSON *source, cJSON *about, 
     errno = 0;
     if (bad) {
         problem_set(why, 503, "out_of_memory", "out of memory");
-    } else if ((bad = datasets_path(s, name, "set.json", path) || sync_folder(s->folder)) != 0) {
+    } else if ((bad = datasets_path(s, name, "set.json", path) || datasets_sync(s->folder)) != 0) {
         problem_from_errno(why, errno, "the data set cannot be stored");
     } else {
-        pthread_mutex_lock(&s->lock);
+        datasets_lock(s);
         if ((bad = write_set(path, set, &err)) != 0) {
             log_line(LOG_ERROR, "datasets", "%s", err.msg);
             problem_from_errno(why, errno ? errno : EIO, "the data set cannot be stored");
@@ -302,7 +309,7 @@ int datasets_commit(datasets *s, const char *name, cJSON *source, cJSON *about, 
         cJSON *now = datasets_read(s, name); /* the old one, when that failed */
         tidy(s, name, now);
         cJSON_Delete(now);
-        pthread_mutex_unlock(&s->lock);
+        datasets_unlock(s);
     }
     if (bad && !datasets_path(s, name, NULL, path))
         rmdir(path); /* of a set that was to be new */
@@ -316,106 +323,18 @@ int datasets_remove(datasets *s, const char *name, problem *why)
     char folder[DATASET_PATH], path[DATASET_PATH];
     if (datasets_path(s, name, NULL, folder) || datasets_path(s, name, "set.json", path))
         return problem_from_errno(why, errno, "the data set cannot be removed");
-    pthread_mutex_lock(&s->lock);
-    int bad = (unlink(path) < 0 && errno != ENOENT) || remove_tree(folder) < 0;
+    datasets_lock(s);
+    int bad = (unlink(path) < 0 && errno != ENOENT) || datasets_remove_tree(folder) < 0;
     int e = errno;
-    pthread_mutex_unlock(&s->lock);
+    datasets_unlock(s);
     datasets_count(s);
     if (bad)
         return problem_from_errno(why, e, "the data set cannot be removed");
-    sync_folder(s->folder);
+    datasets_sync(s->folder);
     return 0;
 }
 
-/* ---- what a job keeps ----------------------------------------------------------------------------- */
-
-typedef struct holding {
-    const datasets *sets;
-    const char *name, *to;
-} holding;
-
-static int copy_file(const char *from, const char *to)
-{
-    char *piece = malloc(1 << 20);
-    int in = open(from, O_RDONLY | O_CLOEXEC), out = in < 0 ? -1 : open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    ssize_t n = 0;
-    int bad = !piece || out < 0;
-    while (!bad && (n = read(in, piece, 1 << 20)) > 0)
-        for (ssize_t at = 0, w; at < n && !bad; at += w)
-            bad = (w = write(out, piece + at, (size_t)(n - at))) <= 0;
-    bad = bad || n < 0 || fsync(out) < 0;
-    if (in >= 0)
-        close(in);
-    if (out >= 0)
-        close(out);
-    free(piece);
-    return bad ? -1 : 0;
-}
-
-static int hold_file(const char *file, void *ctx)
-{
-    const holding *h = ctx;
-    char from[DATASET_PATH], to[DATASET_PATH];
-    if (!file || datasets_path(h->sets, h->name, file, from) || path_of(to, "%s/%s/%s", h->to, h->name, file))
-        return -1;
-    return link(from, to) == 0 || copy_file(from, to) == 0 ? 0 : -1;
-}
-
-/* The new folder, and NAME in it. */
-static int make_hold(const datasets *s, const char *name, char folder[DATASET_PATH])
-{
-    char inner[DATASET_PATH];
-    ax_err err;
-    if (path_of(folder, "%s/jobs", s->app->cfg.state) || ax_make_folder(folder, &err) < 0 ||
-        path_of(folder, "%s/jobs/" HOLD "XXXXXX", s->app->cfg.state) || !mkdtemp(folder))
-        return -1;
-    return path_of(inner, "%s/%s", folder, name) || mkdir(inner, 0777) < 0 ? -1 : 0;
-}
-
-int datasets_hold(datasets *s, const char *name, char folder[DATASET_PATH], problem *why)
-{
-    holding h = {s, name, folder};
-    char inner[DATASET_PATH];
-    folder[0] = 0;
-    errno = 0;
-    pthread_mutex_lock(&s->lock);
-    cJSON *set = datasets_read(s, name);
-    int bad = set && (make_hold(s, name, folder) || hold_file("set.json", &h) || each_file(set, hold_file, &h));
-    int e = errno;
-    pthread_mutex_unlock(&s->lock);
-    int there = set != NULL;
-    cJSON_Delete(set);
-    if (there && !bad && (path_of(inner, "%s/%s", folder, name) || sync_folder(inner) || sync_folder(folder)))
-        bad = 1, e = errno;
-    if (!bad)
-        return there;
-    if (folder[0])
-        remove_tree(folder);
-    folder[0] = 0;
-    return problem_from_errno(why, e ? e : EIO, "the data set cannot be kept for the job");
-}
-
-void datasets_let_go(const char *folder)
-{
-    if (remove_tree(folder) < 0)
-        log_line(LOG_WARN, "datasets", "%s cannot be removed: %s", folder, strerror(errno));
-}
-
 /* ---- begin and end --------------------------------------------------------------------------------- */
-
-static void sweep_holds(const datasets *s)
-{
-    struct dirent **list;
-    char path[DATASET_PATH];
-    int n = path_of(path, "%s/jobs", s->app->cfg.state) ? -1 : scandir(path, &list, NULL, NULL);
-    for (int i = 0; i < n; i++) {
-        if (!strncmp(list[i]->d_name, HOLD, sizeof HOLD - 1) && !path_of(path, "%s/jobs/%s", s->app->cfg.state, list[i]->d_name))
-            datasets_let_go(path);
-        free(list[i]);
-    }
-    if (n >= 0)
-        free(list);
-}
 
 static void sweep(const datasets *s)
 {
@@ -433,7 +352,7 @@ static void sweep(const datasets *s)
         cJSON_Delete(set);
     }
     free_names(names, n);
-    sweep_holds(s);
+    datasets_sweep_holds(s->app);
 }
 
 datasets *datasets_new(app *a, ax_err *err)
@@ -445,7 +364,7 @@ datasets *datasets_new(app *a, ax_err *err)
     }
     s->app = a;
     pthread_mutex_init(&s->lock, NULL);
-    if (path_of(s->folder, "%s/datasets", a->cfg.state) < 0)
+    if (datasets_path_of(s->folder, "%s/datasets", a->cfg.state) < 0)
         ax_fail(err, AX_ELIMIT, "--state: the name of the folder is too long");
     else
         s->thread = workers_new(1, "datasets", err);

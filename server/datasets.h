@@ -57,11 +57,27 @@ int datasets_remove(datasets *s, const char *name, problem *why);
 /* Files were put or removed: count again. */
 void datasets_count(datasets *s);
 
-/* ---- for jobs */
+/* ---- for jobs: dataset_hold.c. Thread-safe. */
 
-/* Links to the set's files in a new folder, as FOLDER/NAME, so that nothing that happens to the set
- * changes them. 1 with the folder; 0: there is no such set; -1 with why. Thread-safe. */
-int datasets_hold(datasets *s, const char *name, char folder[DATASET_PATH], problem *why);
+/* Links to the files of a set, as FOLDER/NAME, so that nothing that happens to the set changes them. The
+ * folder is made when `folder` is "". A set that there is none of is not held; -1 with r->why. */
+int datasets_hold(request *r, const char *name, char folder[DATASET_PATH]);
+int datasets_holds(const char *folder, const char *name);
 void datasets_let_go(const char *folder);
+/* The same links once more, as TO/NAME, on the disk when this returns. -1 with err and errno. */
+int datasets_share(const char *folder, const char *name, const char *to, ax_err *err);
+void datasets_sweep_holds(const app *a); /* of a server that was killed */
+
+/* ---- for dataset_hold.c */
+
+/* While it is locked the files that a set.json names are there. */
+void datasets_lock(datasets *s);
+void datasets_unlock(datasets *s);
+/* Call fn for each file that the set names, until one call is not 0. */
+int datasets_each_file(const cJSON *set, int (*fn)(const char *file, void *ctx), void *ctx);
+/* 0; -1 with errno. */
+int datasets_path_of(char path[DATASET_PATH], const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int datasets_sync(const char *folder);
+int datasets_remove_tree(const char *path); /* what is not there is fine */
 
 #endif

@@ -204,10 +204,12 @@ static int bind(evaluation *e, cJSON *activation, cJSON *params, problem *why)
     return 0;
 }
 
-static cJSON *parse(const char *text, size_t len, const char *field, problem *why)
+/* A value of the body; what is wrong in it is told with its place in the body. */
+static cJSON *parse(const evaluation *e, const char *text, size_t len, const char *field, problem *why)
 {
     ax_err err;
-    cJSON *json = ax_json_parse(text, len, &err);
+    const char *body = e->r->body.data;
+    cJSON *json = ax_json_parse_part(body, (size_t)(text - body), len, &err);
     if (json)
         return json;
     ax_err_in(&err, "%s", field);
@@ -217,10 +219,10 @@ static cJSON *parse(const char *text, size_t len, const char *field, problem *wh
 
 int evaluation_bind(evaluation *e, problem *why)
 {
-    cJSON *params = NULL, *activation = parse(e->activation, e->activation_len, "activation", why);
+    cJSON *params = NULL, *activation = parse(e, e->activation, e->activation_len, "activation", why);
     int bad = !activation;
     if (!bad && e->params)
-        bad = !(params = parse(e->params, e->params_len, "params", why));
+        bad = !(params = parse(e, e->params, e->params_len, "params", why));
     if (!bad)
         bad = bind(e, activation, params, why);
     cJSON_Delete(activation);

@@ -61,7 +61,8 @@ static void wait_here(jobs *j, follower *f, int64_t due)
     j->followers = f;
 }
 
-/* ---- streams ------------------------------------------------------------------------------------- */
+/* ---- streams
+ * ------------------------------------------------------------------------------------- */
 
 static void release(request *r)
 {
@@ -112,7 +113,8 @@ void follow_stream(jobs *j, request *r, int64_t job, int64_t after)
     request_stream(r, "text/event-stream", more);
 }
 
-/* ---- long polls ---------------------------------------------------------------------------------- */
+/* ---- long polls
+ * ---------------------------------------------------------------------------------- */
 
 static void answer_job(jobs *j, request *r, int64_t job)
 {
@@ -141,7 +143,8 @@ void follow_wait(jobs *j, request *r, int64_t job, int64_t seconds)
     wait_here(j, f, now_ns() + seconds * SECOND);
 }
 
-/* ---- waking -------------------------------------------------------------------------------------- */
+/* ---- waking
+ * -------------------------------------------------------------------------------------- */
 
 /* The waiting followers that `wants` names, taken off the list. */
 static follower *take(jobs *j, int (*wants)(const follower *f, int64_t x), int64_t x)

@@ -1,8 +1,8 @@
 /* job_child.c - one training process, from its start to what becomes of its job; see jobs_impl.h.
  *
- * It is `axond train` as anybody can run it, with the job's folder as its place. Its stdout is a pipe
- * of JSON lines, its stderr the file "log" of the folder. It takes its own low priority and memory
- * limit, so nothing happens between fork and exec but what posix_spawn does. */
+ * It is `axond train` as anybody can run it, with the job's folder as its place. Its stdout is a
+ * pipe of JSON lines, its stderr the file "log" of the folder. It takes its own low priority and
+ * memory limit, so nothing happens between fork and exec but what posix_spawn does. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -17,14 +17,15 @@
 #include "log.h"
 
 enum {
-    DEATHS = 3,           /* by its own fault, without a step gained: the job has failed     */
-    KILLS = 100,          /* the same by SIGKILL, which is not its fault                     */
-    LINE = 64 * 1024,     /* a longer one is thrown away                                     */
-    EPOCHS_TOLD = 10000,  /* of more epochs, that many are kept                              */
-    GRACE_S = 30          /* from SIGTERM to SIGKILL                                         */
+    DEATHS = 3,          /* by its own fault, without a step gained: the job has failed     */
+    KILLS = 100,         /* the same by SIGKILL, which is not its fault                     */
+    LINE = 64 * 1024,    /* a longer one is thrown away                                     */
+    EPOCHS_TOLD = 10000, /* of more epochs, that many are kept                              */
+    GRACE_S = 30         /* from SIGTERM to SIGKILL                                         */
 };
 
-/* ---- start ------------------------------------------------------------------------------------- */
+/* ---- start -------------------------------------------------------------------------------------
+ */
 
 /* Processes that the kernel has killed for their memory, on this machine, since it started. */
 static int64_t oom_kills(void)
@@ -67,25 +68,30 @@ typedef struct places {
 
 static int find_places(const jobs *j, int64_t id, places *p)
 {
-    return jobs_path(j, id, "spec.json", p->spec) || jobs_path(j, id, "model.safetensors", p->model) ||
+    return jobs_path(j, id, "spec.json", p->spec) ||
+           jobs_path(j, id, "model.safetensors", p->model) ||
            jobs_path(j, id, "checkpoint", p->checkpoint) || jobs_path(j, id, "models", p->models) ||
            jobs_path(j, id, "data", p->data) || jobs_path(j, id, "log", p->log);
 }
 
-static int launch(const jobs *j, int64_t id, int out, pid_t *pid, ax_err *err)
+static int launch(const jobs *j, const job_row *row, int out, pid_t *pid, ax_err *err)
 {
     const config *cfg = &j->app->cfg;
     places p;
-    char threads[24], memory[24], every[24];
-    if (find_places(j, id, &p))
+    char threads[24], memory[24], every[24], niceness[24];
+    if (find_places(j, row->id, &p))
         return ax_fail(err, AX_ELIMIT, "the name of the state folder is too long");
     snprintf(threads, sizeof threads, "%lld", (long long)cfg->job_threads);
     snprintf(memory, sizeof memory, "%lld", (long long)cfg->job_memory);
     snprintf(every, sizeof every, "%lld", (long long)cfg->checkpoint_s);
-    const char *argv[32] = {"axond", "train", p.spec, "--out", p.model, "--checkpoint", p.checkpoint, "--resume",
-                            "--progress", "json", "--models", p.models, "--threads", threads, "--checkpoint-s", every,
-                            "--nice", "19"};
+    snprintf(niceness, sizeof niceness, "%lld", (long long)cfg->job_nice);
+    const char *argv[32] = {
+        "axond",      "train",    p.spec,           "--out", p.model,    "--checkpoint",
+        p.checkpoint, "--resume", "--progress",     "json",  "--models", p.models,
+        "--threads",  threads,    "--checkpoint-s", every,   "--nice",   niceness};
     int n = 18;
+    if (row->parent) /* its sweep compares how activations fare */
+        argv[n++] = "--health";
     if (cfg->job_memory)
         argv[n++] = "--max-memory", argv[n++] = memory;
     const char *data = access(p.data, F_OK) ? cfg->data : p.data; /* its own links, when it is an uploaded set */
@@ -100,7 +106,8 @@ child *child_start(jobs *j, const job_row *row, ax_err *err)
     int ends[2];
     child *c = calloc(1, sizeof *c);
     if (!c || pipe2(ends, O_CLOEXEC) < 0) {
-        ax_fail(err, c ? AX_EIO : AX_ENOMEM, "no pipe to the training process: %s", strerror(errno));
+        ax_fail(err, c ? AX_EIO : AX_ENOMEM, "no pipe to the training process: %s",
+                strerror(errno));
         free(c);
         return NULL;
     }
@@ -108,7 +115,7 @@ child *child_start(jobs *j, const job_row *row, ax_err *err)
     c->eta = 60;
     c->out = ends[0];
     c->oom_before = oom_kills();
-    int bad = launch(j, row->id, ends[1], &c->pid, err);
+    int bad = launch(j, row, ends[1], &c->pid, err);
     close(ends[1]);
     if (bad) {
         close(ends[0]);
@@ -137,7 +144,8 @@ void child_stop(child *c)
     }
 }
 
-/* ---- what it says -------------------------------------------------------------------------------- */
+/* ---- what it says
+ * -------------------------------------------------------------------------------- */
 
 /* A progress is stored once a second, an epoch always unless there are very many. */
 static int worth_telling(const child *c, const cJSON *o, int epoch)
@@ -173,7 +181,8 @@ static void take_progress(jobs *j, child *c, cJSON *o, const char *kind)
             row.deaths = 0;
         }
         if (jobs_change(j, &row, kind, text, &err) < 0)
-            log_line(LOG_WARN, "job", "%lld: a progress is not kept: %s", (long long)c->id, err.msg);
+            log_line(LOG_WARN, "job", "%lld: a progress is not kept: %s", (long long)c->id,
+                     err.msg);
         c->told_at = now_ns();
     }
     cJSON_free(text);
@@ -185,13 +194,13 @@ static void take_line(jobs *j, child *c, const char *line, size_t n)
     cJSON *o = ax_json_parse(line, n, NULL);
     const char *kind = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o, "event"));
     if (!kind) {
-        log_line(LOG_WARN, "job", "%lld says something else than JSON: %.*s", (long long)c->id, n > 200 ? 200 : (int)n,
-                 line);
+        log_line(LOG_WARN, "job", "%lld says something else than JSON: %.*s", (long long)c->id,
+                 n > 200 ? 200 : (int)n, line);
     } else if (!strcmp(kind, "progress") || !strcmp(kind, "epoch")) {
         char copy[16];
         snprintf(copy, sizeof copy, "%s", kind); /* it goes with the field */
         take_progress(j, c, o, copy);
-    } else {
+    } else if (strcmp(kind, "warning")) { /* those were told at the check */
         free(c->last);
         c->last = strndup(line, n);
     }
@@ -219,7 +228,8 @@ void child_read(jobs *j, child *c)
         buf_clear(&c->line);
 }
 
-/* ---- the end ------------------------------------------------------------------------------------- */
+/* ---- the end
+ * ------------------------------------------------------------------------------------- */
 
 static int again(jobs *j, job_row *row, const char *reason, ax_err *err)
 {
@@ -259,7 +269,8 @@ static int died(jobs *j, const child *c, job_row *row, ax_err *err)
         return again(j, row, text, err);
     if (memory)
         return fail(j, row, "out_of_memory", text, err);
-    snprintf(text, sizeof text, "its process was ended by SIG%s %d times without getting further than step %lld",
+    snprintf(text, sizeof text,
+             "its process was ended by SIG%s %d times without getting further than step %lld",
              name ? name : "?", row->deaths, (long long)row->best_step);
     return fail(j, row, "process_died", text, err);
 }
@@ -280,9 +291,24 @@ static int gave_up(jobs *j, const child *c, job_row *row, ax_err *err)
         cJSON_free(text);
     } else {
         char text[128];
-        snprintf(text, sizeof text, "its process ended with code %d and said nothing", WEXITSTATUS(c->status));
+        snprintf(text, sizeof text, "its process ended with code %d and said nothing",
+                 WEXITSTATUS(c->status));
         bad = fail(j, row, "process_died", text, err);
     }
+    cJSON_Delete(o);
+    return bad;
+}
+
+/* A run of a sweep: its figures are what was wanted. */
+static int done_unpublished(jobs *j, const child *c, job_row *row, ax_err *err)
+{
+    cJSON *o = c->last ? ax_json_parse(c->last, strlen(c->last), NULL) : NULL;
+    cJSON_DeleteItemFromObjectCaseSensitive(o, "event");
+    cJSON_DeleteItemFromObjectCaseSensitive(o, "model");
+    char *text = ax_json_text(o, 0);
+    row->result = text ? text : "{}";
+    int bad = jobs_finish(j, row, JOB_SUCCEEDED, err);
+    cJSON_free(text);
     cJSON_Delete(o);
     return bad;
 }
@@ -293,10 +319,26 @@ static int decide(jobs *j, child *c, job_row *row, ax_err *err)
     if (row->cancelling && !done)
         return jobs_finish(j, row, JOB_CANCELLED, err);
     if (done)
-        return publish_start(j, c, row, err);
+        return row->model[0] ? publish_start(j, c, row, row->id, c->last ? c->last : "{}", err)
+                             : done_unpublished(j, c, row, err);
     if (atomic_load(&j->draining))
         return again(j, row, "the server stops", err);
     return exited ? gave_up(j, c, row, err) : died(j, c, row, err);
+}
+
+int job_cancel(jobs *j, job_row *row, ax_err *err)
+{
+    child *c = jobs_child(j, row->id);
+    if (row->state == JOB_QUEUED)
+        return jobs_finish(j, row, JOB_CANCELLED, err);
+    if (row->cancelling)
+        return 0;
+    row->cancelling = 1;
+    if (jobs_change(j, row, "state", "{\"state\":\"running\",\"cancelling\":true}", err) < 0)
+        return -1;
+    if (c)
+        child_stop(c);
+    return 0;
 }
 
 int child_ended(jobs *j, child *c)
@@ -313,9 +355,11 @@ int child_ended(jobs *j, child *c)
     if (!store_get(j->store, c->id, &mem, &row))
         log_line(LOG_ERROR, "job", "%lld is gone from the store", (long long)c->id);
     else if (row.state == JOB_RUNNING && decide(j, c, &row, &err) < 0) {
-        log_line(LOG_ERROR, "job", "%lld: its end cannot be recorded yet: %s", (long long)c->id, err.msg);
+        log_line(LOG_ERROR, "job", "%lld: its end cannot be recorded yet: %s", (long long)c->id,
+                 err.msg);
         c->again_at = now_ns() + SECOND;
-        over = atomic_load(&j->draining); /* the next server takes it for one that was interrupted */
+        over =
+            atomic_load(&j->draining); /* the next server takes it for one that was interrupted */
     }
     ax_arena_fini(&mem);
     return over && !c->publishing;

@@ -1,8 +1,9 @@
 /* job_publish.c - a trained model becomes the next version of its name; see jobs_impl.h.
  *
- * The row says `publishing` first. Then the admin thread, which makes all changes to the models folder,
- * links the file into it and lets the repository open, test and serve it as it would an upload. A
- * server that died in between finds the version by the bytes of the file and makes no second one. */
+ * The row says `publishing` first. Then the admin thread, which makes all changes to the models
+ * folder, links the file into it and lets the repository open, test and serve it as it would an
+ * upload. A server that died in between finds the version by the bytes of the file and makes no
+ * second one. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -17,15 +18,19 @@
 
 typedef struct publication {
     task task; /* on the admin thread, then in the mailbox of the jobs */
+    struct publication *next;
     jobs *jobs;
-    child *child;
+    int64_t job;
+    child *child; /* its process, NULL for a sweep                   */
     char name[65], file[4096];
+    char *figures;
     int second; /* an earlier server may have published it          */
     int64_t version;
     problem why; /* status 0: it is served                           */
 } publication;
 
-/* ---- on the admin thread ------------------------------------------------------------------------- */
+/* ---- on the admin thread
+ * ------------------------------------------------------------------------- */
 
 static int copy_file(const char *from, const char *to)
 {
@@ -73,7 +78,8 @@ static int64_t find_twin(const publication *p)
         return 0;
     served **list = repository_list(p->jobs->app->models, &n);
     for (int i = 0; i < n; i++) {
-        if (!strcmp(list[i]->name, p->name) && !strcmp(list[i]->info->hash, ax_model_get_info(m)->hash))
+        if (!strcmp(list[i]->name, p->name) &&
+            !strcmp(list[i]->info->hash, ax_model_get_info(m)->hash))
             version = list[i]->version;
         served_release(list[i]);
     }
@@ -102,11 +108,12 @@ static void publish(task *t)
     jobs_post(p->jobs, &p->task);
 }
 
-/* ---- back on the jobs thread ----------------------------------------------------------------------- */
+/* ---- back on the jobs thread
+ * ----------------------------------------------------------------------- */
 
-static char *result_of(const publication *p, const child *c)
+static char *result_of(const publication *p)
 {
-    cJSON *o = c->last ? ax_json_parse(c->last, strlen(c->last), NULL) : NULL;
+    cJSON *o = ax_json_parse(p->figures, strlen(p->figures), NULL);
     if (!o && !(o = cJSON_CreateObject()))
         return NULL;
     cJSON_DeleteItemFromObjectCaseSensitive(o, "event");
@@ -128,15 +135,15 @@ static char *error_of(const problem *why)
     return b.failed ? (buf_free(&b), NULL) : b.data;
 }
 
-static int record(jobs *j, const publication *p, const child *c)
+static int record(jobs *j, const publication *p)
 {
     ax_arena mem;
     job_row row;
     ax_err err;
     ax_arena_init(&mem, 0);
     int bad = -1;
-    char *text = p->why.status ? error_of(&p->why) : result_of(p, c);
-    if (!text || !store_get(j->store, c->id, &mem, &row))
+    char *text = p->why.status ? error_of(&p->why) : result_of(p);
+    if (!text || !store_get(j->store, p->job, &mem, &row))
         ax_fail(&err, AX_ENOMEM, "out of memory");
     else {
         if (p->why.status)
@@ -146,42 +153,63 @@ static int record(jobs *j, const publication *p, const child *c)
         bad = jobs_finish(j, &row, p->why.status ? JOB_FAILED : JOB_SUCCEEDED, &err);
     }
     if (bad)
-        log_line(LOG_ERROR, "job", "%lld: its end cannot be recorded yet: %s", (long long)c->id, err.msg);
+        log_line(LOG_ERROR, "job", "%lld: its end cannot be recorded yet: %s", (long long)p->job,
+                 err.msg);
     free(text);
     ax_arena_fini(&mem);
     return bad;
 }
 
-/* Not recorded: the child is looked at once more, and finds the version that is there by then. */
+/* Not recorded: the job is looked at once more, and finds the version that is there by then. */
 static void published(task *t)
 {
-    publication *p = (publication *)t;
-    child *c = p->child;
-    int bad = record(p->jobs, p, c);
-    c->publishing = 0;
-    c->again_at = bad ? now_ns() + SECOND : 0;
+    publication *p = (publication *)t, **at = &p->jobs->publications;
+    while (*at != p)
+        at = &(*at)->next;
+    *at = p->next;
+    int bad = record(p->jobs, p);
+    int64_t again = bad ? now_ns() + SECOND : 0;
+    if (p->child) {
+        p->child->publishing = 0;
+        p->child->again_at = again;
+    } else {
+        p->jobs->review_at = again;
+    }
+    free(p->figures);
     free(p);
 }
 
-int publish_start(jobs *j, child *c, const job_row *row, ax_err *err)
+int publish_running(const jobs *j, int64_t id)
+{
+    const publication *p = j->publications;
+    while (p && p->job != id)
+        p = p->next;
+    return p != NULL;
+}
+
+int publish_start(jobs *j, child *c, const job_row *row, int64_t from, const char *figures,
+                  ax_err *err)
 {
     publication *p = calloc(1, sizeof *p);
     job_row mine = *row;
-    if (!p || jobs_path(j, row->id, "model.safetensors", p->file)) {
-        free(p);
-        return ax_fail(err, AX_ENOMEM, "out of memory");
-    }
-    p->second = row->publishing;
     mine.publishing = 1;
-    if (jobs_change(j, &mine, NULL, NULL, err) < 0) {
-        free(p);
-        return -1;
+    if (!p || !(p->figures = strdup(figures)) || jobs_path(j, from, "model.safetensors", p->file))
+        ax_fail(err, AX_ENOMEM, "out of memory");
+    else if (jobs_change(j, &mine, NULL, NULL, err) == 0) {
+        p->jobs = j;
+        p->job = row->id;
+        p->second = row->publishing;
+        p->child = c;
+        snprintf(p->name, sizeof p->name, "%s", row->model);
+        p->task.run = publish;
+        p->next = j->publications;
+        j->publications = p;
+        if (c)
+            c->publishing = 1;
+        workers_submit(j->app->admin, &p->task);
+        return 0;
     }
-    p->jobs = j;
-    p->child = c;
-    snprintf(p->name, sizeof p->name, "%s", row->model);
-    p->task.run = publish;
-    c->publishing = 1;
-    workers_submit(j->app->admin, &p->task);
-    return 0;
+    free(p ? p->figures : NULL);
+    free(p);
+    return -1;
 }

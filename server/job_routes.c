@@ -1,5 +1,5 @@
-/* job_routes.c - requests about jobs: list, one, its series, events and log, cancel, resume, delete.
- * The handlers, at the end, hand over to the jobs thread; the rest runs there. */
+/* job_routes.c - requests about jobs: list, one, its series, events and log, cancel, resume,
+ * delete. The handlers, at the end, hand over to the jobs thread; the rest runs there. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,7 +19,8 @@ const char *const jobs_events_options[] = {"after", NULL};
 enum { LIST_MAX = 1000, WAIT_MAX = 300, POINTS_MAX = 20000, LOG_MAX = 1 << 20 };
 static const int64_t id_max = (int64_t)1 << 53;
 
-/* ---- finding the job -------------------------------------------------------------------------------- */
+/* ---- finding the job
+ * -------------------------------------------------------------------------------- */
 
 static int64_t id_of(const request *r)
 {
@@ -57,7 +58,8 @@ static void refuse_error(request *r, const ax_err *err)
     request_refuse(r);
 }
 
-/* ---- list and one ------------------------------------------------------------------------------------- */
+/* ---- list and one
+ * ------------------------------------------------------------------------------------- */
 
 typedef struct listing {
     jobs *jobs;
@@ -83,8 +85,8 @@ static int state_of(request *r, int *state)
         if (!strcmp(job_state_names[i], name))
             return *state = i, 0;
     const char *near = ax_nearest(name, job_state_names, JOB_STATES);
-    problem_set(&r->why, 400, "unknown_state", "state: '%.40s' is none of queued, running, succeeded, failed, cancelled",
-                name);
+    problem_set(&r->why, 400, "unknown_state",
+                "state: '%.40s' is none of queued, running, succeeded, failed, cancelled", name);
     snprintf(r->why.err.at, sizeof r->why.err.at, "state");
     return near ? ax_err_hint(&r->why.err, "did you mean '%s'?", near) : -1;
 }
@@ -148,104 +150,44 @@ static void log_of(jobs *j, request *r)
     request_done(r, 200, "text/plain; charset=utf-8");
 }
 
-/* ---- the series of metrics ------------------------------------------------------------------------------ */
-
-static const char *const series_names[] = {"loss",         "accuracy",      "val_loss",
-                                           "val_accuracy", "learning_rate", "samples_per_second"};
-enum { SERIES = sizeof series_names / sizeof *series_names };
-
-typedef struct point {
-    int64_t step, epoch;
-    double value[SERIES]; /* NaN: not told */
-} point;
-
-typedef struct series {
-    point *at;
-    size_t n, cap;
-    int64_t since;
-    int failed;
-} series;
-
-static double number_of(const cJSON *o, const char *field)
-{
-    const cJSON *v = cJSON_GetObjectItemCaseSensitive(o, field);
-    return cJSON_IsNumber(v) ? v->valuedouble : NAN;
-}
-
-/* A job that went on from a checkpoint tells some steps again: the later word counts. */
-static int add_point(void *ctx, int64_t number, const char *kind, const char *body)
-{
-    series *s = ctx;
-    (void)number;
-    if (strcmp(kind, "progress") && strcmp(kind, "epoch"))
-        return 0;
-    cJSON *o = ax_json_parse(body, strlen(body), NULL);
-    point p = {(int64_t)number_of(o, "step"), (int64_t)number_of(o, "epoch"), {0}};
-    for (int i = 0; i < SERIES; i++)
-        p.value[i] = number_of(o, series_names[i]);
-    cJSON_Delete(o);
-    while (s->n && s->at[s->n - 1].step >= p.step)
-        s->n--;
-    if (p.step <= s->since)
-        return 0;
-    if (s->n == s->cap) {
-        size_t cap = s->cap ? 2 * s->cap : 256;
-        point *more = realloc(s->at, cap * sizeof *more);
-        if (!more)
-            return s->failed = 1;
-        s->at = more;
-        s->cap = cap;
-    }
-    s->at[s->n++] = p;
-    return 0;
-}
-
-/* At most `most` of the points that have a value, evenly, with the last. */
-static void put_series(buf *out, const series *s, int k, int64_t most)
-{
-    size_t have = 0, seen = 0, told = 0;
-    for (size_t i = 0; i < s->n; i++)
-        have += !isnan(s->at[i].value[k]);
-    buf_printf(out, "%s\"%s\":[", k ? "," : "", series_names[k]);
-    for (size_t i = 0; i < s->n; i++) {
-        const point *p = &s->at[i];
-        if (isnan(p->value[k]))
-            continue;
-        seen++; /* the seen-th of `have`: is it the last of its share? */
-        if (have > (size_t)most && seen * (size_t)most / have == told)
-            continue;
-        buf_printf(out, "%s{\"step\":%lld,\"epoch\":%lld,\"value\":", told++ ? "," : "", (long long)p->step,
-                   (long long)p->epoch);
-        buf_f64(out, p->value[k]);
-        buf_char(out, '}');
-    }
-    buf_char(out, ']');
-}
+/* ---- the series of metrics
+ * ------------------------------------------------------------------------------ */
 
 static void metrics(jobs *j, request *r)
 {
     job_row row;
-    series s = {.since = 0};
-    int64_t most = 1000;
-    if (request_integer(r, "since", 0, id_max, &s.since, &r->why) < 0 ||
+    job_series s;
+    int64_t most = 1000, since = 0;
+    if (request_integer(r, "since", 0, id_max, &since, &r->why) < 0 ||
         request_integer(r, "max_points", 1, POINTS_MAX, &most, &r->why) < 0) {
         request_refuse(r);
         return;
     }
     if (find(j, r, &row) < 0)
         return;
-    store_events(j->store, row.id, 0, add_point, &s);
-    buf_printf(&r->out, "{\"id\":\"%lld\",\"state\":\"%s\",\"step\":%lld,\"metrics\":{", (long long)row.id,
-               job_state_names[row.state], (long long)(s.n ? s.at[s.n - 1].step : s.since));
-    for (int k = 0; k < SERIES; k++)
-        put_series(&r->out, &s, k, most);
+    job_series_read(j, row.id, since, &s);
+    buf_printf(&r->out, "{\"id\":\"%lld\",\"state\":\"%s\",\"step\":%lld,\"metrics\":{",
+               (long long)row.id, job_state_names[row.state],
+               (long long)(s.n ? s.at[s.n - 1].step : since));
+    job_series_write(&s, most, &r->out);
     buf_str(&r->out, "}}\n");
     r->out.failed |= s.failed;
     free(s.at);
     request_done(r, 200, "application/json");
 }
 
-/* ---- control -------------------------------------------------------------------------------------------- */
+static void chart(jobs *j, request *r)
+{
+    job_row row;
+    if (find(j, r, &row) < 0)
+        return;
+    job_chart(j, &row, &r->out);
+    request_header(r, "Cache-Control", "no-store");
+    request_done(r, 200, "image/svg+xml");
+}
+
+/* ---- control
+ * -------------------------------------------------------------------------------------------- */
 
 static void wrong_state(request *r, const job_row *row, const char *wanted, const char *hint)
 {
@@ -261,57 +203,14 @@ static void cancel(jobs *j, request *r)
 {
     job_row row;
     ax_err err;
-    int bad = 0;
     if (find(j, r, &row) < 0)
         return;
-    child *c = jobs_child(j, row.id);
-    if (row.state >= JOB_SUCCEEDED) {
+    if (row.state >= JOB_SUCCEEDED)
         wrong_state(r, &row, "queued or running", "a finished job can be resumed or deleted");
-        return;
-    }
-    if (row.state == JOB_QUEUED) {
-        bad = jobs_finish(j, &row, JOB_CANCELLED, &err);
-    } else if (!row.cancelling) {
-        row.cancelling = 1;
-        bad = jobs_change(j, &row, "state", "{\"state\":\"running\",\"cancelling\":true}", &err);
-        if (!bad && c)
-            child_stop(c);
-    }
-    if (bad)
+    else if (sweep_is(&row) ? sweep_cancel(j, &row, &err) : job_cancel(j, &row, &err))
         refuse_error(r, &err);
     else
         answer(j, r, &row, row.state == JOB_RUNNING ? 202 : 200);
-}
-
-static int forget_done(void *ctx, int64_t number, const char *kind, const char *body)
-{
-    (void)body;
-    if (!strcmp(kind, "done"))
-        *(int64_t *)ctx = number;
-    return 0;
-}
-
-/* Its end is no longer its end: the event "done" goes, a new one will come. */
-static int requeue(jobs *j, job_row *row, ax_err *err)
-{
-    int64_t done = 0, number = row->next_event++;
-    store_events(j->store, row->id, number - 2, forget_done, &done);
-    row->state = JOB_QUEUED;
-    row->place = store_most_place(j->store);
-    row->deaths = row->cancelling = 0;
-    row->finished = 0;
-    row->error = "";
-    if (store_begin(j->store, 1, err) < 0)
-        return -1;
-    if (done)
-        store_forget_event(j->store, row->id, done);
-    store_event(j->store, row->id, number, "state", "{\"state\":\"queued\",\"reason\":\"resumed\"}");
-    store_update(j->store, row);
-    if (store_end(j->store, err) < 0)
-        return -1;
-    jobs_recount(j);
-    follow_wake(j, row->id);
-    return 0;
 }
 
 static void resume(jobs *j, request *r)
@@ -322,9 +221,9 @@ static void resume(jobs *j, request *r)
         return;
     if (row.state != JOB_FAILED && row.state != JOB_CANCELLED)
         wrong_state(r, &row, "failed or cancelled", "GET /jobs/ID shows how far it is");
-    else if (jobs_no_room(j, &r->why) < 0)
+    else if (jobs_no_room(j, 1, &r->why) < 0)
         request_refuse(r);
-    else if (requeue(j, &row, &err) < 0)
+    else if (sweep_is(&row) ? sweep_resume(j, &row, &err) : jobs_requeue(j, &row, &err))
         refuse_error(r, &err);
     else
         answer(j, r, &row, 202);
@@ -336,26 +235,65 @@ static void erase(jobs *j, request *r)
     ax_err err;
     if (find(j, r, &row) < 0)
         return;
-    if (row.state < JOB_SUCCEEDED) {
-        wrong_state(r, &row, "finished", "POST /jobs/ID/cancel ends it first");
+    if (row.state < JOB_SUCCEEDED || row.parent) {
+        wrong_state(r, &row, row.parent ? "no run of a sweep" : "finished",
+                    row.parent ? "the sweep it belongs to can be deleted, with all its runs"
+                               : "POST /jobs/ID/cancel ends it first");
         return;
     }
-    if (store_begin(j->store, 1, &err) < 0) {
+    if (jobs_delete_row(j, &row, &err) < 0) {
         refuse_error(r, &err);
         return;
     }
-    store_delete(j->store, row.id);
-    if (store_end(j->store, &err) < 0) {
-        refuse_error(r, &err);
-        return;
-    }
-    jobs_forget_folder(j, row.id);
     jobs_recount(j);
     buf_printf(&r->out, "{\"deleted\":\"%lld\"}\n", (long long)row.id);
     request_done(r, 200, "application/json");
 }
 
-/* ---- handlers --------------------------------------------------------------------------------------------- */
+/* ---- sweeps
+ * --------------------------------------------------------------------------------------------- */
+
+static int find_sweep(jobs *j, request *r, job_row *row)
+{
+    if (find(j, r, row) < 0)
+        return -1;
+    if (sweep_is(row))
+        return 0;
+    problem_set(&r->why, 409, "no_sweep", "job %lld is no sweep: it has no table",
+                (long long)row->id);
+    ax_err_hint(&r->why.err, "GET /jobs/%lld/metrics has its figures", (long long)row->id);
+    request_refuse(r);
+    return -1;
+}
+
+static void table(jobs *j, request *r)
+{
+    job_row row;
+    int64_t best;
+    if (find_sweep(j, r, &row) < 0)
+        return;
+    cJSON *o = sweep_table(j, &row, &best);
+    char *text = ax_json_text(o, 0);
+    if (text)
+        buf_str(&r->out, text);
+    buf_char(&r->out, '\n');
+    r->out.failed |= !text;
+    cJSON_free(text);
+    cJSON_Delete(o);
+    request_done(r, 200, "application/json");
+}
+
+static void table_csv(jobs *j, request *r)
+{
+    job_row row;
+    if (find_sweep(j, r, &row) < 0)
+        return;
+    sweep_csv(j, &row, &r->out);
+    request_done(r, 200, "text/csv; charset=utf-8");
+}
+
+/* ---- handlers
+ * --------------------------------------------------------------------------------------------- */
 
 void jobs_list(request *r)
 {
@@ -385,6 +323,21 @@ void jobs_log(request *r)
 void jobs_delete(request *r)
 {
     jobs_submit(r->app->jobs, r, erase);
+}
+
+void jobs_chart(request *r)
+{
+    jobs_submit(r->app->jobs, r, chart);
+}
+
+void jobs_table(request *r)
+{
+    jobs_submit(r->app->jobs, r, table);
+}
+
+void jobs_table_csv(request *r)
+{
+    jobs_submit(r->app->jobs, r, table_csv);
 }
 
 /* These have a body, in which nothing may stand. */

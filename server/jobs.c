@@ -19,7 +19,8 @@ enum {
     RETRY_S = 2     /* after a disk that was full the store is opened again */
 };
 
-/* ---- the mailbox ------------------------------------------------------------------------------- */
+/* ---- the mailbox -------------------------------------------------------------------------------
+ */
 
 void jobs_post(jobs *j, task *t)
 {
@@ -28,7 +29,8 @@ void jobs_post(jobs *j, task *t)
     pthread_mutex_lock(&j->lock);
     *j->last = t;
     j->last = &t->next;
-    if (write(j->wake_fd, &one, sizeof one) < 0) { /* it cannot be full: the thread reads it each time */
+    if (write(j->wake_fd, &one, sizeof one) <
+        0) { /* it cannot be full: the thread reads it each time */
     }
     pthread_mutex_unlock(&j->lock);
 }
@@ -68,12 +70,13 @@ int64_t jobs_count(const jobs *j, job_state state)
     return atomic_load_explicit(&j->count[state], memory_order_relaxed);
 }
 
-/* ---- files --------------------------------------------------------------------------------------- */
+/* ---- files
+ * --------------------------------------------------------------------------------------- */
 
 int jobs_path(const jobs *j, int64_t id, const char *name, char *path)
 {
-    int n = snprintf(path, 4096, "%s/jobs/%lld%s%s", j->app->cfg.state, (long long)id, name ? "/" : "",
-                     name ? name : "");
+    int n = snprintf(path, 4096, "%s/jobs/%lld%s%s", j->app->cfg.state, (long long)id,
+                     name ? "/" : "", name ? name : "");
     return n < 4096 ? 0 : -1;
 }
 
@@ -83,159 +86,21 @@ static int remove_one(const char *path, const struct stat *st, int flag, struct 
     return remove(path);
 }
 
-static void forget(jobs *j, int64_t id, const char *what)
+void jobs_forget(jobs *j, int64_t id, const char *what)
 {
     char path[4096];
-    if (!jobs_path(j, id, what, path) && nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) && errno != ENOENT)
+    if (!jobs_path(j, id, what, path) && nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) &&
+        errno != ENOENT)
         log_line(LOG_WARN, "jobs", "%s cannot be removed: %s", path, strerror(errno));
 }
 
 void jobs_forget_folder(jobs *j, int64_t id)
 {
-    forget(j, id, NULL);
+    jobs_forget(j, id, NULL);
 }
 
-/* ---- the store ----------------------------------------------------------------------------------- */
-
-void jobs_recount(jobs *j)
-{
-    for (int i = 0; j->store && i < JOB_STATES; i++)
-        atomic_store(&j->count[i], store_count(j->store, (job_state)i));
-}
-
-int jobs_change(jobs *j, job_row *row, const char *kind, const char *body, ax_err *err)
-{
-    int64_t number = row->next_event;
-    int durable = !kind || !strcmp(kind, "state") || !strcmp(kind, "done");
-    if (store_begin(j->store, durable, err) < 0)
-        return -1;
-    if (kind) {
-        row->next_event = number + 1;
-        store_event(j->store, row->id, number, kind, body);
-    }
-    store_update(j->store, row);
-    if (store_end(j->store, err) < 0) {
-        row->next_event = number;
-        return -1;
-    }
-    if (durable)
-        jobs_recount(j);
-    follow_wake(j, row->id);
-    return 0;
-}
-
-int jobs_finish(jobs *j, job_row *row, job_state state, ax_err *err)
-{
-    buf text = {0};
-    row->state = state;
-    row->publishing = row->cancelling = 0;
-    row->finished = wall_ms();
-    job_write(j, row, &text);
-    buf_char(&text, 0);
-    int bad = text.failed ? ax_fail(err, AX_ENOMEM, "out of memory")
-                          : jobs_change(j, row, "done", text.data, err);
-    buf_free(&text);
-    if (!bad && state == JOB_SUCCEEDED) /* the others may be resumed */
-        forget(j, row->id, "data");
-    if (!bad)
-        log_line(LOG_INFO, "job", "%lld %s%s%s", (long long)row->id, job_state_names[state],
-                 row->error[0] ? ": " : "", row->error);
-    return bad;
-}
-
-/* Of finished jobs the newest are kept. */
-static void forget_old(jobs *j)
-{
-    int64_t finished = 0;
-    for (int i = JOB_SUCCEEDED; i < JOB_STATES; i++)
-        finished += jobs_count(j, (job_state)i);
-    for (; finished > j->app->cfg.keep_jobs; finished--) {
-        ax_err err;
-        int64_t id = store_oldest_finished(j->store);
-        if (!id || store_begin(j->store, 0, &err) < 0)
-            break;
-        store_delete(j->store, id);
-        if (store_end(j->store, &err) < 0)
-            break;
-        jobs_forget_folder(j, id);
-    }
-    jobs_recount(j);
-}
-
-/* What was running when the last server ended waits again, in front. Folders of jobs that were never
- * accepted go. */
-static int recover(jobs *j, ax_err *err)
-{
-    ax_arena mem;
-    job_row row;
-    ax_arena_init(&mem, 0);
-    int bad = 0;
-    while (!bad && store_first(j->store, JOB_RUNNING, &mem, &row)) {
-        row.state = row.cancelling ? JOB_CANCELLED : JOB_QUEUED;
-        row.place = store_least_place(j->store);
-        bad = row.cancelling ? jobs_finish(j, &row, JOB_CANCELLED, err)
-                             : jobs_change(j, &row, "state", "{\"state\":\"queued\",\"reason\":\"the server was restarted\"}", err);
-        ax_arena_reset(&mem);
-    }
-    jobs_recount(j);
-    for (int64_t id = store_next_id(j->store), n = 0; n < 16; n++) /* at most those of one crash */
-        jobs_forget_folder(j, id + n);
-    ax_arena_fini(&mem);
-    return bad;
-}
-
-/* When room may be had: the first of the running jobs to end. */
-static int retry_after(const jobs *j)
-{
-    double least = 60;
-    for (const child *c = j->children; c; c = c->next)
-        least = c->eta < least ? c->eta : least;
-    return least < 1 ? 1 : (int)least;
-}
-
-int jobs_no_room(const jobs *j, problem *why)
-{
-    int64_t waiting = jobs_count(j, JOB_QUEUED) + j->checking, most = j->app->cfg.max_queued_jobs;
-    if (atomic_load(&j->draining)) {
-        problem_set(why, 503, "draining", "the server stops");
-        why->retry_after = 5;
-        return -1;
-    }
-    if (waiting < most)
-        return 0;
-    problem_set(why, 429, "queue_full", "%lld trainings wait already, the most there may be", (long long)waiting);
-    problem_expect(why, "\"less than %lld\"", (long long)most);
-    why->retry_after = retry_after(j);
-    return ax_err_hint(&why->err, "--max-queued-jobs sets the bound; GET /jobs?state=queued lists them");
-}
-
-/* The folder is opened, or made; then what was left is looked at. */
-static int open_store(jobs *j, ax_err *err)
-{
-    if (!(j->store = store_open(j->app->cfg.state, err)))
-        return -1;
-    if (recover(j, err) == 0)
-        return 0;
-    store_close(j->store);
-    j->store = NULL;
-    return -1;
-}
-
-store *jobs_store(jobs *j, problem *why)
-{
-    ax_err err;
-    if (j->store || open_store(j, &err) == 0)
-        return j->store;
-    if (err.code == AX_ELIMIT) {
-        problem_set(why, 507, "disk_full", "%s", err.msg);
-        return NULL;
-    }
-    problem_set(why, 503, "no_state", "%s", err.msg);
-    ax_err_hint(&why->err, "%s", err.hint[0] ? err.hint : "--state DIR says where jobs are kept; it has to be writable");
-    return NULL;
-}
-
-/* ---- the queue ----------------------------------------------------------------------------------- */
+/* ---- the queue
+ * ----------------------------------------------------------------------------------- */
 
 child *jobs_child(jobs *j, int64_t id)
 {
@@ -284,7 +149,7 @@ static void dispatch(jobs *j)
     ax_err err;
     if (!j->store && j->dispatch_at && now_ns() >= j->dispatch_at) {
         j->dispatch_at = now_ns() + RETRY_S * SECOND;
-        open_store(j, &err);
+        jobs_open_store(j, &err);
     }
     if (!j->store)
         return;
@@ -301,7 +166,8 @@ static void dispatch(jobs *j)
     ax_arena_fini(&mem);
 }
 
-/* ---- children ------------------------------------------------------------------------------------ */
+/* ---- children
+ * ------------------------------------------------------------------------------------ */
 
 static void end_children(jobs *j, int64_t now)
 {
@@ -324,16 +190,19 @@ static void end_children(jobs *j, int64_t now)
         gone = 1;
     }
     if (gone)
-        forget_old(j);
+        jobs_forget_old(j);
 }
 
-/* ---- the thread ---------------------------------------------------------------------------------- */
+/* ---- the thread
+ * ---------------------------------------------------------------------------------- */
 
 static int64_t next_time(const jobs *j)
 {
     int64_t due = follow_due(j);
     if (j->dispatch_at && j->dispatch_at < due)
         due = j->dispatch_at;
+    if (j->review_at && j->review_at < due)
+        due = j->review_at;
     for (const child *c = j->children; c; c = c->next) {
         int64_t at = c->out < 0 ? c->again_at : c->kill_at;
         if (c->publishing || (c->out >= 0 && !c->kill_at))
@@ -377,7 +246,7 @@ static void *run(void *arg)
         int stage = atomic_load(&j->draining);
         if (stage && !told++)
             stop_children(j);
-        if (stage > 1 && !j->children)
+        if (stage > 1 && !j->children && !j->publications)
             break;
         sleep_for_events(j, fds, who, &n);
         run_mail(j);
@@ -386,12 +255,15 @@ static void *run(void *arg)
                 child_read(j, who[i]);
         int64_t now = now_ns();
         end_children(j, now);
+        if (j->review_at && now >= j->review_at)
+            sweep_review(j);
         follow_tick(j, now);
     }
     return NULL;
 }
 
-/* ---- from birth to death ------------------------------------------------------------------------- */
+/* ---- from birth to death
+ * ------------------------------------------------------------------------- */
 
 jobs *jobs_new(app *a, ax_err *err)
 {
@@ -407,7 +279,7 @@ jobs *jobs_new(app *a, ax_err *err)
     if (j->wake_fd < 0) {
         ax_fail(err, AX_EIO, "no descriptor for the jobs: %s", strerror(errno));
     } else if ((j->checkers = workers_new(1, "check", err))) {
-        if (access(a->cfg.state, F_OK) < 0 || open_store(j, err) == 0)
+        if (access(a->cfg.state, F_OK) < 0 || jobs_open_store(j, err) == 0)
             return j;
         config_blame("state", err);
         if (err->code == AX_ELIMIT) { /* the models are served all the same */

@@ -1,8 +1,8 @@
 /* jobs.h - training jobs: one thread owns them all (docs/jobs-design.md).
  *
- * It keeps the store, starts `axond train` for the jobs whose turn it is, reads what those processes
- * say, and answers requests about jobs. Handlers hand requests over with jobs_submit and return; the
- * function runs on the jobs thread and answers. */
+ * It keeps the store, starts `axond train` for the jobs whose turn it is, reads what those
+ * processes say, and answers requests about jobs. Handlers hand requests over with jobs_submit and
+ * return; the function runs on the jobs thread and answers. */
 #ifndef SERVER_JOBS_H
 #define SERVER_JOBS_H
 

@@ -1,6 +1,7 @@
 /* jobs_impl.h - what the files of the jobs thread share: jobs.c (the thread and the queue),
  * job_child.c (one process), job_publish.c, job_text.c (objects as JSON), job_routes.c (requests),
- * follow.c (streams and waits). Everything here runs on the jobs thread unless it says otherwise. */
+ * follow.c (streams and waits). Everything here runs on the jobs thread unless it says otherwise.
+ */
 #ifndef SERVER_JOBS_IMPL_H
 #define SERVER_JOBS_IMPL_H
 
@@ -20,12 +21,12 @@ typedef struct child {
     int64_t again_at; /* then its end is to be recorded once more; 0: not    */
     int64_t told_at;  /* when a progress was stored last                     */
     int64_t oom_before;
-    int64_t step;     /* the furthest one it told                            */
-    double eta;       /* seconds, as it says                                 */
-    int killed;       /* by us                                               */
-    int publishing;   /* the admin thread makes a version of its model       */
-    char *last;       /* its {"event":"done"} or {"event":"error"}, or NULL  */
-    buf line;         /* of its output, not yet complete                     */
+    int64_t step;   /* the furthest one it told                            */
+    double eta;     /* seconds, as it says                                 */
+    int killed;     /* by us                                               */
+    int publishing; /* the admin thread makes a version of its model       */
+    char *last;     /* its {"event":"done"} or {"event":"error"}, or NULL  */
+    buf line;       /* of its output, not yet complete                     */
 } child;
 
 typedef struct follower follower;
@@ -43,7 +44,9 @@ struct jobs {
     child *children;
     int n_children;
     follower *followers;
-    int64_t dispatch_at; /* look at the queue again then; 0: no need    */
+    int64_t dispatch_at;              /* look at the queue again then; 0: no need    */
+    int64_t review_at;                /* the same for sweeps                         */
+    struct publication *publications; /* under way                      */
     _Atomic int64_t count[JOB_STATES];
 };
 
@@ -54,18 +57,32 @@ struct jobs {
 void jobs_post(jobs *j, task *t);
 /* STATE/jobs/ID[/name] into path[4096]; 0, or -1 when it is too long. */
 int jobs_path(const jobs *j, int64_t id, const char *name, char *path);
-/* The store, made when it is not there. NULL with why. */
-store *jobs_store(jobs *j, problem *why);
-/* Write a job's new row and, kind not NULL, an event, as one; then wake who follows it. What is told
- * once a second may be lost with the power, a state may not. 0, or -1 with err and nothing changed. */
-int jobs_change(jobs *j, job_row *row, const char *kind, const char *body, ax_err *err);
-/* The same for a job that ends here: its last event is the job itself. */
-int jobs_finish(jobs *j, job_row *row, job_state state, ax_err *err);
-void jobs_recount(jobs *j);
-/* Is there no place in the queue? Then -1 with why. */
-int jobs_no_room(const jobs *j, problem *why);
 child *jobs_child(jobs *j, int64_t id);
 void jobs_forget_folder(jobs *j, int64_t id);
+void jobs_forget(jobs *j, int64_t id, const char *what); /* one file or folder of it */
+
+/* ---- job_rows.c */
+/* Open the store, making it where it is not there, and put in order what an earlier server left. */
+int jobs_open_store(jobs *j, ax_err *err);
+/* The store, opened when it is not yet. NULL with why. */
+store *jobs_store(jobs *j, problem *why);
+/* Write a job's new row and, kind not NULL, an event, as one; then wake who follows it. What is
+ * told once a second may be lost with the power, a state may not. 0, or -1 with err and nothing
+ * changed. */
+int jobs_change(jobs *j, job_row *row, const char *kind, const char *body, ax_err *err);
+/* The same for a job that ends here: its last event is the job itself. A sweep hears of its runs.
+ */
+int jobs_finish(jobs *j, job_row *row, job_state state, ax_err *err);
+void jobs_recount(jobs *j);
+/* Of finished jobs the newest are kept. */
+void jobs_forget_old(jobs *j);
+/* Is there no place for so many more in the queue? Then -1 with why. */
+int jobs_no_room(const jobs *j, int64_t more, problem *why);
+/* A failed or cancelled job goes back into the queue; the event that was its end is none any more.
+ */
+int jobs_requeue(jobs *j, job_row *row, ax_err *err);
+/* A finished job with its events and files, and its runs. */
+int jobs_delete_row(jobs *j, const job_row *row, ax_err *err);
 
 /* ---- job_child.c */
 /* Start the process of a job. NULL with err. */
@@ -76,14 +93,69 @@ void child_read(jobs *j, child *c);
 void child_stop(child *c);
 /* It has ended: what becomes of the job. 1: recorded, the child can go; 0: try again later. */
 int child_ended(jobs *j, child *c);
+/* The end of a running or queued job was asked for. */
+int job_cancel(jobs *j, job_row *row, ax_err *err);
 void child_free(child *c);
 
+/* ---- sweep_jobs.c: a sweep is a job without a process, whose runs are jobs */
+/* Is this the row of a sweep? */
+int sweep_is(const job_row *row);
+/* A run has ended: its sweep is told, and ends with the last. */
+void sweep_run_ended(jobs *j, const job_row *run);
+/* Sweeps whose runs have all ended end, too; what could not be written is tried again later. */
+void sweep_review(jobs *j);
+/* 0, or -1 with err. */
+int sweep_cancel(jobs *j, job_row *sweep, ax_err *err);
+int sweep_resume(jobs *j, job_row *sweep, ax_err *err);
+int sweep_delete(jobs *j, const job_row *sweep, ax_err *err);
+
+/* How many runs are in which state, as JSON; the share of them that is over. */
+cJSON *sweep_runs(jobs *j, int64_t id);
+double sweep_share(jobs *j, int64_t id);
+
+/* ---- sweep_table.c */
+/* The settings with the means of their runs, as JSON; *best: number of the best run, 0: none. */
+cJSON *sweep_table(jobs *j, const job_row *sweep, int64_t *best);
+void sweep_csv(jobs *j, const job_row *sweep, buf *out);
+/* Call fn for the first seed of each setting, as far as curves have colours. */
+void sweep_each_curve(jobs *j, const job_row *sweep,
+                      void (*fn)(void *ctx, int64_t run, const char *label, int setting, jobs *j),
+                      void *ctx);
+
 /* ---- job_publish.c */
-/* Hand the model of a job to the admin thread; the answer comes through the mailbox. */
-int publish_start(jobs *j, child *c, const job_row *row, ax_err *err);
+/* Hand the model of a job, or of the best run of a sweep (from: whose file), to the admin thread;
+ * the answer comes through the mailbox and ends the job. figures: the result as far as it is known,
+ * JSON. c: its process, or NULL. */
+int publish_start(jobs *j, child *c, const job_row *row, int64_t from, const char *figures,
+                  ax_err *err);
+/* Is that under way? */
+int publish_running(const jobs *j, int64_t id);
 
 /* ---- job_text.c */
 void job_write(jobs *j, const job_row *row, buf *out);
+
+/* ---- job_series.c */
+enum { JOB_LOSS, JOB_ACCURACY, JOB_VAL_LOSS, JOB_VAL_ACCURACY, JOB_RATE, JOB_SPEED, JOB_SERIES };
+
+typedef struct job_point {
+    int64_t step, epoch;
+    double at;                /* the step in epochs, 1.5: in the middle of the second */
+    double value[JOB_SERIES]; /* NaN: not told                                        */
+} job_point;
+
+typedef struct job_series {
+    job_point *at; /* the caller frees it */
+    size_t n, cap;
+    int64_t since;
+    int failed; /* no memory: points are missing */
+} job_series;
+
+/* The points behind step `since`. */
+void job_series_read(jobs *j, int64_t id, int64_t since, job_series *s);
+/* The fields of "metrics", at most `most` points each. */
+void job_series_write(const job_series *s, int64_t most, buf *out);
+/* A picture of the losses; of a sweep: the validation loss of each setting's first run. */
+void job_chart(jobs *j, const job_row *row, buf *out);
 
 /* ---- follow.c */
 void follow_wake(jobs *j, int64_t job); /* a job has a new event                      */

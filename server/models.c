@@ -1,5 +1,6 @@
 /* models.c - /models: list, card, upload, removal, reload. Changes run on the admin thread. */
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,13 +38,14 @@ static void put_activation(buf *b, const ax_layer_info *l)
         buf_str(b, ",\"formula\":");
         buf_json(b, row->formula);
     }
-    for (int i = 0; i < AX_ACT_PARAMS && row->params[i].name; i++) {
+    int listed = row->params[0].name && !isnan(l->act.param[0]);
+    for (int i = 0; listed && i < AX_ACT_PARAMS && row->params[i].name; i++) {
         buf_str(b, i ? "," : ",\"activation_params\":{");
         buf_json(b, row->params[i].name);
         buf_char(b, ':');
         buf_str(b, AX_NUMBER(l->act.param[i]));
     }
-    buf_str(b, row->params[0].name ? "}" : "");
+    buf_str(b, listed ? "}" : "");
     for (int i = 0, n = 0; l->act.learned >> i; i++) {
         if (!(l->act.learned >> i & 1))
             continue;

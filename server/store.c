@@ -15,22 +15,26 @@ const char *const job_state_names[JOB_STATES] = {"queued", "running", "succeeded
 
 /* Each step brings a file of that version to the next one; new steps go to the end. */
 static const char *const migrations[] = {
-    "CREATE TABLE jobs(id INTEGER PRIMARY KEY AUTOINCREMENT, state INTEGER NOT NULL, place INTEGER NOT NULL,"
+    "CREATE TABLE jobs(id INTEGER PRIMARY KEY AUTOINCREMENT, state INTEGER NOT NULL, place INTEGER "
+    "NOT NULL,"
     " publishing INTEGER NOT NULL, cancelling INTEGER NOT NULL, deaths INTEGER NOT NULL,"
     " best_step INTEGER NOT NULL, created INTEGER NOT NULL, started INTEGER NOT NULL,"
-    " finished INTEGER NOT NULL, next_event INTEGER NOT NULL, model TEXT NOT NULL, key TEXT NOT NULL,"
+    " finished INTEGER NOT NULL, next_event INTEGER NOT NULL, parent INTEGER NOT NULL, model TEXT "
+    "NOT NULL, key TEXT NOT NULL,"
     " digest TEXT NOT NULL, config TEXT NOT NULL, progress TEXT NOT NULL, error TEXT NOT NULL,"
-    " result TEXT NOT NULL);"
+    " result TEXT NOT NULL, warnings TEXT NOT NULL, sweep TEXT NOT NULL);"
     "CREATE INDEX jobs_by_state ON jobs(state, place);"
+    "CREATE INDEX jobs_by_parent ON jobs(parent) WHERE parent>0;"
     "CREATE UNIQUE INDEX jobs_by_key ON jobs(key) WHERE key <> '';"
     "CREATE TABLE events(job INTEGER NOT NULL, number INTEGER NOT NULL, kind TEXT NOT NULL,"
     " body TEXT NOT NULL, PRIMARY KEY(job, number)) WITHOUT ROWID;",
 };
 enum { VERSION = sizeof migrations / sizeof *migrations };
 
-#define COLUMNS                                                                                      \
-    "id,state,place,publishing,cancelling,deaths,best_step,created,started,finished,next_event,model," \
-    "key,digest,config,progress,error,result"
+#define COLUMNS                                                                                    \
+    "id,state,place,publishing,cancelling,deaths,best_step,created,started,finished,next_event,"   \
+    "parent,"                                                                                      \
+    "model,key,digest,config,progress,error,result,warnings,sweep"
 #define SELECT "SELECT " COLUMNS " FROM jobs WHERE "
 
 typedef enum query {
@@ -44,7 +48,9 @@ typedef enum query {
     Q_GET,
     Q_KEY,
     Q_FIRST,
+    Q_SWEEPS,
     Q_LIST,
+    Q_RUNS,
     Q_COUNT,
     Q_AHEAD,
     Q_LEAST,
@@ -61,21 +67,26 @@ static const char *const sql[QUERIES] = {
     [Q_BEGIN] = "BEGIN IMMEDIATE",
     [Q_COMMIT] = "COMMIT",
     [Q_ROLLBACK] = "ROLLBACK",
-    [Q_INSERT] = "INSERT INTO jobs(" COLUMNS ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,"
-                 "?17,?18)",
-    [Q_UPDATE] = "UPDATE jobs SET state=?2,place=?3,publishing=?4,cancelling=?5,deaths=?6,best_step=?7,"
-                 "started=?9,finished=?10,next_event=?11,model=?12,progress=?16,error=?17,result=?18 WHERE id=?1",
+    [Q_INSERT] = "INSERT INTO jobs(" COLUMNS
+                 ") VALUES(?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14,?15,?16,"
+                 "?17,?18,?19,?20,?21)",
+    [Q_UPDATE] =
+        "UPDATE jobs SET state=?2,place=?3,publishing=?4,cancelling=?5,deaths=?6,best_step=?7,"
+        "started=?9,finished=?10,next_event=?11,model=?13,progress=?17,error=?18,result=?19 WHERE "
+        "id=?1",
     [Q_DELETE] = "DELETE FROM jobs WHERE id=?1",
     [Q_DELETE_EVENTS] = "DELETE FROM events WHERE job=?1",
     [Q_GET] = SELECT "id=?1",
     [Q_KEY] = SELECT "key=?1 AND key<>''",
-    [Q_FIRST] = SELECT "state=?1 ORDER BY place LIMIT 1",
+    [Q_FIRST] = SELECT "state=?1 AND (parent>0 OR sweep='') ORDER BY place LIMIT 1",
+    [Q_SWEEPS] = SELECT "state=1 AND parent=0 AND sweep<>'' ORDER BY id",
     [Q_LIST] = SELECT "(?1<0 OR state=?1) AND id<?2 ORDER BY id DESC LIMIT ?3",
+    [Q_RUNS] = SELECT "parent=?1 AND parent>0 ORDER BY id",
     [Q_COUNT] = "SELECT count(*) FROM jobs WHERE state=?1",
     [Q_AHEAD] = "SELECT count(*) FROM jobs WHERE state=0 AND place<?1",
     [Q_LEAST] = "SELECT coalesce(min(place),1)-1 FROM jobs WHERE state=0",
     [Q_MOST] = "SELECT coalesce(max(place),0)+1 FROM jobs WHERE state=0",
-    [Q_OLDEST] = "SELECT coalesce(min(id),0) FROM jobs WHERE state>=2",
+    [Q_OLDEST] = "SELECT coalesce(min(id),0) FROM jobs WHERE state>=2 AND parent=0",
     [Q_NEXT_ID] = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name='jobs'),0)+1",
     [Q_EVENT] = "INSERT INTO events VALUES(?1,?2,?3,?4)",
     [Q_FORGET] = "DELETE FROM events WHERE job=?1 AND number=?2",
@@ -91,13 +102,14 @@ struct store {
     char why[256];
 };
 
-/* ---- statements --------------------------------------------------------------------------------- */
+/* ---- statements ---------------------------------------------------------------------------------
+ */
 
 /* The statement, ready to be bound. */
 static sqlite3_stmt *prepared(store *s, query q)
 {
-    if (!s->stmt[q] &&
-        sqlite3_prepare_v3(s->db, sql[q], -1, SQLITE_PREPARE_PERSISTENT, &s->stmt[q], NULL) != SQLITE_OK)
+    if (!s->stmt[q] && sqlite3_prepare_v3(s->db, sql[q], -1, SQLITE_PREPARE_PERSISTENT, &s->stmt[q],
+                                          NULL) != SQLITE_OK)
         return NULL;
     return s->stmt[q];
 }
@@ -137,20 +149,22 @@ static int64_t number(store *s, query q, int64_t a)
     return v;
 }
 
-/* ---- transactions -------------------------------------------------------------------------------- */
+/* ---- transactions
+ * -------------------------------------------------------------------------------- */
 
 static int tell(const store *s, ax_err *err)
 {
     int code = s->failed & 0xff;
-    return ax_fail(err, code == SQLITE_FULL ? AX_ELIMIT : AX_EIO, "the state of the jobs cannot be written: %s",
-                   s->why);
+    return ax_fail(err, code == SQLITE_FULL ? AX_ELIMIT : AX_EIO,
+                   "the state of the jobs cannot be written: %s", s->why);
 }
 
 int store_begin(store *s, int durable, ax_err *err)
 {
     s->failed = 0;
     if (durable != s->durable) {
-        sqlite3_exec(s->db, durable ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL", NULL, NULL, NULL);
+        sqlite3_exec(s->db, durable ? "PRAGMA synchronous=FULL" : "PRAGMA synchronous=NORMAL", NULL,
+                     NULL, NULL);
         s->durable = durable;
     }
     return done(s, prepared(s, Q_BEGIN)) < 0 ? tell(s, err) : 0;
@@ -174,7 +188,8 @@ int store_end(store *s, ax_err *err)
     return tell(s, err);
 }
 
-/* ---- rows ---------------------------------------------------------------------------------------- */
+/* ---- rows
+ * ---------------------------------------------------------------------------------------- */
 
 static void bind_text(sqlite3_stmt *st, int i, const char *text)
 {
@@ -184,13 +199,15 @@ static void bind_text(sqlite3_stmt *st, int i, const char *text)
 /* Parameters as in COLUMNS; those a statement does not have are not bound. */
 static void bind_row(sqlite3_stmt *st, const job_row *j)
 {
-    const int64_t numbers[] = {j->id,      j->state,  j->place,     j->publishing, j->cancelling, j->deaths,
-                               j->best_step, j->created, j->started, j->finished,  j->next_event};
-    const char *const texts[] = {j->model, j->key, j->digest, j->config, j->progress, j->error, j->result};
-    for (int i = 0; i < 11; i++)
+    const int64_t numbers[] = {j->id,         j->state,    j->place,      j->publishing,
+                               j->cancelling, j->deaths,   j->best_step,  j->created,
+                               j->started,    j->finished, j->next_event, j->parent};
+    const char *const texts[] = {j->model, j->key,    j->digest,   j->config, j->progress,
+                                 j->error, j->result, j->warnings, j->sweep};
+    for (int i = 0; i < 12; i++)
         sqlite3_bind_int64(st, i + 1, numbers[i]);
-    for (int i = 0; i < 7; i++)
-        bind_text(st, i + 12, texts[i]);
+    for (int i = 0; i < 9; i++)
+        bind_text(st, i + 13, texts[i]);
 }
 
 static const char *text_at(sqlite3_stmt *st, int i, ax_arena *mem)
@@ -211,12 +228,14 @@ static int read_row(sqlite3_stmt *st, ax_arena *mem, job_row *j)
                    .created = sqlite3_column_int64(st, 7),
                    .started = sqlite3_column_int64(st, 8),
                    .finished = sqlite3_column_int64(st, 9),
-                   .next_event = sqlite3_column_int64(st, 10)};
+                   .next_event = sqlite3_column_int64(st, 10),
+                   .parent = sqlite3_column_int64(st, 11)};
     int state = sqlite3_column_int(st, 1);
     j->state = state >= 0 && state < JOB_STATES ? (job_state)state : JOB_FAILED;
-    const char **texts[] = {&j->model, &j->key, &j->digest, &j->config, &j->progress, &j->error, &j->result};
-    for (int i = 0; i < 7; i++)
-        if (!(*texts[i] = text_at(st, 11 + i, mem)))
+    const char **texts[] = {&j->model, &j->key,    &j->digest,   &j->config, &j->progress,
+                            &j->error, &j->result, &j->warnings, &j->sweep};
+    for (int i = 0; i < 9; i++)
+        if (!(*texts[i] = text_at(st, 12 + i, mem)))
             return 0;
     return 1;
 }
@@ -274,12 +293,32 @@ int store_first(store *s, job_state state, ax_arena *mem, job_row *out)
     return one_row(st, mem, out);
 }
 
-void store_list(store *s, int state, int64_t below, int limit, ax_arena *mem, store_visit *fn, void *ctx)
+void store_list(store *s, int state, int64_t below, int limit, ax_arena *mem, store_visit *fn,
+                void *ctx)
 {
     sqlite3_stmt *st = prepared(s, Q_LIST);
     sqlite3_bind_int(st, 1, state);
     sqlite3_bind_int64(st, 2, below);
     sqlite3_bind_int(st, 3, limit);
+    job_row j;
+    while (st && sqlite3_step(st) == SQLITE_ROW && read_row(st, mem, &j))
+        fn(ctx, &j);
+    sqlite3_reset(st);
+}
+
+void store_runs(store *s, int64_t parent, ax_arena *mem, store_visit *fn, void *ctx)
+{
+    sqlite3_stmt *st = prepared(s, Q_RUNS);
+    sqlite3_bind_int64(st, 1, parent);
+    job_row j;
+    while (st && sqlite3_step(st) == SQLITE_ROW && read_row(st, mem, &j))
+        fn(ctx, &j);
+    sqlite3_reset(st);
+}
+
+void store_sweeps(store *s, ax_arena *mem, store_visit *fn, void *ctx)
+{
+    sqlite3_stmt *st = prepared(s, Q_SWEEPS);
     job_row j;
     while (st && sqlite3_step(st) == SQLITE_ROW && read_row(st, mem, &j))
         fn(ctx, &j);
@@ -311,7 +350,8 @@ int64_t store_oldest_finished(store *s)
     return number(s, Q_OLDEST, 0);
 }
 
-/* ---- events -------------------------------------------------------------------------------------- */
+/* ---- events
+ * -------------------------------------------------------------------------------------- */
 
 void store_event(store *s, int64_t job, int64_t n, const char *kind, const char *body)
 {
@@ -345,7 +385,8 @@ void store_events(store *s, int64_t job, int64_t after, store_read *fn, void *ct
     sqlite3_reset(st);
 }
 
-/* ---- opening ------------------------------------------------------------------------------------- */
+/* ---- opening
+ * ------------------------------------------------------------------------------------- */
 
 static int take_lock(store *s, const char *folder, ax_err *err)
 {
@@ -380,14 +421,17 @@ static int ask(store *s, const char *question, char answer[64])
 static int migrate(store *s, const char *path, ax_err *err)
 {
     char text[64];
-    if (ask(s, "PRAGMA user_version", text) < 0 || ask(s, "PRAGMA quick_check(1)", text) < 0 || strcmp(text, "ok")) {
-        ax_fail(err, AX_ECORRUPT, "the database '%s' is damaged: %s", path, text[0] ? text : sqlite3_errmsg(s->db));
+    if (ask(s, "PRAGMA user_version", text) < 0 || ask(s, "PRAGMA quick_check(1)", text) < 0 ||
+        strcmp(text, "ok")) {
+        ax_fail(err, AX_ECORRUPT, "the database '%s' is damaged: %s", path,
+                text[0] ? text : sqlite3_errmsg(s->db));
         return ax_err_hint(err, "move it away and start again: jobs are lost, models are not");
     }
     ask(s, "PRAGMA user_version", text);
     int version = atoi(text);
     if (version > VERSION)
-        return ax_fail(err, AX_EUNSUPPORTED, "the database '%s' is of a newer axond (form %d, this one knows %d)", path,
+        return ax_fail(err, AX_EUNSUPPORTED,
+                       "the database '%s' is of a newer axond (form %d, this one knows %d)", path,
                        version, VERSION);
     for (; version < VERSION; version++) {
         char step[64];
@@ -413,9 +457,11 @@ static int open_database(store *s, const char *folder, ax_err *err)
                        s->db ? sqlite3_errmsg(s->db) : "out of memory");
     s->durable = 1;
     char mode[64];
-    if (ask(s, "PRAGMA journal_mode=WAL", mode) < 0 || ask(s, "PRAGMA synchronous=FULL", mode) < 0 ||
+    if (ask(s, "PRAGMA journal_mode=WAL", mode) < 0 ||
+        ask(s, "PRAGMA synchronous=FULL", mode) < 0 ||
         ask(s, "PRAGMA wal_autocheckpoint=250", mode) < 0) /* pages: the log stays at 1 MB */
-        return ax_fail(err, AX_EIO, "the database '%s' cannot be used: %s", path, sqlite3_errmsg(s->db));
+        return ax_fail(err, AX_EIO, "the database '%s' cannot be used: %s", path,
+                       sqlite3_errmsg(s->db));
     return migrate(s, path, err);
 }
 
@@ -427,7 +473,8 @@ store *store_open(const char *folder, ax_err *err)
         return NULL;
     }
     s->lock = -1;
-    if (!ax_make_folder(folder, err) && !take_lock(s, folder, err) && !open_database(s, folder, err))
+    if (!ax_make_folder(folder, err) && !take_lock(s, folder, err) &&
+        !open_database(s, folder, err))
         return s;
     store_close(s);
     return NULL;

@@ -3,10 +3,9 @@
  *     STATE/axond.db     write-ahead log; a transaction that is over is on the disk
  *     STATE/lock         held by the server that uses the folder
  *
- * A transaction is opened by store_begin and ended by store_end; what is written in between is there
- * afterwards as a whole or not at all. A failed write spoils its transaction: store_end says so and
- * nothing of it stays.
- * Thread rule: a store belongs to one thread. */
+ * A transaction is opened by store_begin and ended by store_end; what is written in between is
+ * there afterwards as a whole or not at all. A failed write spoils its transaction: store_end says
+ * so and nothing of it stays. Thread rule: a store belongs to one thread. */
 #ifndef SERVER_STORE_H
 #define SERVER_STORE_H
 
@@ -30,13 +29,14 @@ extern const char *const job_state_names[JOB_STATES];
 typedef struct job_row {
     int64_t id;
     job_state state;
-    int64_t place;        /* queued jobs run in the order of this number        */
-    int publishing;       /* the model is trained, its version is being made    */
-    int cancelling;       /* somebody asked for the end of a running job        */
-    int deaths;           /* of its process by a signal, without a step gained  */
-    int64_t best_step;    /* the furthest step that was ever reached            */
+    int64_t place;     /* queued jobs run in the order of this number        */
+    int publishing;    /* the model is trained, its version is being made    */
+    int cancelling;    /* somebody asked for the end of a running job        */
+    int deaths;        /* of its process by a signal, without a step gained  */
+    int64_t best_step; /* the furthest step that was ever reached            */
     int64_t created, started, finished;
     int64_t next_event;   /* number of the next event                           */
+    int64_t parent;       /* the sweep that a run belongs to, 0: none           */
     const char *model;    /* the name that the result is published under        */
     const char *key;      /* Idempotency-Key                                    */
     const char *digest;   /* of the body that was posted                        */
@@ -44,6 +44,8 @@ typedef struct job_row {
     const char *progress; /* the last progress, a JSON object                   */
     const char *error;    /* fields of a refusal, a JSON object                 */
     const char *result;   /* a JSON object                                      */
+    const char *warnings; /* of the check, a JSON array                         */
+    const char *sweep;    /* of a sweep: its axes, JSON; of a run: its values   */
 } job_row;
 
 /* Open or make the database in a folder (made when missing), check it, bring it to this program's
@@ -51,29 +53,38 @@ typedef struct job_row {
 store *store_open(const char *folder, ax_err *err);
 void store_close(store *s); /* NULL is fine */
 
-/* Transactions. `durable`: store_end returns when the disk has it; otherwise a power cut may take the
- * last of them back, in order. 0, or -1 with err: AX_ELIMIT when the disk is full, else AX_EIO. */
+/* Transactions. `durable`: store_end returns when the disk has it; otherwise a power cut may take
+ * the last of them back, in order. 0, or -1 with err: AX_ELIMIT when the disk is full, else AX_EIO.
+ */
 int store_begin(store *s, int durable, ax_err *err);
 int store_end(store *s, ax_err *err);
 void store_cancel(store *s);
 
-/* ---- jobs ------------------------------------------------------------------------------------- */
+/* ---- jobs -------------------------------------------------------------------------------------
+ */
 
 /* The number that the next job gets. Numbers are never used again. */
 int64_t store_next_id(store *s);
 /* Both inside a transaction; they fail at store_end. */
 void store_insert(store *s, const job_row *j);
-void store_update(store *s, const job_row *j); /* all but id, created, key, digest, config */
+void store_update(store *s, const job_row *j); /* all but id, created, parent, key, digest, config,
+                                                * warnings, sweep */
 void store_delete(store *s, int64_t id);       /* with its events                          */
 
 /* 1: found, its texts in mem; 0: there is none (or no memory, or the file cannot be read). */
 int store_get(store *s, int64_t id, ax_arena *mem, job_row *out);
 int store_find_key(store *s, const char *key, ax_arena *mem, job_row *out);
-int store_first(store *s, job_state state, ax_arena *mem, job_row *out); /* in the order of place */
+/* In the order of place; a sweep is no such job, its runs are. */
+int store_first(store *s, job_state state, ax_arena *mem, job_row *out);
 
 /* Call fn for up to `limit` jobs of a state (-1: any) with numbers below `below`, newest first. */
 typedef void store_visit(void *ctx, const job_row *j);
-void store_list(store *s, int state, int64_t below, int limit, ax_arena *mem, store_visit *fn, void *ctx);
+void store_list(store *s, int state, int64_t below, int limit, ax_arena *mem, store_visit *fn,
+                void *ctx);
+
+/* The runs of a sweep, in their order. */
+void store_sweeps(store *s, ax_arena *mem, store_visit *fn, void *ctx); /* those that run */
+void store_runs(store *s, int64_t parent, ax_arena *mem, store_visit *fn, void *ctx);
 
 int64_t store_count(store *s, job_state state);
 int64_t store_ahead(store *s, int64_t place); /* queued jobs in front of this place */
@@ -81,7 +92,8 @@ int64_t store_least_place(store *s);          /* a place in front of all queued 
 int64_t store_most_place(store *s);           /* a place behind all queued          */
 int64_t store_oldest_finished(store *s);      /* its number, 0: none                */
 
-/* ---- events ----------------------------------------------------------------------------------- */
+/* ---- events -----------------------------------------------------------------------------------
+ */
 
 /* Inside a transaction. */
 void store_event(store *s, int64_t job, int64_t number, const char *kind, const char *body);

@@ -49,6 +49,8 @@ static int unknown_name(const char *dialect, const char *name, ax_err *err)
             name);
     if (near)
         ax_err_hint(err, "did you mean '%s'?", near);
+    else if (ax_act_find(name))
+        ax_err_hint(err, "'%s' is a name of the catalogue: leave \"dialect\" out", name);
     else
         ax_err_hint(err, "without \"dialect\" the names of the catalogue are meant");
     return ax_err_in(err, "name");

@@ -1,4 +1,5 @@
-/* plot.h - curves of activations for people: an SVG picture, or characters for a terminal. */
+/* plot.h - curves for people, of activations and of what was measured: an SVG picture, or characters
+ * for a terminal. */
 #ifndef AX_ACTIVATION_PLOT_H
 #define AX_ACTIVATION_PLOT_H
 
@@ -29,5 +30,18 @@ char *ax_plot_svg(const ax_plot *p, size_t *len);
 /* The same in columns x rows characters (at least 20 x 8): lines ending in '\n'. utf8: with braille
  * dots, two by four to a character, else with one ASCII letter for each curve. free() it. */
 char *ax_plot_text(const ax_plot *p, int columns, int rows, int utf8);
+
+/* Numbers y measured at x, in the order of x; those that are not finite are left out. */
+typedef struct ax_series {
+    const char *label; /* what the legend says; borrowed, as the numbers are */
+    const double *x, *y;
+    size_t n;
+    int colour; /* series of one colour belong together; counted from 0      */
+    int dashed;
+} ax_series;
+
+/* 1 to 2 * AX_PLOT_CURVES series (more are left out) as SVG text, as ax_plot_svg() gives it. x_name
+ * is drawn as it stands: no markup. Thread-safe. */
+char *ax_series_svg(const ax_series *s, int n, const char *x_name, size_t *len);
 
 #endif

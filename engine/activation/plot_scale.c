@@ -74,10 +74,15 @@ int ax_plot_check(const ax_plot *p, ax_err *err)
     if (!isfinite(p->from) || !isfinite(p->to) || fabs(p->from) > WIDEST || fabs(p->to) > WIDEST)
         return ax_fail(err, AX_ERANGE, "the plot goes from %s to %s, expected numbers from -1e6 to 1e6",
                        AX_NUMBER(p->from), AX_NUMBER(p->to));
-    if (!(p->to - p->from >= 1e-3 * fmax(1e-3, fmax(fabs(p->from), fabs(p->to)))))
-        return ax_fail(err, AX_ERANGE,
-                       "the plot goes from %s to %s, expected a stretch that grows and is not too narrow",
+    if (!(p->to > p->from))
+        return ax_fail(err, AX_ERANGE, "the plot goes from %s to %s, expected a stretch that grows",
                        AX_NUMBER(p->from), AX_NUMBER(p->to));
+    double least = 1e-3 * fmax(1e-3, fmax(fabs(p->from), fabs(p->to)));
+    if (!(p->to - p->from >= least))
+        return ax_fail(err, AX_ERANGE,
+                       "the plot from %s to %s is too narrow, expected %.2g or more between the ends: "
+                       "float32 has too few numbers there",
+                       AX_NUMBER(p->from), AX_NUMBER(p->to), least);
     if (p->derivatives < 0 || p->derivatives > 2)
         return ax_fail(err, AX_ERANGE, "derivative is %d, expected 0, 1 or 2", p->derivatives);
     return 0;

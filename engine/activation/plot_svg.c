@@ -1,191 +1,83 @@
-/* plot_svg.c - curves as an SVG picture; see plot.h.
- *
- * Two sets of colours, the second for readers who like it dark (plain rules, since not every viewer
- * knows CSS variables); the palette begins with Okabe and Ito's, made for colour-blind people. f is solid, f' dashed, f'' dotted. */
+/* plot_svg.c - curves of functions as an SVG picture; see plot.h. f is solid, f' dashed, f'' dotted. */
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "activation/marks.h"
-#include "activation/plot_scale.h"
+#include "activation/svg_frame.h"
 
-enum { WIDTH = 720, DRAWING = 380, LEFT = 64, RIGHT = 20, TOP = 20, BOTTOM = 44, LINE = 20, POINTS = 1200 };
+enum { POINTS = 1200 };
 
-typedef struct canvas {
-    FILE *out;
-    const ax_plot *plot;
-    ax_axis x, y;
-    int top, bottom; /* of the drawing, below the legend */
-} canvas;
-
-static double px(const canvas *c, double x)
+/* Curve i and its derivative of this order have an entry of the legend each. */
+static int entry(const ax_plot *p, int i, int order)
 {
-    return LEFT + (x - c->plot->from) / (c->plot->to - c->plot->from) * (WIDTH - LEFT - RIGHT);
+    return i * (p->derivatives + 1) + order;
 }
 
-static double py(const canvas *c, double y)
+static int breaks(ax_mark_kind kind)
 {
-    return c->bottom - (y - c->y.lo) / (c->y.hi - c->y.lo) * (c->bottom - c->top);
-}
-
-static void escaped(FILE *out, const char *s)
-{
-    for (; *s; s++)
-        switch (*s) {
-        case '<': fputs("&lt;", out); break;
-        case '>': fputs("&gt;", out); break;
-        case '&': fputs("&amp;", out); break;
-        case '"': fputs("&quot;", out); break;
-        default: fputc((unsigned char)*s < ' ' ? ' ' : *s, out);
-        }
-}
-
-/* One set of colours: paper, ink, grid, axis, curves. */
-static void colours(FILE *out, const char *const c[4], const char *const curve[AX_PLOT_CURVES])
-{
-    fprintf(out, ".paper,.mark{fill:%s}text{fill:%s}.grid{stroke:%s}.axis{stroke:%s}", c[0], c[1], c[2], c[3]);
-    for (int i = 0; i < AX_PLOT_CURVES; i++)
-        fprintf(out, ".s%d{stroke:%s}", i, curve[i]);
-}
-
-static void style(FILE *out)
-{
-    static const char *const light[4] = {"#fff", "#1b1f24", "#e3e6ea", "#8a929c"};
-    static const char *const dark[4] = {"#15181c", "#e8eaed", "#2c3138", "#7d8590"};
-    static const char *const on_light[AX_PLOT_CURVES] = {
-        "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#b8860b", "#56b4e9",
-        "#7a5195", "#8c564b", "#1b7837", "#e7298a", "#4d4d4d", "#1f78b4"};
-    static const char *const on_dark[AX_PLOT_CURVES] = {
-        "#56b4e9", "#ff9f4a", "#3ddbb0", "#f0a5cc", "#f0e442", "#8fd3ff",
-        "#c9a3e6", "#d8a79c", "#7fd18c", "#ff7ab8", "#cfcfcf", "#88bfff"};
-    fputs("<style>\ntext{font:13px system-ui,sans-serif}.f{fill:none;stroke-width:2.2;stroke-linejoin:round}"
-          ".d1{stroke-dasharray:7 5;stroke-width:1.6}.d2{stroke-dasharray:2 4;stroke-width:1.6}"
-          ".mark{stroke-width:1.8}\n",
-          out);
-    colours(out, light, on_light);
-    fputs("\n@media(prefers-color-scheme:dark){", out);
-    colours(out, dark, on_dark);
-    fputs("}\n</style>\n", out);
-}
-
-static void grid(const canvas *c)
-{
-    double t;
-    for (int i = 0; !isnan(t = ax_axis_tick(&c->x, i)); i++) {
-        if (t < c->plot->from - 1e-9 * c->x.step || t > c->plot->to + 1e-9 * c->x.step)
-            continue;
-        fprintf(c->out, "<path class=\"%s\" d=\"M%.1f %dV%d\"/><text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%.*f</text>\n",
-                t == 0 ? "axis" : "grid", px(c, t), c->top, c->bottom, px(c, t), c->bottom + 20,
-                c->x.decimals, t);
-    }
-    for (int i = 0; !isnan(t = ax_axis_tick(&c->y, i)); i++)
-        fprintf(c->out, "<path class=\"%s\" d=\"M%d %.1fH%d\"/><text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%.*f</text>\n",
-                t == 0 ? "axis" : "grid", LEFT, py(c, t), WIDTH - RIGHT, LEFT - 8, py(c, t) + 4.5, c->y.decimals, t);
-    fprintf(c->out, "<text x=\"%d\" y=\"%d\" text-anchor=\"end\">x</text>\n", WIDTH - RIGHT, c->bottom + BOTTOM - 6);
+    return kind == AX_MARK_JUMP || kind == AX_MARK_POLE;
 }
 
 /* Points behind a jump begin a new stroke; what leaves the picture is cut by its frame. */
-static void curve(const canvas *c, int i, int order)
+static void curve(const ax_svg *c, const ax_plot *p, int i, int order)
 {
-    static const char *const dash[3] = {"", " d1", " d2"};
-    const ax_act *a = &c->plot->curve[i].act;
+    const ax_act *a = &p->curve[i].act;
     float x[POINTS], y[POINTS];
     double far = 10 * (c->y.hi - c->y.lo);
     for (int k = 0; k < POINTS; k++)
-        x[k] = (float)(c->plot->from + (c->plot->to - c->plot->from) * k / (POINTS - 1));
+        x[k] = (float)(p->from + (p->to - p->from) * k / (POINTS - 1));
     ax_plot_sample(a, order, x, y, POINTS);
-    fprintf(c->out, "<path class=\"f s%d%s\" clip-path=\"url(#frame)\" d=\"", i, dash[order]);
+    fprintf(c->out, "<path class=\"");
+    ax_svg_class(c, entry(p, i, order));
+    fprintf(c->out, "\" clip-path=\"url(#frame)\" d=\"");
     ax_mark mark[AX_MARKS];
-    int marks = ax_act_marks(a, c->plot->from, c->plot->to, mark), pen = 0;
+    int marks = ax_act_marks(a, p->from, p->to, mark), pen = 0;
     for (int k = 0, m = 0; k < POINTS; k++) {
         for (; m < marks && mark[m].x < x[k]; m++)
-            if (mark[m].kind == AX_MARK_JUMP || (mark[m].kind == AX_MARK_KINK && order > 0))
+            if (mark[m].kind != AX_MARK_FLAT && (order > 0 || breaks(mark[m].kind)))
                 pen = 0;
         if (!isfinite(y[k])) {
             pen = 0;
             continue;
         }
-        fprintf(c->out, "%s%.2f %.2f", pen ? "L" : "M", px(c, x[k]),
-                py(c, fmin(fmax(y[k], c->y.lo - far), c->y.hi + far)));
+        fprintf(c->out, "%s%.2f %.2f", pen ? "L" : "M", ax_svg_x(c, x[k]),
+                ax_svg_y(c, fmin(fmax(y[k], c->y.lo - far), c->y.hi + far)));
         pen = 1;
     }
     fputs("\"/>\n", c->out);
 }
 
-static void marks(const canvas *c, int curve_i)
+static void marks(const ax_svg *c, const ax_plot *p, int curve_i)
 {
-    static const char *const what[] = {"jump", "kink", "f' = 0"};
     ax_mark mark[AX_MARKS];
-    int n = ax_act_marks(&c->plot->curve[curve_i].act, c->plot->from, c->plot->to, mark);
+    int n = ax_act_marks(&p->curve[curve_i].act, p->from, p->to, mark);
     for (int i = 0; i < n; i++)
         if (mark[i].y >= c->y.lo && mark[i].y <= c->y.hi)
             fprintf(c->out, "<circle class=\"mark s%d\" cx=\"%.1f\" cy=\"%.1f\" r=\"4\"><title>%s at x = %.7g, y = %.7g</title></circle>\n",
-                    curve_i, px(c, mark[i].x), py(c, mark[i].y), what[mark[i].kind], mark[i].x, mark[i].y);
-}
-
-/* A curve and its derivatives stand side by side, three curves where there are none. */
-static int legend_columns(const ax_plot *p)
-{
-    return p->derivatives ? p->derivatives + 1 : 3;
-}
-
-static int legend_lines(const ax_plot *p)
-{
-    return p->derivatives ? p->n : (p->n + 2) / 3;
-}
-
-static void legend(const canvas *c)
-{
-    static const char *const dash[3] = {"", " d1", " d2"}, *const prime[3] = {"", "'", "''"};
-    int columns = legend_columns(c->plot), room = 66 / columns, i = 0;
-    for (int curve_i = 0; curve_i < c->plot->n; curve_i++)
-        for (int order = 0; order <= c->plot->derivatives; order++, i++) {
-            int y = TOP + LINE * (i / columns) + 8, x = LEFT + i % columns * ((WIDTH - LEFT - RIGHT) / columns);
-            const char *label = c->plot->curve[curve_i].label;
-            int cut = (int)strlen(label) > room;
-            char text[40];
-            fprintf(c->out, "<path class=\"f s%d%s\" d=\"M%d %dh28\"/><text x=\"%d\" y=\"%d\">", curve_i, dash[order],
-                    x, y, x + 36, y + 4);
-            snprintf(text, sizeof text, "%.*s%s", cut ? room - 3 : room, label, cut ? "..." : "");
-            escaped(c->out, text);
-            fprintf(c->out, "%s</text>\n", prime[order]);
-        }
-}
-
-static void title(const canvas *c)
-{
-    fputs("<title>", c->out);
-    for (int i = 0; i < c->plot->n; i++) {
-        fputs(i ? ", " : "", c->out);
-        escaped(c->out, c->plot->curve[i].label);
-    }
-    fputs("</title>\n", c->out);
+                    curve_i, ax_svg_x(c, mark[i].x), ax_svg_y(c, mark[i].y), ax_mark_named[mark[i].kind].one, mark[i].x, mark[i].y);
 }
 
 char *ax_plot_svg(const ax_plot *p, size_t *len)
 {
+    static const char *const prime[3] = {"", "'", "''"};
     char *text = NULL;
-    canvas c = {.plot = p, .x = ax_axis_over(p->from, p->to, 9), .y = ax_plot_range(p, 7),
-                .top = TOP + LINE * legend_lines(p) + 6};
-    c.bottom = c.top + DRAWING;
-    int height = c.bottom + BOTTOM;
+    ax_svg_curve curves[AX_PLOT_CURVES * 3];
+    for (int i = 0; i < p->n; i++)
+        for (int order = 0; order <= p->derivatives; order++)
+            curves[entry(p, i, order)] = (ax_svg_curve){p->curve[i].label, prime[order], i, order};
+    ax_svg c = {.x = ax_axis_over(p->from, p->to, 9), .y = ax_plot_range(p, 7), .from = p->from, .to = p->to,
+                .x_name = "x", .curve = curves, .n = p->n * (p->derivatives + 1), .group = p->derivatives + 1};
     if (!(c.out = open_memstream(&text, len)))
         return NULL;
-    fprintf(c.out, "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %d\" width=\"%d\" height=\"%d\" role=\"img\">\n",
-            WIDTH, height, WIDTH, height);
-    title(&c);
-    style(c.out);
-    fprintf(c.out, "<clipPath id=\"frame\"><path d=\"M%d %dH%dV%dH%dZ\"/></clipPath>\n<path class=\"paper\" d=\"M0 0H%dV%dH0Z\"/>\n",
-            LEFT, c.top - 2, WIDTH - RIGHT, c.bottom + 2, LEFT, WIDTH, height);
-    grid(&c);
+    ax_svg_begin(&c);
     for (int order = p->derivatives; order >= 0; order--)
         for (int i = p->n - 1; i >= 0; i--)
-            curve(&c, i, order);
+            curve(&c, p, i, order);
     for (int i = p->n - 1; i >= 0; i--)
-        marks(&c, i);
-    legend(&c);
-    fputs("</svg>\n", c.out);
+        marks(&c, p, i);
+    ax_svg_end(&c);
     int failed = ferror(c.out);
     if (fclose(c.out) || failed) {
         free(text);

@@ -11,7 +11,7 @@
 
 #include "activation/formula/formula.h"
 
-enum { STEP = 1 << 18, DENSE = 8192, REACH = 24, INF = 0x7f800000, JUDGED = 240, GOLDEN = 40 };
+enum { STEP = 1 << 18, DENSE = 8192, REACH = 24, INF = 0x7f800000, JUDGED = 240, GOLDEN = 40, GAPS = 512 };
 
 typedef void evaluate(const ax_act *a, const float *x, float *y, size_t n);
 static evaluate *const output[3] = {ax_act_forward, ax_act_derivative, ax_act_second};
@@ -115,6 +115,27 @@ static int pieces(const looker *l, int (*has)(float x, float y), ax_probe_piece 
         count++;
     }
     return count;
+}
+
+/* Poles between the numbers of the list: the gaps in which f does what no smooth curve does get another
+ * look, so many at most; a curve with more of them oscillates faster than the list can tell. */
+static void hidden(const looker *l, ax_probe *out)
+{
+    for (int i = 1, gaps = 0; i < l->n && gaps < GAPS; i++) {
+        const float *d = &l->y[1][i - 1], *f = &l->y[0][i - 1];
+        float x;
+        if (!(d[0] * d[1] < 0 || (f[1] - f[0]) * d[0] < 0))
+            continue;
+        gaps++;
+        if (!ax_act_infinite_between(l->act, l->x[i - 1], l->x[i], d, &x))
+            continue;
+        if (out->infinities < AX_PROBE_PIECES)
+            out->infinite[out->infinities] = (ax_probe_piece){edge(l, is_overflow, x, l->x[i - 1]),
+                                                              edge(l, is_overflow, x, l->x[i])};
+        out->infinities++;
+    }
+    int kept = out->infinities < AX_PROBE_PIECES ? out->infinities : AX_PROBE_PIECES;
+    qsort(out->infinite, (size_t)kept, sizeof *out->infinite, ascending); /* by `from`, the first member */
 }
 
 static float first_untrainable(const looker *l)
@@ -251,6 +272,7 @@ int ax_act_probe(const ax_act *a, ax_probe *out, ax_err *err)
     ax_arena_init(&arena, 0);
     out->nans = pieces(&l, is_nan, out->nan);
     out->infinities = pieces(&l, is_overflow, out->infinite);
+    hidden(&l, out);
     out->untrainable = first_untrainable(&l);
     out->low = extreme(&l, 0, -1, 0);
     out->high = extreme(&l, 0, 1, 0);

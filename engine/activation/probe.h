@@ -34,10 +34,12 @@ typedef struct ax_probe {
     int rising, falling;        /* never decreases, never increases, up to rounding */
     ax_probe_extreme steepest;  /* |f'|: a Lipschitz bound, if there are no jumps */
     double left, right;         /* f at -inf and inf; NaN: no limit */
-    /* jumps, kinks and extremes (changes of sign of f') on [-24, 24], sorted */
+    /* jumps, kinks, poles, places where f' alone is infinite, and extremes (changes of sign of f') on
+     * [-24, 24], sorted */
     int marks;
     ax_mark mark[AX_MARKS];
-    /* f is 0 for all x <= zero_below or >= zero_above, f' for flat_...; NaN: it is not */
+    /* f is 0 for all x <= zero_below or >= zero_above, f' for flat_..., where jumps count
+     * as flat; NaN: it is not */
     float zero_below, zero_above, flat_below, flat_above;
     /* largest errors of f, f' and f'' in ULP of float32 found against 113 bits, at how many numbers
      * they could be told (0: nothing is known). Near a zero of f' many ULP are little. */

@@ -52,12 +52,11 @@ static cJSON *pieces(int count, const ax_probe_piece *p)
 
 static cJSON *marks(const ax_probe *p)
 {
-    static const char *const kinds[] = {"jump", "kink", "extreme"};
     cJSON *list = cJSON_CreateArray();
     int bad = 0;
     for (int i = 0; i < p->marks; i++) {
         cJSON *o = pair("x", p->mark[i].x, "y", p->mark[i].y);
-        bad |= ax_json_put(o, "kind", cJSON_CreateString(kinds[p->mark[i].kind])) |
+        bad |= ax_json_put(o, "kind", cJSON_CreateString(ax_mark_named[p->mark[i].kind].kind)) |
                ax_json_put(list, NULL, o);
     }
     return complete(list, bad);

@@ -384,14 +384,14 @@ static int value(reader *r)
     }
 }
 
-int ax_json_check(const char *text, size_t len, ax_err *err)
+static int check_part(const char *text, const char *part, size_t len, ax_err *err)
 {
     if (len > LONGEST_TEXT)
         return ax_fail(err, AX_ELIMIT, "a JSON text of %zu bytes, at most %d are read", len,
                        LONGEST_TEXT);
     if (!len)
         return ax_fail(err, AX_EPARSE, "JSON: the text is empty, expected a value");
-    reader r = {.text = text, .p = text, .end = text + len, .err = err};
+    reader r = {.text = text, .p = part, .end = part + len, .err = err};
     int status = value(&r);
     space(&r);
     if (!status && r.p < r.end)
@@ -400,11 +400,21 @@ int ax_json_check(const char *text, size_t len, ax_err *err)
     return status;
 }
 
+int ax_json_check(const char *text, size_t len, ax_err *err)
+{
+    return check_part(text, text, len, err);
+}
+
 cJSON *ax_json_parse(const char *text, size_t len, ax_err *err)
 {
-    if (ax_json_check(text, len, err))
+    return ax_json_parse_part(text, 0, len, err);
+}
+
+cJSON *ax_json_parse_part(const char *text, size_t from, size_t len, ax_err *err)
+{
+    if (check_part(text, text + from, len, err))
         return NULL;
-    cJSON *tree = cJSON_ParseWithLength(text, len);
+    cJSON *tree = cJSON_ParseWithLength(text + from, len);
     if (!tree)
         ax_fail(err, AX_ENOMEM, "no memory for the tree of %zu bytes of JSON", len);
     return tree;

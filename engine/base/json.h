@@ -25,6 +25,9 @@ int ax_json_check(const char *text, size_t len, ax_err *err);
 /* Check and build; the caller frees with cJSON_Delete. NULL on failure. */
 cJSON *ax_json_parse(const char *text, size_t len, ax_err *err);
 
+/* The same of a part of text, text[from..from+len), whose errors tell the place in text. */
+cJSON *ax_json_parse_part(const char *text, size_t from, size_t len, ax_err *err);
+
 /* Fields of an object, typed. `key` absent (or o NULL): the default, and 0. Wrong type (null is
  * one) or outside [lo,hi]: -1 with err->at = key. Integers must be integral and below 2^53 in
  * magnitude: beyond, a tree of doubles no longer knows which one was written. *out is untouched on

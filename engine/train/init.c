@@ -121,16 +121,17 @@ static int fill_orthogonal(const fill *f)
 static const struct row {
     const char *name;
     int (*fill)(const fill *f);
+    int scales; /* by the gain of the activation */
 } rows[] = {
-    {"auto", fill_auto},
-    {"constant", fill_constant},
-    {"zeros", fill_zeros},
-    {"he_normal", fill_he_normal},
-    {"he_uniform", fill_he_uniform},
-    {"glorot_normal", fill_glorot_normal},
-    {"glorot_uniform", fill_glorot_uniform},
-    {"lecun_normal", fill_lecun_normal},
-    {"orthogonal", fill_orthogonal},
+    {"auto", fill_auto, 1},
+    {"constant", fill_constant, 0},
+    {"zeros", fill_zeros, 0},
+    {"he_normal", fill_he_normal, 0},
+    {"he_uniform", fill_he_uniform, 0},
+    {"glorot_normal", fill_glorot_normal, 0},
+    {"glorot_uniform", fill_glorot_uniform, 0},
+    {"lecun_normal", fill_lecun_normal, 0},
+    {"orthogonal", fill_orthogonal, 1},
 };
 
 enum { N_ROWS = sizeof rows / sizeof *rows };
@@ -141,6 +142,12 @@ static const struct row *find(const char *name)
         if (!strcmp(rows[i].name, name))
             return &rows[i];
     return NULL;
+}
+
+int ax_init_scales(const char *name)
+{
+    const struct row *row = find(name);
+    return row && row->scales;
 }
 
 int ax_init_check(const char *name, ax_err *err)

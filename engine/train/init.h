@@ -12,6 +12,9 @@
  * different parameters. */
 int ax_init_fill(const ax_graph *g, const ax_init *init, uint64_t seed, ax_err *err);
 
+/* Does it scale by ax_init.gain? */
+int ax_init_scales(const char *name);
+
 /* Is there such an initializer? */
 int ax_init_check(const char *name, ax_err *err);
 

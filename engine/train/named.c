@@ -23,18 +23,37 @@ static int take(const ax_dataset *d, const char *name, const ax_port *port, int6
     return 0;
 }
 
+static int load(const cJSON *source, const char *data_dir, int allow_paths, const ax_port *port,
+                int64_t samples, ax_arena *mem, float **out, int64_t *n, ax_err *err)
+{
+    ax_dataset d;
+    if (ax_dataset_load(&d, source, data_dir, allow_paths, err))
+        return -1;
+    const char *name = cJSON_IsString(source) ? source->valuestring : "the spec's data";
+    int bad = take(&d, name, port, samples, mem, out, n, err);
+    ax_dataset_free(&d);
+    return bad ? -1 : 0;
+}
+
 int ax_named_samples(const char *name, const char *data_dir, const ax_port *port, int64_t samples,
                      ax_arena *mem, float **out, int64_t *n, ax_err *err)
 {
-    ax_dataset d;
     cJSON *source = cJSON_CreateString(name);
     if (!source)
         return ax_fail(err, AX_ENOMEM, "no memory for a data set");
-    int bad = ax_dataset_load(&d, source, data_dir, 0, err);
+    int bad = load(source, data_dir, 0, port, samples, mem, out, n, err);
     cJSON_Delete(source);
-    if (bad)
+    return bad;
+}
+
+int ax_spec_samples(const ax_train_options *o, const ax_port *port, int64_t samples, ax_arena *mem,
+                    float **out, int64_t *n, ax_err *err)
+{
+    cJSON *spec = ax_json_parse(o->spec, o->spec_len, err);
+    if (!spec)
         return -1;
-    bad = take(&d, name, port, samples, mem, out, n, err);
-    ax_dataset_free(&d);
-    return bad ? -1 : 0;
+    int bad = load(cJSON_GetObjectItemCaseSensitive(spec, "dataset"), o->data_dir, o->allow_paths, port,
+                   samples, mem, out, n, err);
+    cJSON_Delete(spec);
+    return bad;
 }

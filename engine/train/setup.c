@@ -173,6 +173,7 @@ static int bind_memory(ax_trainer *t, ax_err *err)
 
 static int first_weights(ax_trainer *t, const ax_model *from, ax_err *err)
 {
+    t->drawn = !from;
     for (int i = 0; i < t->net.n_inits; i++) {
         if (from)
             memcpy(ax_param_data(t, i), from->net.graph.val[from->net.inits[i].param].data,
@@ -183,19 +184,53 @@ static int first_weights(ax_trainer *t, const ax_model *from, ax_err *err)
     return 0;
 }
 
+/* The layer whose parameter this is: "layer/kernel". */
+static int layer_of(const ax_net *n, const ax_init *init)
+{
+    const char *param = n->graph.val[init->param].name;
+    size_t len = strcspn(param, "/");
+    int layer = 0;
+    while (layer < n->n_layers - 1 && (strncmp(n->layers[layer].name, param, len) || n->layers[layer].name[len]))
+        layer++;
+    return layer;
+}
+
+/* Weights of a layer are scaled by the gain of its activation; net.c takes 1 where there is none. */
+static void warn_of_gain(const ax_trainer *t, int layer)
+{
+    const ax_layer *l = &t->net.layers[layer];
+    ax_err w;
+    double moment[3];
+    if (!l->act.row || l->act.row->kind != AX_ACT_ELEMENT || !isnan(ax_act_gain(&l->act)))
+        return;
+    ax_act_moments(&l->act, moment);
+    ax_fail(&w, AX_ENONFINITE, "layer '%.60s': '%.120s' has no gain, since %s; its weights are drawn as if there were no activation",
+            l->name, l->act.row->program ? l->act.row->formula : l->act.row->name,
+            moment[1] == 0 ? "it is 0 for all that is likely of a normal input"
+                           : "the mean of its square under a normal input is infinite or cannot be told");
+    ax_err_hint(&w, "name a kernel_initializer (he_normal, glorot_uniform...), or move the activation to where its inputs are");
+    ax_err_in(&w, "model.layers[%d].activation", layer);
+    t->options->warn(t->options->ctx, &w);
+}
+
+void ax_trainer_warn(const ax_trainer *t)
+{
+    for (int i = 0, last = -1; i < t->net.n_inits && t->drawn && t->options->warn; i++) {
+        int layer = layer_of(&t->net, &t->net.inits[i]);
+        if (layer == last || !ax_init_scales(t->net.inits[i].initializer))
+            continue;
+        warn_of_gain(t, layer);
+        last = layer; /* the parameters of a layer stand together */
+    }
+}
+
 /* Initializer names are checked even where a checkpoint will overwrite the numbers. */
 static int check_initializers(ax_trainer *t, ax_err *err)
 {
     const ax_net *n = &t->net;
     for (int i = 0; i < n->n_inits; i++) {
-        const char *param = n->graph.val[n->inits[i].param].name; /* "layer/kernel" */
-        size_t len = strcspn(param, "/");
-        int layer = 0;
-        if (!ax_init_check(n->inits[i].initializer, err))
-            continue;
-        while (layer < n->n_layers - 1 && (strncmp(n->layers[layer].name, param, len) || n->layers[layer].name[len]))
-            layer++;
-        return ax_err_in(err, "model.layers[%d].kernel_initializer", layer);
+        if (ax_init_check(n->inits[i].initializer, err))
+            return ax_err_in(err, "model.layers[%d].kernel_initializer", layer_of(n, &n->inits[i]));
     }
     return 0;
 }

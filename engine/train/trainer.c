@@ -322,9 +322,13 @@ int ax_train(const ax_train_options *o, ax_train_result *r, ax_err *err)
                            .test_loss = NAN, .test_accuracy = NAN};
     if ((o->out && ax_trainer_check_out(o->out, err)) || ax_trainer_open(&t, o, err))
         return -1;
-    int bad = o->checkpoint_dir && (ax_checkpoint_prepare(&t, err) || (o->resume && ax_checkpoint_read(&t, err) < 0));
+    int resumed = 0, bad = o->checkpoint_dir && (ax_checkpoint_prepare(&t, err) ||
+                                                 (o->resume && (resumed = ax_checkpoint_read(&t, err)) < 0));
+    if (!bad && !resumed)
+        ax_trainer_warn(&t);
     int more = 0;
-    t.last_save = t.started = now();
+    t.started = now();
+    t.last_save = t.started - 1; /* the first epoch has a checkpoint, however short it is */
     while (!bad && t.state.epoch < t.config.epochs && !(t.config.patience && t.state.waited >= t.config.patience)) {
         more = one_epoch(&t, err);
         if (more)
@@ -355,6 +359,7 @@ int ax_train_check(const ax_train_options *o, ax_err *err)
     ax_trainer t;
     if ((o->out && ax_trainer_check_out(o->out, err)) || ax_trainer_open(&t, o, err))
         return -1;
+    ax_trainer_warn(&t);
     ax_trainer_close(&t);
     return 0;
 }

@@ -50,6 +50,7 @@ typedef struct ax_trainer {
     uint32_t *split;  /* sample numbers: training first, then validation  */
     uint32_t *order;  /* of the epoch                                     */
     int64_t n_train, n_val, steps_per_epoch, steps;
+    int drawn;        /* the weights are those of the initializers        */
     ax_train_state state;
     double last_report, last_save, started; /* clocks in seconds */
     int lock; /* of the checkpoint folder, -1: none */
@@ -58,6 +59,8 @@ typedef struct ax_trainer {
 /* setup.c: 0 when the first step can be made. */
 int ax_trainer_open(ax_trainer *t, const ax_train_options *o, ax_err *err);
 void ax_trainer_close(ax_trainer *t);
+/* Tell options->warn what is hardly meant, where the weights are drawn here and not read. */
+void ax_trainer_warn(const ax_trainer *t);
 int64_t ax_param_count(const ax_trainer *t, int i); /* numbers of parameter i */
 float *ax_param_data(const ax_trainer *t, int i);
 

@@ -204,8 +204,8 @@ UNUSED static void start(const char *const *flags)
     char path[512], line[1024];
     const char *argv[40] = {path,       "serve",    "--listen",  "127.0.0.1:0",
                             "--models", the.models, "--state",   the.state,
-                            "--threads", "2"};
-    int n = 10;
+                            "--threads", "2",       "--job-nice", "0"};
+    int n = 12;
     binary(path, sizeof path);
     for (int i = 0; flags && flags[i]; i++)
         argv[n++] = flags[i];

@@ -10,23 +10,26 @@ UNUSED static char *job_spec(const char *name, int samples, int epochs, const ch
     size_t size = (size_t)samples * 48 + 2048, n = 0;
     char *s = malloc(size);
     ax_rng r = {.seed = 7, .stream = 3};
-    n += (size_t)snprintf(s + n, size - n,
-                          "{\"model\":{\"name\":\"points\",\"inputs\":[{\"name\":\"x\",\"shape\":[3]}],"
-                          "\"layers\":[{\"type\":\"dense\",\"units\":64,\"activation\":\"gelu\"},"
-                          "{\"type\":\"dropout\",\"rate\":0.2},{\"type\":\"dense\",\"units\":64,"
-                          "\"activation\":\"tanh\"},{\"type\":\"dense\",\"units\":2,\"activation\":"
-                          "\"softmax\"}]},\"publish\":\"%s\",\"epochs\":%d,\"batch_size\":16,"
-                          "\"validation_split\":0.1%s,\"dataset\":{\"x\":[",
-                          name, epochs, more);
+    n += (size_t)snprintf(
+        s + n, size - n,
+        "{\"model\":{\"name\":\"points\",\"inputs\":[{\"name\":\"x\",\"shape\":[3]}],"
+        "\"layers\":[{\"type\":\"dense\",\"units\":64,\"activation\":\"gelu\"},"
+        "{\"type\":\"dropout\",\"rate\":0.2},{\"type\":\"dense\",\"units\":64,"
+        "\"activation\":\"tanh\"},{\"type\":\"dense\",\"units\":2,\"activation\":"
+        "\"softmax\"}]},\"publish\":\"%s\",\"epochs\":%d,\"batch_size\":16,"
+        "\"validation_split\":0.1%s,\"dataset\":{\"x\":[",
+        name, epochs, more);
     for (int i = 0; i < samples; i++) {
         float x[3];
         for (int k = 0; k < 3; k++)
             x[k] = ax_rng_uniform(r, (uint64_t)(3 * i + k));
-        n += (size_t)snprintf(s + n, size - n, "%s[%.4f,%.4f,%.4f]", i ? "," : "", x[0], x[1], x[2]);
+        n +=
+            (size_t)snprintf(s + n, size - n, "%s[%.4f,%.4f,%.4f]", i ? "," : "", x[0], x[1], x[2]);
     }
     n += (size_t)snprintf(s + n, size - n, "],\"y\":[");
     for (int i = 0; i < samples; i++) {
-        float a = ax_rng_uniform(r, (uint64_t)(3 * i)), b = ax_rng_uniform(r, (uint64_t)(3 * i + 1));
+        float a = ax_rng_uniform(r, (uint64_t)(3 * i)),
+              b = ax_rng_uniform(r, (uint64_t)(3 * i + 1));
         n += (size_t)snprintf(s + n, size - n, "%s%d", i ? "," : "", a * b > 0.25f);
     }
     snprintf(s + n, size - n, "]}}");

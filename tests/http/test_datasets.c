@@ -611,6 +611,33 @@ static void test_resumed_job(void **state)
     delete_set("points", 200);
 }
 
+/* Each run of a sweep keeps what it learns from, also where that is what they differ in. */
+static void test_sweep(void **state)
+{
+    (void)state;
+    char body[1024], id[128], now[4096], folder[64];
+    char *other = points(6);
+    put_points(5);
+    assert_int_equal(put_text("others", other), 201);
+    free(other);
+    int start = (int)(strstr(spec, "\"epochs\"") - spec);
+    snprintf(body, sizeof body, "%.*s\"epochs\":5,\"sweep\":{\"dataset\":[\"points\",\"others\"],\"seed\":[1,2]}}", start, spec);
+    reply r = post("/train", body);
+    if (r.status != 202)
+        fail_msg("%ld %s", r.status, r.body);
+    int sweep = atoi(field(r.body, "id", id));
+    reply_free(&r);
+    delete_set("points", 200);
+    delete_set("others", 200);
+    await(sweep, "succeeded", 120);
+    for (int i = 1; i <= 4; i++) {
+        await(sweep + i, "succeeded", 1);
+        snprintf(folder, sizeof folder, "jobs/%d", sweep + i);
+        listing(folder, now);
+        assert_null(strstr(now, "data"));
+    }
+}
+
 static void test_bad_jobs(void **state)
 {
     (void)state;
@@ -671,6 +698,7 @@ int main(void)
         cmocka_unit_test(test_quota),            cmocka_unit_test(test_vanishing_client),
         cmocka_unit_test(test_killed_server),    cmocka_unit_test(test_jobs),
         cmocka_unit_test(test_resumed_job),      cmocka_unit_test(test_bad_jobs),
+        cmocka_unit_test(test_sweep),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

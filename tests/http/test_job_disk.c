@@ -1,6 +1,6 @@
-/* The disk under the state folder runs full: what is served goes on, a new job is refused with 507, a
- * running one fails with the reason, and when there is room again all is well. Needs to mount a small
- * file system, so it is skipped where that is not allowed. */
+/* The disk under the state folder runs full: what is served goes on, a new job is refused with 507,
+ * a running one fails with the reason, and when there is room again all is well. Needs to mount a
+ * small file system, so it is skipped where that is not allowed. */
 #include <sys/mount.h>
 
 #include "jobs.h"
@@ -33,7 +33,8 @@ static void empty_disk(void)
 
 static void predicts(void)
 {
-    assert_int_equal(status_of(&(request){.method = "POST", .path = "/predict",
+    assert_int_equal(status_of(&(request){.method = "POST",
+                                          .path = "/predict",
                                           .body = "{\"model\":\"tiny\",\"inputs\":[[1,2,3,4]]}"}),
                      200);
 }
@@ -112,6 +113,7 @@ static int teardown(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_full), cmocka_unit_test(test_full_at_start)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_full),
+                                       cmocka_unit_test(test_full_at_start)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

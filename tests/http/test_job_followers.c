@@ -1,5 +1,5 @@
-/* Whoever follows a job: 200 at once, some slow, some gone, some coming back with Last-Event-ID. Each
- * one that stays gets every event once, in order, and the end; later the same is replayed. */
+/* Whoever follows a job: 200 at once, some slow, some gone, some coming back with Last-Event-ID.
+ * Each one that stays gets every event once, in order, and the end; later the same is replayed. */
 #include "jobs.h"
 
 enum { FOLLOWERS = 200, ROOM = 1 << 20 };
@@ -15,7 +15,8 @@ static int connect_events(int job, int after)
 {
     char text[256];
     int fd = dial();
-    snprintf(text, sizeof text, "GET /jobs/%d/events HTTP/1.1\r\nHost: x\r\nLast-Event-ID: %d\r\n\r\n", job, after);
+    snprintf(text, sizeof text,
+             "GET /jobs/%d/events HTTP/1.1\r\nHost: x\r\nLast-Event-ID: %d\r\n\r\n", job, after);
     say(fd, text);
     return fd;
 }
@@ -106,7 +107,8 @@ static void check(listener *l, int n, int events)
     for (int i = 0; i < n; i++) {
         pthread_join(l[i].thread, NULL);
         if (l[i].kind != 2 && (l[i].bad || l[i].events != events))
-            fail_msg("follower %d of kind %d: %d events of %d\n%.2000s", i, l[i].kind, l[i].events, events, l[i].text);
+            fail_msg("follower %d of kind %d: %d events of %d\n%.2000s", i, l[i].kind, l[i].events,
+                     events, l[i].text);
         free(l[i].text);
     }
 }

@@ -1,17 +1,19 @@
-/* Trainings whose process, or whose server, is killed again and again at random moments: each job ends
- * as it would have ended, with the same bits, once, and the database is whole each time.
+/* Trainings whose process, or whose server, is killed again and again at random moments: each job
+ * ends as it would have ended, with the same bits, once, and the database is whole each time.
  * AXOND_TEST_KILLS=50 makes it 50 of each kind. */
 #include <sqlite3.h>
 
 #include "jobs.h"
 
-enum { SAMPLES = 400, EPOCHS = 400 };
+enum { SAMPLES = 400, EPOCHS = 2000 };
 static const char *const flags[] = {"--checkpoint-s", "1", "--job-threads", "1", NULL};
 static uint64_t draws;
+static double whole; /* seconds that an unbroken training takes */
 
 static double between(double a, double b)
 {
-    return a + (b - a) * (double)ax_rng_uniform((ax_rng){.seed = (uint64_t)time(NULL), .stream = 9}, draws++);
+    return a + (b - a) * (double)ax_rng_uniform((ax_rng){.seed = (uint64_t)time(NULL), .stream = 9},
+                                                draws++);
 }
 
 static int kills(void)
@@ -51,7 +53,8 @@ static void check_database(void)
     char path[160], answer[128] = "";
     snprintf(path, sizeof path, "%s/axond.db", the.state);
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, "PRAGMA integrity_check", keep_answer, answer, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "PRAGMA integrity_check", keep_answer, answer, NULL),
+                     SQLITE_OK);
     assert_string_equal(answer, "ok");
     sqlite3_close(db);
 }
@@ -90,22 +93,24 @@ static void stop_server(void)
 /* What one job comes to under such blows, compared with an unbroken run. */
 static void survives(void (*blow)(void))
 {
-    char *spec = job_spec("points", SAMPLES, EPOCHS, ",\"seed\":5,\"checkpoint_every\":7"), state[128];
+    char *spec = job_spec("points", SAMPLES, EPOCHS, ",\"seed\":5,\"checkpoint_every\":7"),
+         state[128];
     int before = (int)metric("axond_jobs{state=\"succeeded\"}"), posted = 0, id = 0, hits = 0;
     for (int i = 0; i < kills(); i++) {
         if (!id || !strcmp(job_state(id, state), "succeeded")) {
             id = post_job(spec, NULL);
             posted++;
         }
-        nap(between(0.05, 2));
+        nap(between(0.05, 0.7 * whole < 2 ? 0.7 * whole : 2));
         hits += worker() != 0;
         blow();
     }
     print_message("%d blows, %d at a running training, %d jobs\n", kills(), hits, posted);
     assert_true(hits > 0);
-    await(id, "succeeded", 120);
+    await(id, "succeeded", 200);
     assert_int_equal((int)metric("axond_jobs{state=\"succeeded\"}"), before + posted);
-    assert_int_equal((int)metric("axond_jobs{state=\"running\"}") + (int)metric("axond_jobs{state=\"queued\"}") +
+    assert_int_equal((int)metric("axond_jobs{state=\"running\"}") +
+                         (int)metric("axond_jobs{state=\"queued\"}") +
                          (int)metric("axond_jobs{state=\"failed\"}"),
                      0);
     free(spec);
@@ -126,7 +131,9 @@ static void test_unbroken(void **state)
 {
     (void)state;
     char *spec = job_spec("points", SAMPLES, EPOCHS, ",\"seed\":5,\"checkpoint_every\":7");
-    await(post_job(spec, NULL), "succeeded", 120);
+    whole = seconds();
+    await(post_job(spec, NULL), "succeeded", 200);
+    whole = seconds() - whole;
     free(spec);
     check_versions();
 }
@@ -182,8 +189,9 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_unbroken), cmocka_unit_test(test_worker), cmocka_unit_test(test_server),
-        cmocka_unit_test(test_both),     cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_unbroken), cmocka_unit_test(test_worker),
+        cmocka_unit_test(test_server),   cmocka_unit_test(test_both),
+        cmocka_unit_test(test_stop),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -2,11 +2,13 @@
  * nothing of it is in the queue. */
 #include "jobs.h"
 
-#define MODEL "{\"inputs\":[{\"name\":\"x\",\"shape\":[2]}],\"layers\":[{\"type\":\"dense\",\"units\":2,\"activation\":\"softmax\"}]}"
-#define DATA  "{\"x\":[[0,1],[1,0],[1,1]],\"y\":[0,1,0]}"
-#define SPEC(more) "{\"model\":" MODEL ",\"dataset\":" DATA more "}"
-#define WITH(model) "{\"model\":" model ",\"dataset\":" DATA "}"
-#define ON(data) "{\"model\":" MODEL ",\"dataset\":" data "}"
+#define MODEL                                                                                      \
+    "{\"inputs\":[{\"name\":\"x\",\"shape\":[2]}],\"layers\":[{\"type\":\"dense\",\"units\":2,"    \
+    "\"activation\":\"softmax\"}]}"
+#define DATA           "{\"x\":[[0,1],[1,0],[1,1]],\"y\":[0,1,0]}"
+#define SPEC(more)     "{\"model\":" MODEL ",\"dataset\":" DATA more "}"
+#define WITH(model)    "{\"model\":" model ",\"dataset\":" DATA "}"
+#define ON(data)       "{\"model\":" MODEL ",\"dataset\":" data "}"
 #define LAYERS(layers) WITH("{\"inputs\":[{\"name\":\"x\",\"shape\":[2]}],\"layers\":[" layers "]}")
 
 // clang-format off
@@ -110,10 +112,11 @@ static void test_rows(void **state)
         char at[128];
         reply r = post("/train", w->body);
         field(r.body, "at", at);
-        int good = r.status == w->status && strstr(r.body, w->word) && (!w->at || !strncmp(at, w->at, strlen(w->at)));
+        int good = r.status == w->status && strstr(r.body, w->word) &&
+                   (!w->at || !strncmp(at, w->at, strlen(w->at)));
         if (!good)
-            print_error("%s\n  -> %ld %s  expected %d at %s with '%s'\n", w->body, r.status, r.body, w->status,
-                        w->at ? w->at : "-", w->word);
+            print_error("%s\n  -> %ld %s  expected %d at %s with '%s'\n", w->body, r.status, r.body,
+                        w->status, w->at ? w->at : "-", w->word);
         wrong += !good;
         reply_free(&r);
     }

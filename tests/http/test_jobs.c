@@ -1,5 +1,5 @@
-/* The life of training jobs over HTTP: posting, the object, cancel, resume, delete, idempotency, the
- * series of metrics, a model trained further, failures, the bound of the queue. */
+/* The life of training jobs over HTTP: posting, the object, cancel, resume, delete, idempotency,
+ * the series of metrics, a model trained further, failures, the bound of the queue. */
 #include "jobs.h"
 
 static const char *const flags[] = {"--max-queued-jobs", "20", "--job-threads", "1", NULL};
@@ -26,7 +26,8 @@ static double num(const cJSON *o, const char *name)
     return cJSON_GetNumberValue(at(o, name));
 }
 
-/* ---- from 202 to a served model ------------------------------------------------------------------ */
+/* ---- from 202 to a served model
+ * ------------------------------------------------------------------ */
 
 static void test_life(void **state)
 {
@@ -51,7 +52,8 @@ static void test_life(void **state)
     assert_true(num(at(o, "metrics"), "val_accuracy") > 0.5);
     assert_int_equal(num(at(o, "result"), "version"), 1);
     assert_true(cJSON_IsNull(at(o, "error")));
-    assert_true(strcmp(cJSON_GetStringValue(at(o, "created_at")), cJSON_GetStringValue(at(o, "finished_at"))) < 0);
+    assert_true(strcmp(cJSON_GetStringValue(at(o, "created_at")),
+                       cJSON_GetStringValue(at(o, "finished_at"))) < 0);
     cJSON_Delete(o);
     r = post("/predict", "{\"model\":\"first\",\"inputs\":[[0.9,0.9,0.1],[0.1,0.1,0.9]]}");
     assert_int_equal(r.status, 200);
@@ -70,7 +72,8 @@ static void test_command_line(void **state)
     assert_true(f && fputs(spec, f) >= 0 && fclose(f) == 0);
     binary(path, sizeof path);
     snprintf(command, sizeof command,
-             "'%s' train '%s/spec.json' --out '%s/by-hand.safetensors' --progress plain >/dev/null && '%s' inspect "
+             "'%s' train '%s/spec.json' --out '%s/by-hand.safetensors' --progress plain >/dev/null "
+             "&& '%s' inspect "
              "'%s/by-hand.safetensors' --json",
              path, the.folder, the.folder, path, the.folder);
     f = popen(command, "r");
@@ -83,7 +86,8 @@ static void test_command_line(void **state)
     free(spec);
 }
 
-/* ---- the same key, the same job -------------------------------------------------------------------- */
+/* ---- the same key, the same job
+ * -------------------------------------------------------------------- */
 
 static reply post_key(const char *spec, const char *key)
 {
@@ -93,7 +97,8 @@ static reply post_key(const char *spec, const char *key)
 static void test_idempotency(void **state)
 {
     (void)state;
-    char *spec = job_spec("keyed", 60, 2, ""), *other = job_spec("keyed", 60, 3, ""), a[128], b[128];
+    char *spec = job_spec("keyed", 60, 2, ""), *other = job_spec("keyed", 60, 3, ""), a[128],
+         b[128];
     reply r = post_key(spec, "Idempotency-Key: k-1");
     assert_int_equal(r.status, 202);
     field(r.body, "id", a);
@@ -115,7 +120,8 @@ static void test_idempotency(void **state)
     free(other);
 }
 
-/* ---- cancel, resume, delete -------------------------------------------------------------------------- */
+/* ---- cancel, resume, delete
+ * -------------------------------------------------------------------------- */
 
 static void test_control(void **state)
 {
@@ -154,7 +160,8 @@ static void test_control(void **state)
     free(slow);
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------- */
+/* ---- reading
+ * ------------------------------------------------------------------------------------------- */
 
 static void test_metrics(void **state)
 {
@@ -178,6 +185,19 @@ static void test_metrics(void **state)
     cJSON_Delete(late);
 }
 
+static void test_chart(void **state)
+{
+    (void)state;
+    reply r = get("/jobs/1/chart.svg");
+    assert_int_equal(r.status, 200);
+    assert_non_null(strstr(r.body, ">loss</text>"));
+    assert_non_null(strstr(r.body, ">val_loss</text>"));
+    assert_int_equal(count(r.body, "<path class=\"f s"), 4);
+    reply_free(&r);
+    assert_int_equal(status_of(&(request){.path = "/jobs/1/table"}), 409);
+    assert_int_equal(status_of(&(request){.path = "/jobs/77/chart.svg"}), 404);
+}
+
 static void test_list(void **state)
 {
     (void)state;
@@ -189,7 +209,8 @@ static void test_list(void **state)
     snprintf(path, sizeof path, "/jobs?before=%d", newest);
     o = object(get(path));
     const cJSON *j;
-    cJSON_ArrayForEach(j, at(o, "jobs")) assert_true(atoi(cJSON_GetStringValue(at(j, "id"))) < newest);
+    cJSON_ArrayForEach(j, at(o, "jobs"))
+        assert_true(atoi(cJSON_GetStringValue(at(j, "id"))) < newest);
     cJSON_Delete(o);
 }
 
@@ -252,7 +273,8 @@ static void test_wait(void **state)
     free(spec);
 }
 
-/* ---- a model trained further --------------------------------------------------------------------------- */
+/* ---- a model trained further
+ * --------------------------------------------------------------------------- */
 
 static void test_further(void **state)
 {
@@ -270,17 +292,19 @@ static void test_further(void **state)
     free(further);
 }
 
-/* ---- failures ------------------------------------------------------------------------------------------- */
+/* ---- failures
+ * ------------------------------------------------------------------------------------------- */
 
 static void test_divergence(void **state)
 {
     (void)state;
-    int id = post_job("{\"model\":{\"inputs\":[{\"name\":\"x\",\"shape\":[1]}],\"layers\":["
-                      "{\"type\":\"dense\",\"units\":64},{\"type\":\"dense\",\"units\":64},"
-                      "{\"type\":\"dense\",\"units\":1}]},\"dataset\":{\"x\":[[1],[2],[3]],\"y\":[5,6,7]},"
-                      "\"publish\":\"wild\",\"epochs\":50,\"optimizer\":{\"name\":\"sgd\","
-                      "\"learning_rate\":1000}}",
-                      NULL);
+    int id = post_job(
+        "{\"model\":{\"inputs\":[{\"name\":\"x\",\"shape\":[1]}],\"layers\":["
+        "{\"type\":\"dense\",\"units\":64},{\"type\":\"dense\",\"units\":64},"
+        "{\"type\":\"dense\",\"units\":1}]},\"dataset\":{\"x\":[[1],[2],[3]],\"y\":[5,6,7]},"
+        "\"publish\":\"wild\",\"epochs\":50,\"optimizer\":{\"name\":\"sgd\","
+        "\"learning_rate\":1000}}",
+        NULL);
     await(id, "failed", 60);
     cJSON *o = object(job(id));
     const char *message = cJSON_GetStringValue(at(at(o, "error"), "message"));
@@ -291,7 +315,8 @@ static void test_divergence(void **state)
     assert_int_equal(status_of(&(request){.path = "/models/wild"}), 404);
 }
 
-/* ---- the bound ------------------------------------------------------------------------------------------ */
+/* ---- the bound
+ * ------------------------------------------------------------------------------------------ */
 
 static void *post_many(void *arg)
 {
@@ -303,7 +328,9 @@ static void *post_many(void *arg)
         const char *at_header = strstr(r.headers, "Retry-After: ");
         if (at_header)
             wait = atoi(at_header + 13);
-        counts[r.status == 202 ? 0 : r.status == 429 && wait > 0 && strstr(r.body, "queue_full") ? 1 : 2]++;
+        counts[r.status == 202                                               ? 0
+               : r.status == 429 && wait > 0 && strstr(r.body, "queue_full") ? 1
+                                                                             : 2]++;
         reply_free(&r);
     }
     free(spec);
@@ -357,10 +384,12 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_life),     cmocka_unit_test(test_command_line), cmocka_unit_test(test_idempotency),
-        cmocka_unit_test(test_control),  cmocka_unit_test(test_metrics),      cmocka_unit_test(test_list),
-        cmocka_unit_test(test_bad_requests), cmocka_unit_test(test_wait),     cmocka_unit_test(test_further),
-        cmocka_unit_test(test_divergence), cmocka_unit_test(test_crowd),
+        cmocka_unit_test(test_life),        cmocka_unit_test(test_command_line),
+        cmocka_unit_test(test_idempotency), cmocka_unit_test(test_control),
+        cmocka_unit_test(test_metrics),     cmocka_unit_test(test_chart),
+        cmocka_unit_test(test_list),        cmocka_unit_test(test_bad_requests),
+        cmocka_unit_test(test_wait),        cmocka_unit_test(test_further),
+        cmocka_unit_test(test_divergence),  cmocka_unit_test(test_crowd),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

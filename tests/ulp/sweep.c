@@ -24,7 +24,7 @@ enum { WINDOW = 4096, THREADS = 64, PATIENCE = 500000 /* questions to MPFR */ };
 
 #define CLOSE  0x1p-20 /* a rounding this near to a tie is for MPFR to decide */
 #define TIE    0x1p-40 /* ... but x*Phi(x), say, is half a subnormal x millions of times */
-#define MANY   200000  /* ... and 1.5*x*sigmoid(x) is near a tie as often: from here on each 1024th */
+#define MANY   50000  /* ... and 1.5*x*sigmoid(x) is near a tie as often: from here on each 1024th */
 #define INF_AT 0x7f800000
 
 typedef struct job {
@@ -112,7 +112,8 @@ static double ask(job *j, float x, double reference)
 /* Of ties in double each 64th is put to MPFR and stands for the next ones; of very many, each 4096th. */
 static void judge_tie(job *j, float x, float y, double reference)
 {
-    if (j->ties++ % (j->ties > MANY * 64 ? 4096 : 64) == 0)
+    uint64_t n = j->ties++;
+    if (n % (n > MANY * 64 ? 4096 : 64) == 0)
         j->tie_right = y == (float)ask(j, x, reference);
     j->r.rounded += (uint64_t)j->tie_right;
 }
@@ -402,7 +403,7 @@ static int table(const char *dir, const char *md_path, const char *inc_path)
             "included), at which input, and the share of correctly rounded results. 0.5 is the best there can\n"
             "be. The judge is a formula in double, and MPFR where that is not sure enough; where a result is a tie\n"
             "to all bits of a double (half of a subnormal x), MPFR decides about each 64th (each\n"
-            "4096th where there are hundreds of millions); of more than 200,000 results of a function within\n"
+            "4096th where there are hundreds of millions); of more than 50,000 results of a function within\n"
             "2^-20 ULP of a tie, about each 1024th.\n"
             "NaN gives NaN everywhere. `make ulp` looks at a part of the inputs and at more parameters.\n\n"
             "| activation | f | f' | f'' |\n|---|---|---|---|\n");

@@ -9,21 +9,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "act_json.h"
 #include "act_reference.h"
 #include "ops/ops.h"
 
 enum { N = 2000 };
 
 static float x[N], dy[N];
-
-static int from_text(const char *json, ax_arena *arena, ax_act *a, ax_err *err)
-{
-    cJSON *j = cJSON_Parse(json);
-    assert_non_null(j);
-    int rc = ax_act_from_json(j, arena, a, err);
-    cJSON_Delete(j);
-    return rc;
-}
 
 /* name (of a dialect, unless NULL) with these values, learning `learned`, bit by bit */
 static void bind(const ax_act_row *row, const char *name, const char *dialect, const double *p,
@@ -232,9 +224,7 @@ static void test_gradients(void **state)
 
 /* ---- text ---- */
 
-static const struct {
-    const char *in, *out;
-} trips[] = {
+static const act_trip trips[] = {
     {"{\"name\":\"swish\",\"learnable\":[\"beta\"]}",
      "{\"name\":\"swish\",\"beta\":1,\"learnable\":[\"beta\"]}"},
     {"{\"learnable\":[\"beta\"],\"beta\":1.5,\"name\":\"swish\"}",
@@ -255,29 +245,10 @@ static const struct {
 static void test_round_trips(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof trips / sizeof *trips; i++)
-        for (int again = 0; again < 2; again++) {
-            const char *in = again ? trips[i].out : trips[i].in;
-            ax_arena arena;
-            ax_act a;
-            ax_err err;
-            ax_arena_init(&arena, 0);
-            if (from_text(in, &arena, &a, &err) < 0)
-                fail_msg("%s: %s", in, err.msg);
-            cJSON *out = ax_act_to_json(&a);
-            char *text = cJSON_PrintUnformatted(out);
-            assert_string_equal(text, trips[i].out);
-            cJSON_free(text);
-            cJSON_Delete(out);
-            ax_arena_fini(&arena);
-        }
+    check_trips(trips, sizeof trips / sizeof *trips);
 }
 
-static const struct {
-    const char *json;
-    ax_code code;
-    const char *msg, *at, *hint;
-} errors[] = {
+static const act_refusal errors[] = {
     {"{\"name\":\"swish\",\"learnable\":\"beta\"}", AX_ETYPE, "a list", "learnable", ""},
     {"{\"name\":\"swish\",\"learnable\":true}", AX_ETYPE, "a list", "learnable", ""},
     {"{\"name\":\"swish\",\"learnable\":[1]}", AX_ETYPE, "name of a param", "learnable[0]", ""},
@@ -303,20 +274,7 @@ static const struct {
 static void test_errors(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
-        ax_arena arena;
-        ax_err err = {0};
-        ax_act a = {.row = NULL, .param = {42}};
-        ax_arena_init(&arena, 0);
-        assert_int_equal(from_text(errors[i].json, &arena, &a, &err), -1);
-        assert_int_equal(from_text(errors[i].json, &arena, &a, NULL), -1);
-        if (err.code != errors[i].code || !strstr(err.msg, errors[i].msg) ||
-            strcmp(err.at, errors[i].at) != 0 || !strstr(err.hint, errors[i].hint))
-            fail_msg("%s: %s | %s | %s | %s", errors[i].json, ax_code_name(err.code), err.msg,
-                     err.at, err.hint);
-        assert_true(a.row == NULL && a.param[0] == 42); /* untouched */
-        ax_arena_fini(&arena);
-    }
+    check_refusals(errors, sizeof errors / sizeof *errors);
 }
 
 static int fill(void **state)

@@ -50,7 +50,28 @@ static const struct {
     {"{\"formula\":\"abs(x - 1)\"}", 1, {{AX_MARK_KINK, 1, 0}}},
     {"{\"formula\":\"x < 2 ? x : x + 1\"}", 1, {{AX_MARK_JUMP, 2, 3}}},
     {"{\"formula\":\"(x - 1)^2\"}", 1, {{AX_MARK_FLAT, 1, 0}}},
+    {"{\"formula\":\"tan(x)\"}", 4,
+     {{AX_MARK_POLE, -4.71238898, NAN},
+      {AX_MARK_POLE, -1.57079633, NAN},
+      {AX_MARK_POLE, 1.57079633, NAN},
+      {AX_MARK_POLE, 4.71238898, NAN}}},
+    {"{\"formula\":\"1/(x - 0.3)\"}", 1, {{AX_MARK_POLE, 0.3, NAN}}},
+    {"{\"formula\":\"1/(x - 0.3)^2\"}", 1, {{AX_MARK_POLE, 0.3, NAN}}},
+    {"{\"formula\":\"1/(x - 3)^2\"}", 1, {{AX_MARK_POLE, 3, INFINITY}}},
+    {"{\"formula\":\"log(abs(x - 1.3))\"}", 1, {{AX_MARK_POLE, 1.3, NAN}}},
+    {"{\"formula\":\"1/x^2\"}", 1, {{AX_MARK_POLE, 0, INFINITY}}},
+    {"{\"formula\":\"log(x)\"}", 1, {{AX_MARK_POLE, 0, -INFINITY}}},
+    {"{\"formula\":\"abs(x)^0.5\"}", 1, {{AX_MARK_VERTICAL, 0, 0}}},
+    {"{\"formula\":\"abs(x - 1)^0.3\"}", 1, {{AX_MARK_VERTICAL, 1, 0}}},
+    {"{\"formula\":\"cbrt(x)\"}", 1, {{AX_MARK_VERTICAL, 0, 0}}},
+    {"{\"formula\":\"tanh(10000*x)\"}", 0, {{0}}}, /* steep, not torn */
+    {"{\"formula\":\"exp(40*x)\"}", 0, {{0}}},     /* infinite from 2.2 on: no pole */
 };
+
+static int same(double got, double expected)
+{
+    return got == expected || fabs(got - expected) <= 2e-7 || (isnan(got) && isnan(expected));
+}
 
 static void marks_are_where_they_are(void **state)
 {
@@ -64,8 +85,9 @@ static void marks_are_where_they_are(void **state)
         if (n != known[i].n)
             fail_msg("%s: %d marks, the first at %g", known[i].json, n, n ? m[0].x : NAN);
         for (int k = 0; k < n; k++)
-            if (m[k].kind != known[i].mark[k].kind || fabs(m[k].x - known[i].mark[k].x) > 2e-7 ||
-                fabs(m[k].y - known[i].mark[k].y) > 2e-7)
+            if (m[k].kind != known[i].mark[k].kind ||
+                fabs(m[k].x - known[i].mark[k].x) > 2e-7 + 1e-7 * fabs(m[k].x) ||
+                !same(m[k].y, known[i].mark[k].y))
                 fail_msg("%s: mark %d is kind %d at %.9g, %.9g", known[i].json, k, (int)m[k].kind, m[k].x,
                          m[k].y);
         ax_arena_fini(&mem);
@@ -145,6 +167,113 @@ static void strange_curves_are_xml(void **state)
     ax_arena_fini(&mem);
 }
 
+/* A legend uses the width there is: what fits is not cut, what is cut is told whole. */
+static void legends_use_their_width(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *label;
+        int n, derivatives;
+        const char *shown, *told; /* NULL: nothing is cut */
+    } legend[] = {
+        {"gelu", 12, 2, ">gelu''</text>", NULL},
+        {"0.5*x*(1 + tanh(sqrt(2/pi)*(x + 0.044715*x^3)))", 1, 0,
+         ">0.5*x*(1 + tanh(sqrt(2/pi)*(x + 0.044715*x^3)))</text>", NULL},
+        {"0.5*x*(1 + tanh(sqrt(2/pi)*(x + 0.044715*x^3)))", 1, 2,
+         ">0.5*x*(1 + tanh(sqrt(2/pi)*(x + 0.044715*x^3)))''</text>", NULL},
+        {"x < 0 ? 0.01*x*sigmoid(x) : x + 0.25*x*tanh(x)", 3, 0,
+         ">x &lt; 0 ? 0.01*x*sigmoid(x) : x + 0.25*x*tanh(x)</text>", NULL},
+        {"x < 0 ? 0.01*x*sigmoid(x) : x + 0.25*x*tanh(x)", 12, 2, "\xe2\x80\xa6''</text>",
+         "<title>x &lt; 0 ? 0.01*x*sigmoid(x) : x + 0.25*x*tanh(x)''</title>"},
+        {"x*sigmoid(x)+x*sigmoid(x)+x*sigmoid(x)+x*sigmoid(x)+x*sigmoid(x)+x*sigmoid(x)+x*tanh(x)*x", 1,
+         0, "x*sigmoid(x)+x*sigmoid(x)+x*sigmoid(x)+x*sigmoid(x)+x",
+         "<title>x*sigmoid(x)+x*sigmoid(x)+x*sigmoid(x)+x*sigmoid(x)+x*sigmoid(x)+x*sigmoid(x)+x*tanh(x)*x"
+         "</title>"},
+        {"\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9"
+         "\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9\xc3\xa9",
+         12, 2, "\xc3\xa9\xe2\x80\xa6</text>", "</title>"},
+    };
+    for (size_t i = 0; i < sizeof legend / sizeof *legend; i++) {
+        ax_plot_curve c[AX_PLOT_CURVES];
+        size_t len;
+        for (int k = 0; k < AX_PLOT_CURVES; k++) {
+            c[k].label = legend[i].label;
+            assert_int_equal(ax_act_by_name("gelu", &c[k].act, NULL), 0);
+        }
+        char *svg = ax_plot_svg(&(ax_plot){c, legend[i].n, -3, 3, legend[i].derivatives}, &len);
+        assert_non_null(svg);
+        assert_null(xml_fault(svg));
+        int cut = strstr(svg, "\xe2\x80\xa6") != NULL;
+        if (!strstr(svg, legend[i].shown) || cut != (legend[i].told != NULL) ||
+            (cut && !strstr(strstr(svg, "<text x="), legend[i].told)))
+            fail_msg("legend %zu: %.600s", i, strstr(svg, "<path class=\"f s0\""));
+        free(svg);
+    }
+}
+
+/* sRGB to CIELAB, D65 */
+static void lab_of(const unsigned rgb[3], double lab[3])
+{
+    static const double to_xyz[3][3] = {{0.4124564 / 0.95047, 0.3575761 / 0.95047, 0.1804375 / 0.95047},
+                                        {0.2126729, 0.7151522, 0.0721750},
+                                        {0.0193339 / 1.08883, 0.1191920 / 1.08883, 0.9503041 / 1.08883}};
+    double linear[3], f[3];
+    for (int i = 0; i < 3; i++) {
+        double c = rgb[i] / 255.0;
+        linear[i] = c <= 0.04045 ? c / 12.92 : pow((c + 0.055) / 1.055, 2.4);
+    }
+    for (int i = 0; i < 3; i++) {
+        double t = to_xyz[i][0] * linear[0] + to_xyz[i][1] * linear[1] + to_xyz[i][2] * linear[2];
+        f[i] = t > 216.0 / 24389 ? cbrt(t) : (24389.0 / 27 * t + 16) / 116;
+    }
+    lab[0] = 116 * f[1] - 16;
+    lab[1] = 500 * (f[0] - f[1]);
+    lab[2] = 200 * (f[1] - f[2]);
+}
+
+/* The colour behind the first `rule` in *p, which moves there. */
+static void colour_of(const char **p, const char *rule, double lab[3])
+{
+    unsigned rgb[3];
+    *p = strstr(*p, rule);
+    assert_non_null(*p);
+    *p += strlen(rule);
+    assert_int_equal(sscanf(*p, "#%2x%2x%2x", &rgb[0], &rgb[1], &rgb[2]), 3);
+    lab_of(rgb, lab);
+}
+
+/* Light and dark: no two curves look alike (20 in CIELAB; 10 is told apart side by side), nor one (15)
+ * like the axes, and all stand out from the paper (35 in lightness is a contrast of about 3). */
+static void colours_are_told_apart(void **state)
+{
+    (void)state;
+    static const char *const mode[2] = {"<style>", "prefers-color-scheme:dark"};
+    ax_plot_curve c = {.label = "relu"};
+    size_t len;
+    assert_int_equal(ax_act_by_name("relu", &c.act, NULL), 0);
+    char *svg = ax_plot_svg(&(ax_plot){&c, 1, -3, 3, 0}, &len);
+    assert_non_null(svg);
+    for (int m = 0; m < 2; m++) {
+        double lab[AX_PLOT_CURVES + 1][3], paper[3];
+        const char *p = strstr(svg, mode[m]);
+        assert_non_null(p);
+        colour_of(&p, ".paper,.mark{fill:", paper);
+        colour_of(&p, ".axis{stroke:", lab[0]);
+        for (int i = 1; i <= AX_PLOT_CURVES; i++) {
+            char rule[32];
+            snprintf(rule, sizeof rule, ".s%d{stroke:", i - 1);
+            colour_of(&p, rule, lab[i]);
+            assert_true(fabs(lab[i][0] - paper[0]) > 35);
+            for (int k = 0; k < i; k++) {
+                double apart = hypot(hypot(lab[i][0] - lab[k][0], lab[i][1] - lab[k][1]), lab[i][2] - lab[k][2]);
+                if (apart < (k ? 20 : 15))
+                    fail_msg("%s: curve %d is %.1f from %s%d", mode[m], i - 1, apart, k ? "" : "the axis, ", k - 1);
+            }
+        }
+    }
+    free(svg);
+}
+
 static void the_checker_sees_faults(void **state)
 {
     (void)state;
@@ -201,7 +330,8 @@ static const struct {
     {-1, 1, 1, 0, "softmax", "has no curve"},
     {1, 1, 1, 0, "relu", "stretch that grows"},
     {1, -1, 1, 0, "relu", "stretch that grows"},
-    {100, 100.00001, 1, 0, "relu", "too narrow"},
+    {100, 100.00001, 1, 0, "relu", "from 100 to 100.00001 is too narrow, expected 0.1 or more"},
+    {1, 1.0000000000001, 1, 0, "relu", "from 1 to 1.0000000000001 is too narrow"},
     {-1, 2e6, 1, 0, "relu", "-1e6 to 1e6"},
     {NAN, 1, 1, 0, "relu", "-1e6 to 1e6"},
     {-INFINITY, 1, 1, 0, "relu", "-1e6 to 1e6"},
@@ -235,6 +365,8 @@ int main(void)
         cmocka_unit_test(every_curve_is_marked),
         cmocka_unit_test(every_curve_is_xml),
         cmocka_unit_test(strange_curves_are_xml),
+        cmocka_unit_test(legends_use_their_width),
+        cmocka_unit_test(colours_are_told_apart),
         cmocka_unit_test(the_checker_sees_faults),
         cmocka_unit_test(text_has_its_size),
         cmocka_unit_test(bad_plots_are_refused),

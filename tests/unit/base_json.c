@@ -161,6 +161,30 @@ static void test_refuses(void **state)
     }
 }
 
+/* a part of a text is judged alone, and faults are where they are in the whole */
+static void test_part(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t from, len;
+        const char *place; /* NULL: good */
+    } cases[] = {
+        {"{\"a\":[1,2],\"b\":3}", 5, 5, NULL},
+        {"xxx{}}", 3, 2, NULL},
+        {"{\"a\":[1,x]}", 5, 5, "line 1, column 9: "},
+        {"{\n\"\xc3\xa9\":\n[1,,2]}", 8, 6, "line 3, column 4: "},
+        {"[1] ", 0, 2, "line 1, column 3: expected ',' or ']', but the text ends here"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ax_err err = {0};
+        cJSON *tree = ax_json_parse_part(cases[i].text, cases[i].from, cases[i].len, &err);
+        if (!tree != !!cases[i].place || (!tree && !strstr(err.msg, cases[i].place)))
+            fail_msg("%s: %s", cases[i].text, err.msg);
+        cJSON_Delete(tree);
+    }
+}
+
 static void test_depth(void **state)
 {
     (void)state;
@@ -412,8 +436,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_accepts),   cmocka_unit_test(test_refuses),
-        cmocka_unit_test(test_depth),     cmocka_unit_test(test_many_keys),
-        cmocka_unit_test(test_one_hash),  cmocka_unit_test(test_random),
+        cmocka_unit_test(test_part),      cmocka_unit_test(test_depth),
+        cmocka_unit_test(test_many_keys), cmocka_unit_test(test_one_hash),
+        cmocka_unit_test(test_random),
         cmocka_unit_test(test_fields),    cmocka_unit_test(test_nonfinite_from_elsewhere),
         cmocka_unit_test(test_known),
     };

@@ -331,6 +331,13 @@ static void json_progress(void **state)
     }
     assert_int_equal(epochs, 5);
     assert_int_equal(last_done, 1);
+    write_text("odd.json",
+               "{\"model\":{\"inputs\":[{\"name\":\"x\",\"shape\":[1]}],\"layers\":[{\"type\":\"dense\",\"units\":1,"
+               "\"activation\":{\"name\":\"threshold\",\"theta\":50}}]},\"dataset\":{\"x\":[[1]],\"y\":[1]},\"epochs\":1}");
+    expect("train @/odd.json --out @/p.safetensors --progress json", 0,
+           "{\"event\":\"warning\",\"message\":\"layer 'dense_1': 'threshold' has no gain", "");
+    expect("train @/odd.json --out @/p.safetensors", 0, "",
+           "axond train: warning: model.layers[0].activation: layer 'dense_1': 'threshold' has no gain");
     write_text("bad.json", "{\"model\":{}}");
     expect("train @/bad.json --out @/p.safetensors --progress json", 1,
            "\"event\":\"error\",\"code\":", "dataset");
@@ -410,6 +417,9 @@ static void activations(void **state)
         {"activation LeakyReLU --dialect keras", 0, "alpha    0.3, from 0 to 1000", ""},
         {"activation 'log(x)'", 0, "training     refused: no finite value and slope at -20\n", ""},
         {"activation 'x*relu(x)'", 0, "monotone     rising\n", ""},
+        {"activation 'floor(x)'", 0, "f' is 0      everywhere but at jumps, which have no slope\n", ""},
+        {"activation '0*x'", 0, "f' is 0      everywhere\n", ""},
+        {"activation 'tan(x)/(x - 1)'", 0, "poles        at -23.5619, -20.4204, -17.2788, -14.1372, ", ""},
         {"activation 'log(1 + exp(x))'", 0, "rewritten    log(1 + exp(x)) -> softplus(x)\n", ""},
         {"activation relu --x=-2,0,2", 0, " x  f  f'  f''\n-2  0   0    0\n 0  0   0    0\n 2  2   1    0\n", ""},
         {"activation elu --param alpha=0.5 --x=-1,inf,nan --derivatives 0", 0,
@@ -447,7 +457,7 @@ static void activations(void **state)
         {"activation gelu --plot @/no/such.svg", 1, "", "no/such.svg"},
         {"activation --x 1", 2, "", "which activation?"},
         {"activation 'x*sigmoid(beta*x)'", 2, "", "column 11: unknown name 'beta'\n"},
-        {"activation 'x*sigmoid(beta*x)'", 2, "", "\nx*sigmoid(beta*x)\n          ^\n"},
+        {"activation 'x*sigmoid(beta*x)'", 2, "", "must be declared: --param beta=1\nx*sigmoid(beta*x)\n          ^\n"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         expect(cases[i].args, cases[i].code, cases[i].out, cases[i].err);

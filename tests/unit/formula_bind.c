@@ -10,22 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "activation/activation.h"
-
-static int from_text(const char *json, ax_arena *arena, ax_act *a, ax_err *err)
-{
-    cJSON *j = cJSON_Parse(json);
-    assert_non_null(j);
-    int rc = ax_act_from_json(j, arena, a, err);
-    cJSON_Delete(j);
-    return rc;
-}
+#include "act_json.h"
 
 /* ---- formulas ---- */
 
-static const struct {
-    const char *in, *out;
-} trips[] = {
+static const act_trip trips[] = {
     {"{\"formula\":\"x*sigmoid(x)\"}", "{\"formula\":\"x*sigmoid(x)\"}"},
     {"{\"formula\":\"x*sigmoid(beta*x)\",\"params\":{\"beta\":1.7}}",
      "{\"formula\":\"x*sigmoid(beta*x)\",\"params\":{\"beta\":1.7}}"},
@@ -45,83 +34,54 @@ static const struct {
 static void test_round_trips(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof trips / sizeof *trips; i++)
-        for (int again = 0; again < 2; again++) {
-            ax_arena arena;
-            ax_act a;
-            ax_err err;
-            ax_arena_init(&arena, 0);
-            if (from_text(again ? trips[i].out : trips[i].in, &arena, &a, &err) < 0)
-                fail_msg("%s: %s", trips[i].in, err.msg);
-            cJSON *out = ax_act_to_json(&a);
-            char *text = cJSON_PrintUnformatted(out);
-            assert_string_equal(text, trips[i].out);
-            cJSON_free(text);
-            cJSON_Delete(out);
-            ax_arena_fini(&arena);
-        }
+    check_trips(trips, sizeof trips / sizeof *trips);
 }
 
-static const struct {
-    const char *json;
-    ax_code code;
-    const char *msg, *at;
-} errors[] = {
-    {"{\"formula\":3}", AX_ETYPE, "", "formula"},
-    {"{\"formula\":\"x+\"}", AX_EPARSE, "column 3", "formula"},
-    {"{\"formula\":\"y*x\"}", AX_ENOTFOUND, "'y'", "formula"},
-    {"{\"formula\":\"x\",\"parms\":{}}", AX_EINVAL, "parms", "parms"},
-    {"{\"formula\":\"x\",\"name\":\"relu\"}", AX_EINVAL, "name", "name"},
-    {"{\"formula\":\"x\",\"dialect\":\"keras\"}", AX_EINVAL, "dialect", "dialect"},
-    {"{\"formula\":\"x\",\"params\":[1]}", AX_ETYPE, "\"params\" is an object", "params"},
+static const act_refusal errors[] = {
+    {"{\"formula\":3}", AX_ETYPE, "", "formula", ""},
+    {"{\"formula\":\"x+\"}", AX_EPARSE, "column 3", "formula", ""},
+    {"{\"formula\":\"y*x\"}", AX_ENOTFOUND, "'y'", "formula", ""},
+    {"{\"formula\":\"x\",\"parms\":{}}", AX_EINVAL, "parms", "parms", ""},
+    {"{\"formula\":\"x\",\"name\":\"relu\"}", AX_EINVAL, "name", "name", ""},
+    {"{\"formula\":\"x\",\"dialect\":\"keras\"}", AX_EINVAL, "dialect", "dialect", ""},
+    {"{\"formula\":\"x\",\"params\":[1]}", AX_ETYPE, "\"params\" is an object", "params", ""},
     {"{\"formula\":\"b*x\",\"params\":{\"b\":\"1\"}}", AX_ETYPE, "a number or an object",
-     "params.b"},
-    {"{\"formula\":\"b*x\",\"params\":{\"b\":{}}}", AX_EINVAL, "needs a \"default\"", "params.b"},
+     "params.b", ""},
+    {"{\"formula\":\"b*x\",\"params\":{\"b\":{}}}", AX_EINVAL, "needs a \"default\"", "params.b", ""},
     {"{\"formula\":\"b*x\",\"params\":{\"b\":{\"default\":true}}}", AX_ETYPE, "",
-     "params.b.default"},
+     "params.b.default", ""},
     {"{\"formula\":\"b*x\",\"params\":{\"b\":{\"default\":1,\"mx\":3}}}", AX_EINVAL, "mx",
-     "params.b.mx"},
+     "params.b.mx", ""},
     {"{\"formula\":\"b*x\",\"params\":{\"b\":{\"default\":1,\"min\":2}}}", AX_ERANGE,
-     "b is 1, expected 2 to 1000000", "params.b"},
+     "b is 1, expected 2 to 1000000", "params.b", ""},
     {"{\"formula\":\"b*x\",\"params\":{\"b\":1e7}}", AX_ERANGE, "expected -1000000 to 1000000",
-     "params.b"},
+     "params.b", ""},
     {"{\"formula\":\"b*x\",\"params\":{\"b\":1,\"c\":1}}", AX_EINVAL, "'c' is declared but not",
-     "formula"},
-    {"{\"formula\":\"x\",\"params\":{\"x\":1}}", AX_EEXIST, "'x'", "formula"},
+     "formula", ""},
+    {"{\"formula\":\"x\",\"params\":{\"x\":1}}", AX_EEXIST, "'x'", "formula", ""},
     {"{\"formula\":\"b*x\",\"params\":{\"b\":1},\"learnable\":\"b\"}", AX_ETYPE, "a list",
-     "learnable"},
+     "learnable", ""},
     {"{\"formula\":\"b*x\",\"params\":{\"b\":1},\"learnable\":[1]}", AX_ETYPE, "name of a param",
-     "learnable[0]"},
+     "learnable[0]", ""},
     {"{\"formula\":\"b*x\",\"params\":{\"b\":1},\"learnable\":[\"b\",\"c\"]}", AX_EINVAL, "'c'",
-     "learnable[1]"},
+     "learnable[1]", ""},
     {"{\"formula\":\"a*b*c*d*f*g*h*i*j*k*l*x\",\"params\":{\"a\":1,\"b\":1,\"c\":1,\"d\":1,"
      "\"f\":1,\"g\":1,\"h\":1,\"i\":1,\"j\":1,\"k\":1,\"l\":1}}",
-     AX_ELIMIT, "at most 10 parameters", "params"},
-    {"{\"name\":\"relu\",\"dialect\":3}", AX_ETYPE, "must be a text", "dialect"},
+     AX_ELIMIT, "at most 10 parameters", "params", ""},
+    {"{\"name\":\"relu\",\"dialect\":3}", AX_ETYPE, "must be a text", "dialect", ""},
     {"{\"name\":\"relu\",\"dialect\":\"kears\"}", AX_ENOTFOUND, "unknown dialect 'kears'",
-     "dialect"},
+     "dialect", ""},
     {"{\"name\":\"leaky_rellu\",\"dialect\":\"keras\"}", AX_ENOTFOUND,
-     "keras has no activation 'leaky_rellu'", "name"},
-    {"{\"name\":\"leaky_relu\",\"dialect\":\"keras\",\"slope\":2}", AX_EINVAL, "'slope'", ""},
+     "keras has no activation 'leaky_rellu'", "name", "did you mean 'leaky_relu'?"},
+    {"{\"name\":\"leaky_relu\",\"dialect\":\"keras\",\"slope\":2}", AX_EINVAL, "'slope'", "", ""},
+    {"{\"name\":\"snake\",\"dialect\":\"keras\"}", AX_ENOTFOUND, "keras has no activation 'snake'", "name",
+     "'snake' is a name of the catalogue: leave \"dialect\" out"},
 };
 
 static void test_errors(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++) {
-        ax_arena arena;
-        ax_err err = {0};
-        ax_act a = {.row = NULL, .param = {42}};
-        ax_arena_init(&arena, 0);
-        assert_int_equal(from_text(errors[i].json, &arena, &a, &err), -1);
-        assert_int_equal(from_text(errors[i].json, &arena, &a, NULL), -1);
-        if (err.code != errors[i].code || !strstr(err.msg, errors[i].msg) ||
-            strcmp(err.at, errors[i].at) != 0)
-            fail_msg("%s: %s | %s | %s | %s", errors[i].json, ax_code_name(err.code), err.msg,
-                     err.at, err.hint);
-        assert_true(a.row == NULL && a.param[0] == 42); /* untouched */
-        ax_arena_fini(&arena);
-    }
+    check_refusals(errors, sizeof errors / sizeof *errors);
 }
 
 /* ---- an activation like any other ---- */
@@ -212,6 +172,31 @@ static const struct {
     {"{\"name\":\"hard_sigmoid\",\"dialect\":\"keras\"}", "hard_sigmoid", 1 / 6.0},
     {"{\"name\":\"gelu\",\"dialect\":\"jax\"}", "gelu_tanh", 0},
     {"{\"name\":\"gelu\",\"dialect\":\"keras\"}", "gelu", 0},
+    {"{\"name\":\"gelu(approximate=False)\",\"dialect\":\"jax\"}", "gelu", 0},
+    {"{\"name\":\"GELU(approximate='tanh')\",\"dialect\":\"pytorch\"}", "gelu_tanh", 0},
+    {"{\"name\":\"gelu(approximate='tanh')\",\"dialect\":\"pytorch\"}", "gelu_tanh", 0},
+    {"{\"name\":\"gelu(approximate=True)\",\"dialect\":\"keras\"}", "gelu_tanh", 0},
+    {"{\"name\":\"Gelu(approximate='tanh')\",\"dialect\":\"onnx\"}", "gelu_tanh", 0},
+    {"{\"name\":\"hard_swish\",\"dialect\":\"keras\"}", "hard_swish", 0},
+    {"{\"name\":\"hard_swish\",\"dialect\":\"jax\"}", "hard_swish", 0},
+    {"{\"name\":\"Softmax\",\"dialect\":\"keras\"}", "softmax", 1},
+    {"{\"name\":\"Clip(min=0, max=6)\",\"dialect\":\"onnx\"}", "relu6", 6},
+    {"{\"name\":\"Clip(min=-1, max=1)\",\"dialect\":\"onnx\"}", "hard_tanh", -1},
+    {"{\"name\":\"Shrink\",\"dialect\":\"onnx\"}", "hard_shrink", 0.5},
+    {"{\"name\":\"Shrink(lambd=0.5, bias=0.5)\",\"dialect\":\"onnx\"}", "soft_shrink", 0.5},
+    {"{\"name\":\"HardSigmoid(alpha=0.5, beta=0.5)\",\"dialect\":\"onnx\"}", "sparse_sigmoid", 0},
+    {"{\"name\":\"Swish(alpha=1.702)\",\"dialect\":\"onnx\"}", "quick_gelu", 1.702},
+    {"{\"name\":\"ThresholdedRelu\",\"dialect\":\"onnx\"}", "threshold", 1},
+    {"{\"name\":\"ThresholdedReLU\",\"dialect\":\"keras\"}", "threshold", 1},
+    {"{\"name\":\"LeakyRelu\",\"dialect\":\"onnx\"}", "leaky_relu", 0.01},
+    {"{\"name\":\"leaky_relu\",\"dialect\":\"jax\"}", "leaky_relu", 0.01},
+    {"{\"name\":\"leaky_relu\",\"dialect\":\"pytorch\"}", "leaky_relu", 0.01},
+    {"{\"name\":\"hardsigmoid\",\"dialect\":\"pytorch\"}", "hard_sigmoid", 1 / 6.0},
+    {"{\"name\":\"hard_sigmoid\",\"dialect\":\"jax\"}", "hard_sigmoid", 1 / 6.0},
+    {"{\"name\":\"PReLU\",\"dialect\":\"keras\"}", "prelu", 0},
+    {"{\"name\":\"prelu\",\"dialect\":\"pytorch\"}", "prelu", 0.25},
+    {"{\"name\":\"Selu\",\"dialect\":\"onnx\"}", "selu", 1.67326319217681884765625},
+    {"{\"name\":\"sinc\",\"dialect\":\"jax\"}", "sinc", 3.141592653589793},
     {"{\"dialect\":\"keras\",\"alpha\":0.7,\"name\":\"leaky_relu\"}", "leaky_relu", 0.7},
 };
 
@@ -228,7 +213,45 @@ static void test_dialects(void **state)
     }
 }
 
-/* every name in every row's dialects binds, with defaults that are within bounds */
+/* what the documentation of each framework lists as an activation of x alone */
+static const char *const public_names[][2] = {
+    {"pytorch", "ELU Hardshrink Hardsigmoid Hardtanh Hardswish LeakyReLU LogSigmoid PReLU ReLU ReLU6 "
+                "RReLU SELU CELU GELU Sigmoid SiLU Mish Softplus Softshrink Softsign Tanh "
+                "Tanhshrink Threshold GLU Softmin Softmax Softmax2d LogSoftmax Identity"},
+    {"pytorch", "threshold relu hardtanh hardswish relu6 elu selu celu leaky_relu prelu rrelu glu "
+                "gelu logsigmoid hardshrink tanhshrink softsign softplus softmin softmax "
+                "softshrink gumbel_softmax log_softmax tanh sigmoid hardsigmoid silu mish"},
+    {"keras", "relu leaky_relu relu6 softmax celu elu selu softplus softsign squareplus soft_shrink "
+              "sparse_plus silu swish gelu glu tanh tanh_shrink threshold sigmoid sparse_sigmoid "
+              "exponential hard_sigmoid hard_silu hard_swish hard_tanh hard_shrink linear mish "
+              "log_softmax log_sigmoid sparsemax ReLU LeakyReLU PReLU ELU Softmax"},
+    {"jax", "relu relu6 sigmoid softplus sparse_plus sparse_sigmoid soft_sign silu swish "
+            "log_sigmoid leaky_relu hard_sigmoid hard_silu hard_swish hard_tanh tanh elu celu selu "
+            "gelu glu squareplus mish identity softmax log_softmax"},
+    {"onnx", "Relu LeakyRelu PRelu ThresholdedRelu Elu Selu Celu Sigmoid HardSigmoid Tanh Softplus "
+             "Softsign HardSwish Mish Gelu Swish Shrink Erf Softmax LogSoftmax Hardmax Identity Sin "
+             "Cos Atan Exp Abs Affine ScaledTanh"},
+};
+
+static void test_public_names(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof public_names / sizeof *public_names; i++)
+        for (const char *at = public_names[i][1]; *at; at += strspn(at, " ")) {
+            char json[128];
+            int len = (int)strcspn(at, " ");
+            ax_act a;
+            ax_err err;
+            snprintf(json, sizeof json, "{\"name\":\"%.*s\",\"dialect\":\"%s\"}", len, at,
+                     public_names[i][0]);
+            if (from_text(json, NULL, &a, &err) < 0)
+                fail_msg("%s: %s", json, err.msg);
+            at += len;
+        }
+}
+
+/* every name in every row's dialects binds to that row and to no other, with defaults that are
+ * within bounds */
 static void test_all_dialects(void **state)
 {
     (void)state;
@@ -244,10 +267,11 @@ static void test_all_dialects(void **state)
             cJSON_AddStringToObject(j, "dialect", q->dialect);
             if (ax_act_from_json(j, NULL, &a, &err) < 0)
                 fail_msg("%s of %s: %s", q->name, q->dialect, err.msg);
+            assert_ptr_equal(a.row, &row[i]);
             cJSON_Delete(j);
             seen++;
         }
-    assert_true(seen > 50);
+    assert_true(seen > 150);
 }
 
 int main(void)
@@ -256,7 +280,7 @@ int main(void)
         cmocka_unit_test(gains_of_formulas),
         cmocka_unit_test(test_round_trips),  cmocka_unit_test(test_errors),
         cmocka_unit_test(test_apply),        cmocka_unit_test(test_dialects),
-        cmocka_unit_test(test_all_dialects),
+        cmocka_unit_test(test_all_dialects), cmocka_unit_test(test_public_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,6 +8,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "activation/formula/exact.h"
 
@@ -218,6 +219,75 @@ static void test_saved(void **state)
     }
 }
 
+/* ---- the budget of choices ---- */
+
+/* Six hard_swish of a u whose range is cut at both ends, with ten parameters in u: derivatives that ask
+ * again and again and would rebuild 22268 parts, more than the 20000 they may (conditions.c). */
+#define U "u = relu6(x + k0 + k1 + k2 + k3 + k4 + k5 + k6 + k7 + k8 + k9); "
+#define H "hard_swish("
+static const char budget_text[] = U "u*" H H H H H H "u))))))";
+
+enum { BUDGET = 20000, LAST = 500, KS = AX_ACT_PARAMS };
+
+/* What the derivatives of the text rebuild, all in one graph as ax_formula_new() has it. */
+static int rebuilt(const ax_act_param *k, ax_arena *arena)
+{
+    const fnames names = {k, KS, 0};
+    fgraph written, stable;
+    ax_err err;
+    rewrite_log log = {.arena = arena, .param = k};
+    assert_int_equal(formula_graph_init(&written, arena, 2048), 0);
+    assert_int_equal(formula_graph_init(&stable, arena, 4 * AX_FORMULA_MORE), 0);
+    int root = formula_parse(&written, budget_text, &names, &err);
+    assert_true(root >= 0);
+    stable.param = k;
+    root = formula_stabilise(&stable, &written, root, &log);
+    formula_derive(&stable, formula_derive(&stable, root, BY_X), BY_X);
+    for (int i = 0; i < KS; i++)
+        formula_derive(&stable, root, i);
+    assert_false(stable.full);
+    return stable.rebuilt;
+}
+
+/* Beyond the budget choices stay as they are written: still right, and soon made. */
+static void test_budget(void **state)
+{
+    (void)state;
+    static const float x[] = {-9, -3.5f, -1.2f, -0.31f, 0.2f, 0.9f, 2.6f, 4.4f, 5.3f, 7.1f, 30};
+    enum { N = sizeof x / sizeof *x };
+    static const char *const name[KS] = {"k0", "k1", "k2", "k3", "k4", "k5", "k6", "k7", "k8", "k9"};
+    ax_act_param k[KS + 1] = {{0}};
+    double p[KS];
+    float y[N];
+    ax_arena arena;
+    ax_err err;
+    ax_arena_init(&arena, 0);
+    for (int i = 0; i < KS; i++)
+        k[i] = (ax_act_param){name[i], p[i] = 0.01 * (i + 1) * (i % 2 ? -1 : 1), -10, 10, 1, ""};
+    int parts = rebuilt(k, &arena);
+    if (parts < BUDGET || parts > BUDGET + LAST)
+        fail_msg("%d parts were rebuilt, expected %d and what the last branch had", parts, BUDGET);
+    clock_t start = clock();
+    const ax_formula *f = ax_formula_new(&arena, budget_text, k, &err);
+    if (!f)
+        fail_msg("%s", err.msg);
+    assert_true(clock() - start < 5 * CLOCKS_PER_SEC); /* 0.13 s, and sanitizers are slow */
+    for (int which = 0; which < AX_FORMULA_DP + KS; which++) {
+        int told = 0;
+        ax_formula_run(f, which, p, x, y, N);
+        for (int i = 0; i < N; i++) {
+            long double off, exact = ax_formula_exact(f, which, p, (double)x[i], &off);
+            if (!(off < 1e-9L))
+                continue;
+            told++;
+            if (!(fabsl(y[i] - exact) <= 1e-6L * fabsl(exact)))
+                fail_msg("output %d at %g is %.9g, expected %.9Lg", which, (double)x[i], (double)y[i], exact);
+        }
+        assert_true(told >= N - 2);
+    }
+    ax_arena_fini(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -225,6 +295,7 @@ int main(void)
         cmocka_unit_test(test_all_fire),
         cmocka_unit_test(test_table),
         cmocka_unit_test(test_saved),
+        cmocka_unit_test(test_budget),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -275,12 +275,35 @@ static void test_no_value(void **state)
     }
 }
 
+/* A prelu's card has what its slope became, or says that slopes differ by channel. */
+static void test_prelu_card(void **state)
+{
+    (void)state;
+    int64_t n;
+    ax_train_options o = options_of(
+        "{\"model\":{\"inputs\":[{\"name\":\"x\",\"shape\":[2]}],\"layers\":[{\"type\":\"dense\",\"units\":1,\"name\":"
+        "\"one\",\"activation\":\"prelu\"},{\"type\":\"dense\",\"units\":3,\"name\":\"three\",\"activation\":\"prelu\"},"
+        "{\"type\":\"activation\",\"activation\":\"identity\",\"name\":\"same\"},{\"type\":\"dense\",\"units\":1}]},"
+        "\"dataset\":{\"x\":[[0,0],[0,1],[1,0],[1,1],[-1,-1],[-1,1]],\"y\":[0,1,1,0,3,2]},\"epochs\":50,"
+        "\"optimizer\":{\"name\":\"adam\",\"learning_rate\":0.05}}");
+    o.out = in_folder("prelu.safetensors");
+    must_train(&o);
+    ax_model *m = must_open(o.out);
+    const ax_layer_info *l = ax_model_get_info(m)->layers;
+    double slope = (double)*param_of(m, "one/alpha", &n);
+    assert_true(n == 1 && slope != 0.25);
+    assert_true(l[0].act.param[0] == slope && l[0].act.learned == 1);
+    assert_true(isnan(l[1].act.param[0]) && l[1].act.learned == 1);
+    assert_true(l[2].act.learned == 0 && !isnan(l[2].act.param[0]));
+    ax_model_release(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_gradient), cmocka_unit_test(test_moves),
         cmocka_unit_test(test_resume),   cmocka_unit_test(test_name_taken),
-        cmocka_unit_test(test_no_value),
+        cmocka_unit_test(test_no_value), cmocka_unit_test(test_prelu_card),
     };
     return cmocka_run_group_tests(tests, folder_make, folder_remove);
 }

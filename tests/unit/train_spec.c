@@ -211,9 +211,85 @@ static void test_defaults(void **state)
     }
 }
 
+/* ---- warnings -------------------------------------------------------------------------------- */
+
+typedef struct heard {
+    int n;
+    ax_err last;
+} heard;
+
+static void hear(void *ctx, const ax_err *warning)
+{
+    heard *h = ctx;
+    h->n++;
+    h->last = *warning;
+}
+
+/* "activation" and "kernel_initializer" of a layer in front of the last; how many warnings, and what
+ * the last of them says */
+static const struct {
+    const char *fields;
+    int n;
+    const char *msg;
+} gains[] = {
+    {"\"activation\":\"relu\"", 0, ""},
+    {"\"activation\":{\"name\":\"glu\"}", 0, ""}, /* of whole rows: 1 */
+    {"\"activation\":{\"name\":\"threshold\",\"theta\":50}", 1,
+     "has no gain, since it is 0 for all that is likely of a normal input; its weights are drawn as"},
+    {"\"activation\":{\"formula\":\"max(0, x - 60)\"}", 1, "layer 'odd': "},
+    {"\"activation\":{\"formula\":\"max(0, x - 60)\"},\"kernel_initializer\":\"orthogonal\"", 1, "layer 'odd': "},
+    {"\"activation\":{\"formula\":\"max(0, x - 60)\"},\"kernel_initializer\":\"he_normal\"", 0, ""},
+};
+
+static void test_warnings(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof gains / sizeof *gains; i++)
+        for (int train = 0; train < 2; train++) {
+            char spec[512];
+            heard h = {0};
+            ax_err err = {0};
+            ax_train_result r;
+            snprintf(spec, sizeof spec,
+                     "{\"model\":{\"inputs\":[{\"name\":\"x\",\"shape\":[2]}],\"layers\":[{\"type\":\"dense\","
+                     "\"units\":4,\"activation\":\"tanh\"},{\"type\":\"dense\",\"name\":\"odd\",\"units\":4,%s},"
+                     "{\"type\":\"dense\",\"units\":2,\"activation\":\"softmax\"}]},\"dataset\":" XOR ",\"epochs\":1}",
+                     gains[i].fields);
+            ax_train_options o = options_of(spec);
+            o.warn = hear;
+            o.ctx = &h;
+            if (train ? ax_train(&o, &r, &err) : ax_train_check(&o, &err))
+                fail_msg("%s: %s", spec, err.msg);
+            if (h.n != gains[i].n || !strstr(h.last.msg, gains[i].msg))
+                fail_msg("%s: %d warnings, %s", gains[i].fields, h.n, h.last.msg);
+            if (h.n)
+                assert_string_equal(h.last.at, "model.layers[1].activation");
+        }
+}
+
+/* Weights that are read and not drawn: nothing to warn of. */
+static void test_no_warning_of_read_weights(void **state)
+{
+    (void)state;
+    heard h = {0};
+    ax_train_options o =
+        options_of("{\"model\":{\"inputs\":[{\"name\":\"x\",\"shape\":[2]}],\"layers\":[{\"type\":\"dense\",\"units\":2,"
+                   "\"activation\":{\"formula\":\"max(0, x - 60)\"}}," TWO "]},\"dataset\":" XOR ",\"epochs\":2}");
+    o.checkpoint_dir = in_folder("checkpoint");
+    o.warn = hear;
+    o.ctx = &h;
+    must_train(&o);
+    assert_int_equal(h.n, 1);
+    o.resume = 1;
+    must_train(&o);
+    assert_int_equal(h.n, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_warnings),
+        cmocka_unit_test_setup_teardown(test_no_warning_of_read_weights, folder_make, folder_remove),
         cmocka_unit_test(test_bad_specs),
         cmocka_unit_test(test_paths_need_permission),
         cmocka_unit_test(test_good_specs),

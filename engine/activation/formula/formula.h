@@ -39,6 +39,10 @@ enum { AX_FORMULA_F, AX_FORMULA_DX, AX_FORMULA_DXX, AX_FORMULA_DP };
 const ax_formula *ax_formula_new(ax_arena *arena, const char *text, const ax_act_param *params,
                                  ax_err *err);
 
+/* An error of an undeclared parameter tells how to declare it in JSON. For those who do so in another
+ * way: with before, the name, after, as in "--param ", "=1". Other errors stay as they are. */
+void ax_formula_declare_as(ax_err *err, const char *before, const char *after);
+
 /* y[i] = output `which` at x[i]; p: parameter values in order (NULL if there are none). x == y is
  * allowed. */
 void ax_formula_run(const ax_formula *f, int which, const double *p, const float *x, float *y,

@@ -45,8 +45,8 @@
     X(FLOOR, "floor", 1, 30, "largest integer not above x; derivative 0")                          \
     X(MIN, "min", 2, 20, "the smaller of two")                                                     \
     X(MAX, "max", 2, 20, "the larger of two")                                                      \
-    X(SIN, "sin", 1, 400, "sine of radians")                                                       \
-    X(COS, "cos", 1, 400, "cosine of radians")                                                     \
+    X(SIN, "sin", 1, 400, "sine of radians; sin(x, omega) is sin(omega*x)")                        \
+    X(COS, "cos", 1, 400, "cosine of radians; cos(x, omega) is cos(omega*x)")                      \
     X(TAN, "tan", 1, 500, "tangent of radians")                                                    \
     X(ATAN, "atan", 1, 200, "arctangent in radians")                                               \
     X(SINH, "sinh", 1, 300, "hyperbolic sine")                                                     \

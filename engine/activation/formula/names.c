@@ -106,14 +106,26 @@ static int nearest(const parser *p, const token *t, int function, char near[64])
     return copied(ax_nearest(name, all, n), near);
 }
 
+/* How a parameter is declared in JSON, its name in the middle. */
+#define DECLARE "a parameter must be declared: "
+static const char declare_before[] = DECLARE "\"params\":{\"", declare_after[] = "\":1}";
+
+void ax_formula_declare_as(ax_err *err, const char *before, const char *after)
+{
+    const char *name = err->hint + strlen(declare_before);
+    const char *end = strncmp(err->hint, declare_before, strlen(declare_before)) ? NULL : strstr(name, declare_after);
+    if (end)
+        ax_err_hint(err, DECLARE "%s%.*s%s%s", before, (int)(end - name), name, after,
+                    end + strlen(declare_after));
+}
+
 value formula_unknown(parser *p, const token *t, int function)
 {
     char hint[128] = "", near[64];
     if (nearest(p, t, function, near))
         snprintf(hint, sizeof hint, "did you mean '%s'?", near);
     else if (!function)
-        snprintf(hint, sizeof hint, "a parameter must be declared: \"params\":{\"%.*s\":1}",
-                 t->len > 40 ? 40 : t->len, t->at);
+        snprintf(hint, sizeof hint, "%s%.*s%s", declare_before, t->len > 40 ? 40 : t->len, t->at, declare_after);
     return FAIL(p, (int)(t->at - p->text), hint, AX_ENOTFOUND, "unknown %s '%.*s'",
                 function ? "function" : "name", t->len > 60 ? 60 : t->len, t->at);
 }

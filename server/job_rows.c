@@ -1,0 +1,205 @@
+/* job_rows.c - the rows of jobs and how they change: an event with each change, the end of a job,
+ * back into the queue, out of the store, what is left of an earlier server. See jobs_impl.h. */
+#include <stdio.h>
+#include <string.h>
+
+#include "jobs_impl.h"
+#include "log.h"
+
+void jobs_recount(jobs *j)
+{
+    for (int i = 0; j->store && i < JOB_STATES; i++)
+        atomic_store(&j->count[i], store_count(j->store, (job_state)i));
+}
+
+int jobs_change(jobs *j, job_row *row, const char *kind, const char *body, ax_err *err)
+{
+    int64_t number = row->next_event;
+    int durable = !kind || !strcmp(kind, "state") || !strcmp(kind, "done");
+    if (store_begin(j->store, durable, err) < 0)
+        return -1;
+    if (kind) {
+        row->next_event = number + 1;
+        store_event(j->store, row->id, number, kind, body);
+    }
+    store_update(j->store, row);
+    if (store_end(j->store, err) < 0) {
+        row->next_event = number;
+        return -1;
+    }
+    if (durable)
+        jobs_recount(j);
+    follow_wake(j, row->id);
+    return 0;
+}
+
+int jobs_finish(jobs *j, job_row *row, job_state state, ax_err *err)
+{
+    buf text = {0};
+    row->state = state;
+    row->publishing = row->cancelling = 0;
+    row->finished = wall_ms();
+    job_write(j, row, &text);
+    buf_char(&text, 0);
+    int bad = text.failed ? ax_fail(err, AX_ENOMEM, "out of memory")
+                          : jobs_change(j, row, "done", text.data, err);
+    buf_free(&text);
+    if (!bad && state == JOB_SUCCEEDED) /* the others may be resumed */
+        jobs_forget(j, row->id, "data");
+    if (!bad)
+        log_line(LOG_INFO, "job", "%lld %s%s%s", (long long)row->id, job_state_names[state],
+                 row->error[0] ? ": " : "", row->error);
+    if (!bad && row->parent)
+        sweep_run_ended(j, row);
+    return bad;
+}
+
+static int forget_done(void *ctx, int64_t number, const char *kind, const char *body)
+{
+    (void)body;
+    if (!strcmp(kind, "done"))
+        *(int64_t *)ctx = number;
+    return 0;
+}
+
+/* Its end is no longer its end: the event "done" goes, a new one will come. */
+int jobs_requeue(jobs *j, job_row *row, ax_err *err)
+{
+    int64_t done = 0, number = row->next_event++;
+    store_events(j->store, row->id, number - 2, forget_done, &done);
+    row->state = JOB_QUEUED;
+    row->place = store_most_place(j->store);
+    row->deaths = row->cancelling = 0;
+    row->finished = 0;
+    row->error = "";
+    if (store_begin(j->store, 1, err) < 0)
+        return -1;
+    if (done)
+        store_forget_event(j->store, row->id, done);
+    store_event(j->store, row->id, number, "state",
+                "{\"state\":\"queued\",\"reason\":\"resumed\"}");
+    store_update(j->store, row);
+    if (store_end(j->store, err) < 0)
+        return -1;
+    jobs_recount(j);
+    follow_wake(j, row->id);
+    return 0;
+}
+
+int jobs_delete_row(jobs *j, const job_row *row, ax_err *err)
+{
+    if (sweep_is(row))
+        return sweep_delete(j, row, err);
+    if (store_begin(j->store, 1, err) < 0)
+        return -1;
+    store_delete(j->store, row->id);
+    if (store_end(j->store, err) < 0)
+        return -1;
+    jobs_forget_folder(j, row->id);
+    return 0;
+}
+
+static int64_t finished_jobs(const jobs *j)
+{
+    int64_t n = 0;
+    for (int i = JOB_SUCCEEDED; i < JOB_STATES; i++)
+        n += jobs_count(j, (job_state)i);
+    return n;
+}
+
+/* Of finished jobs the newest are kept; runs go with their sweep. */
+void jobs_forget_old(jobs *j)
+{
+    ax_err err;
+    for (int bad = 0; !bad && finished_jobs(j) > j->app->cfg.keep_jobs; jobs_recount(j)) {
+        ax_arena mem;
+        job_row row;
+        ax_arena_init(&mem, 0);
+        int64_t id = store_oldest_finished(j->store);
+        bad = !id || !store_get(j->store, id, &mem, &row) || jobs_delete_row(j, &row, &err);
+        ax_arena_fini(&mem);
+    }
+}
+
+/* What was running when the last server ended waits again, in front. Folders of jobs that were
+ * never accepted go. */
+static int recover(jobs *j, ax_err *err)
+{
+    ax_arena mem;
+    job_row row;
+    ax_arena_init(&mem, 0);
+    int bad = 0;
+    while (!bad && store_first(j->store, JOB_RUNNING, &mem, &row)) {
+        row.state = row.cancelling ? JOB_CANCELLED : JOB_QUEUED;
+        row.place = store_least_place(j->store);
+        bad = row.cancelling
+                  ? jobs_finish(j, &row, JOB_CANCELLED, err)
+                  : jobs_change(j, &row, "state",
+                                "{\"state\":\"queued\",\"reason\":\"the server was restarted\"}",
+                                err);
+        ax_arena_reset(&mem);
+    }
+    sweep_review(j);
+    jobs_recount(j);
+    for (int64_t id = store_next_id(j->store), n = 0; n < 16; n++) /* at most those of one crash */
+        jobs_forget_folder(j, id + n);
+    ax_arena_fini(&mem);
+    return bad;
+}
+
+/* When room may be had: the first of the running jobs to end. */
+static int retry_after(const jobs *j)
+{
+    double least = 60;
+    for (const child *c = j->children; c; c = c->next)
+        least = c->eta < least ? c->eta : least;
+    return least < 1 ? 1 : (int)least;
+}
+
+int jobs_no_room(const jobs *j, int64_t more, problem *why)
+{
+    int64_t waiting = jobs_count(j, JOB_QUEUED) + j->checking, most = j->app->cfg.max_queued_jobs;
+    if (atomic_load(&j->draining)) {
+        problem_set(why, 503, "draining", "the server stops");
+        why->retry_after = 5;
+        return -1;
+    }
+    if (waiting + more <= most)
+        return 0;
+    problem_set(why, more > most ? 422 : 429, "queue_full",
+                "%lld trainings wait and %lld would come, at most %lld may wait",
+                (long long)waiting, (long long)more, (long long)most);
+    problem_expect(why, "%lld", (long long)most);
+    problem_got(why, "%lld", (long long)(waiting + more));
+    why->retry_after = more > most ? 0 : retry_after(j);
+    return ax_err_hint(&why->err,
+                       "--max-queued-jobs sets the bound; GET /jobs?state=queued lists them");
+}
+
+/* The folder is opened, or made; then what was left is looked at. */
+int jobs_open_store(jobs *j, ax_err *err)
+{
+    if (!(j->store = store_open(j->app->cfg.state, err)))
+        return -1;
+    if (recover(j, err) == 0)
+        return 0;
+    store_close(j->store);
+    j->store = NULL;
+    return -1;
+}
+
+store *jobs_store(jobs *j, problem *why)
+{
+    ax_err err;
+    if (j->store || jobs_open_store(j, &err) == 0)
+        return j->store;
+    if (err.code == AX_ELIMIT) {
+        problem_set(why, 507, "disk_full", "%s", err.msg);
+        return NULL;
+    }
+    problem_set(why, 503, "no_state", "%s", err.msg);
+    ax_err_hint(&why->err, "%s",
+                err.hint[0] ? err.hint
+                            : "--state DIR says where jobs are kept; it has to be writable");
+    return NULL;
+}
