@@ -86,12 +86,15 @@ static int remove_one(const char *path, const struct stat *st, int flag, struct 
     return remove(path);
 }
 
+/* errno stays: what is thrown away here is often what a full disk has left. */
 void jobs_forget(jobs *j, int64_t id, const char *what)
 {
     char path[4096];
+    int e = errno;
     if (!jobs_path(j, id, what, path) && nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) &&
         errno != ENOENT)
         log_line(LOG_WARN, "jobs", "%s cannot be removed: %s", path, strerror(errno));
+    errno = e;
 }
 
 void jobs_forget_folder(jobs *j, int64_t id)
