@@ -159,17 +159,6 @@ static int evaluate(explained *e, ax_arena *mem, ax_err *err)
 
 /* ---- the picture ----------------------------------------------------------------------------- */
 
-static int utf8_locale(void)
-{
-    static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
-    for (int i = 0; i < 3; i++) {
-        const char *value = getenv(names[i]);
-        if (value && *value)
-            return strcasestr(value, "UTF-8") || strcasestr(value, "UTF8");
-    }
-    return 0;
-}
-
 static int write_svg(const ax_plot *p, const char *path, ax_err *err)
 {
     size_t len;
@@ -189,7 +178,7 @@ static int write_svg(const ax_plot *p, const char *path, ax_err *err)
 static int write_text(const ax_plot *p, ax_err *err)
 {
     int columns = progress_width(stdout);
-    char *text = ax_plot_text(p, columns < PLOT_COLUMNS ? columns - 1 : PLOT_COLUMNS, PLOT_ROWS, utf8_locale());
+    char *text = ax_plot_text(p, columns < PLOT_COLUMNS ? columns - 1 : PLOT_COLUMNS, PLOT_ROWS, text_utf8());
     if (!text)
         return ax_fail(err, AX_ENOMEM, "no memory for the picture");
     printf("\n%s", text);

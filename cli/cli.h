@@ -19,6 +19,9 @@ int cmd_run(int argc, char **argv);
 int cmd_inspect(int argc, char **argv);
 int cmd_bench(int argc, char **argv);
 int cmd_activation(int argc, char **argv);
+int cmd_jobs(int argc, char **argv);
+int cmd_watch(int argc, char **argv);
+int cmd_health(int argc, char **argv);
 
 /* "axond train: model.layers[1].units: MESSAGE; HINT" on stderr, without the place where the message
  * names it; a hint of several lines, a formula with its caret, stands below. command NULL:
@@ -40,5 +43,12 @@ const char *text_seconds(double s, char *out, size_t size);
 const char *text_f32(float v, char *out, size_t size);
 /* 12345 -> "12.3k": three figures and a letter, for rates */
 const char *text_rate(double n, char *out, size_t size);
+
+/* What came from a file or a server, in place and returned: control characters, with which it could
+ * command the terminal, become '?'; those in `keep` ("\n" or "") stay. */
+char *text_tame(char *s, const char *keep);
+
+/* Does the environment say that text may be UTF-8? */
+int text_utf8(void);
 
 #endif

@@ -7,7 +7,6 @@
 #include "cli.h"
 #include "options.h"
 
-static int cmd_health(int argc, char **argv);
 static int cmd_version(int argc, char **argv);
 static int cmd_help(int argc, char **argv);
 
@@ -26,6 +25,8 @@ static const command commands[] = {
     {"inspect",    cmd_inspect,    "show a model's layers, shapes and costs"},
     {"activation", cmd_activation, "explain, evaluate and draw activation functions"},
     {"bench",      cmd_bench,      "measure how fast a model runs"},
+    {"jobs",       cmd_jobs,       "list, cancel, resume the trainings of a server"},
+    {"watch",      cmd_watch,      "follow a training on a server"},
     {"health",     cmd_health,     "ask a running server whether it is ready"},
     {"version",    cmd_version,    "print the version"},
     {"help",       cmd_help,       "this list; help COMMAND: more about one"},
@@ -64,23 +65,6 @@ static int unknown(const char *name)
         ax_err_hint(&err, "axond help lists them");
     cli_error(NULL, &err);
     return EXIT_USAGE;
-}
-
-static int cmd_health(int argc, char **argv)
-{
-    int n, code;
-    const command_line line = {"health",
-                               "[URL]",
-                               "Ask a server whether it is ready: exit code 0 says yes, 1 no. "
-                               "Without URL it is the one that\n"
-                               "AXOND_LISTEN names, or 127.0.0.1:8080.\n",
-                               NULL,
-                               0,
-                               0,
-                               1};
-    if (!options_parse(&line, argc - 1, argv + 1, &n, &code))
-        return code;
-    return axond_health(n + 1, argv);
 }
 
 static int cmd_version(int argc, char **argv)

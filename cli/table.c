@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "cli.h"
+
 void table_init(table *t, const char *align)
 {
     *t = (table){.align = align};
@@ -12,17 +14,6 @@ void table_init(table *t, const char *align)
 void table_fini(table *t)
 {
     ax_arena_fini(&t->mem);
-}
-
-/* ASCII control characters, and the C1 controls that UTF-8 writes as C2 80..9F. */
-static void tame(char *s)
-{
-    for (unsigned char *p = (unsigned char *)s; *p; p++) {
-        if (*p < 32 || *p == 127)
-            *p = '?';
-        else if (*p == 0xC2 && p[1] >= 0x80 && p[1] < 0xA0)
-            p[0] = p[1] = '?';
-    }
 }
 
 static int grow(table *t)
@@ -49,7 +40,7 @@ void table_put(table *t, const char *fmt, ...)
         t->failed = 1;
     } else {
         vsnprintf(text, (size_t)n + 1, fmt, again);
-        tame(text);
+        text_tame(text, "");
         t->cell[t->n++] = text;
     }
     va_end(again);

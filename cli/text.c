@@ -97,3 +97,26 @@ const char *text_rate(double n, char *out, size_t size)
     snprintf(out, size, n < 99.95 && u ? "%.1f%.*s" : "%.0f%.*s", n, u ? 1 : 0, letters + u);
     return out;
 }
+
+/* ASCII's control characters, and the C1 controls that UTF-8 writes as C2 80..9F. */
+char *text_tame(char *s, const char *keep)
+{
+    for (unsigned char *p = (unsigned char *)s; *p; p++) {
+        if ((*p < 32 || *p == 127) && !strchr(keep, *p))
+            *p = '?';
+        else if (*p == 0xC2 && p[1] >= 0x80 && p[1] < 0xA0)
+            p[0] = p[1] = '?';
+    }
+    return s;
+}
+
+int text_utf8(void)
+{
+    static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
+    for (int i = 0; i < 3; i++) {
+        const char *value = getenv(names[i]);
+        if (value && *value)
+            return strcasestr(value, "UTF-8") || strcasestr(value, "UTF8");
+    }
+    return 0;
+}

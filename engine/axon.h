@@ -25,6 +25,7 @@
 #include "activation/activation.h"
 #include "activation/card.h"
 #include "activation/formula/formula.h"
+#include "activation/chart.h"
 #include "activation/plot.h"
 #include "activation/probe.h"
 #include "base/arena.h"

@@ -447,6 +447,19 @@ static int migrate(store *s, const char *path, ax_err *err)
     return 0;
 }
 
+/* All questions can be asked: the tables are as they should be. */
+static int prepare_all(store *s, const char *path, ax_err *err)
+{
+    for (int q = 0; q < QUERIES; q++)
+        if (!prepared(s, (query)q)) {
+            ax_fail(err, AX_ECORRUPT,
+                    "the tables of the database '%s' are not those of this axond: %s", path,
+                    sqlite3_errmsg(s->db));
+            return ax_err_hint(err, "move it away and start again: jobs are lost, models are not");
+        }
+    return 0;
+}
+
 static int open_database(store *s, const char *folder, ax_err *err)
 {
     char path[4096];
@@ -462,7 +475,7 @@ static int open_database(store *s, const char *folder, ax_err *err)
         ask(s, "PRAGMA wal_autocheckpoint=250", mode) < 0) /* pages: the log stays at 1 MB */
         return ax_fail(err, AX_EIO, "the database '%s' cannot be used: %s", path,
                        sqlite3_errmsg(s->db));
-    return migrate(s, path, err);
+    return migrate(s, path, err) < 0 ? -1 : prepare_all(s, path, err);
 }
 
 store *store_open(const char *folder, ax_err *err)

@@ -1,4 +1,4 @@
-/* plot_scale.c - samples, ranges and round ticks of plots; see plot.h and plot_scale.h. */
+/* plot_scale.c - samples and ranges of plots; see plot.h and plot_scale.h. */
 #include "activation/plot_scale.h"
 
 #include <float.h>
@@ -10,24 +10,6 @@
 #define STEEPEST 40 /* times the width of x: where a curve leaves that, it leaves the picture */
 
 enum { SAMPLES = 1024 };
-
-ax_axis ax_axis_over(double lo, double hi, int ticks)
-{
-    double raw = (hi - lo) / (ticks > 1 ? ticks : 1);
-    double ten = pow(10, floor(log10(raw))), m = raw / ten;
-    double step = (m <= 1.000001 ? 1 : m <= 2.000001 ? 2 : m <= 5.000001 ? 5 : 10) * ten;
-    int decimals = (int)ceil(-log10(step) - 1e-9);
-    return (ax_axis){floor(lo / step + 1e-9) * step, ceil(hi / step - 1e-9) * step, step,
-                     decimals > 0 ? decimals : 0};
-}
-
-double ax_axis_tick(const ax_axis *a, int i)
-{
-    double t = a->lo + i * a->step;
-    if (t > a->hi + a->step / 2)
-        return NAN;
-    return fabs(t) < a->step / 1000 ? 0 : t;
-}
 
 void ax_plot_sample(const ax_act *a, int order, const float *x, float *y, size_t n)
 {

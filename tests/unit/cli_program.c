@@ -149,10 +149,25 @@ static void usage(void **state)
         {"health 127.0.0.1:65536", 2, "", "'65536' is not a port"},
         {"health 127.0.0.1:", 2, "", "'' is not a port"},
         {"health '127.0.0.1:1/a b'", 2, "", "white space"},
+        {"watch --help", 0, "--patience S", ""},
+        {"watch", 2, "", "usage: axond watch ID"},
+        {"watch seven", 2, "", "'seven' is not the number of a job; axond jobs lists them"},
+        {"watch 1 --server 127.0.0.1:1", 1, "", "cannot connect to 127.0.0.1 port 1"},
+        {"jobs --help", 0, "AXOND_API_KEY", ""},
+        {"jobs --state done", 2, "", "--state: 'done' is not one of all|queued|running"},
+        {"jobs --server ftp://x", 2, "", "--server: ftp is not spoken here"},
+        {"jobs --server 127.0.0.1:1", 1, "", "cannot connect to 127.0.0.1 port 1: Connection refused; is axond serve running"},
+        {"jobs canel 1", 2, "", "did you mean 'cancel'?"},
+        {"jobs burn 1", 2, "", "there are cancel, resume and delete"},
+        {"jobs cancel", 2, "", "cancel needs the number of a job: axond jobs cancel ID"},
+        {"jobs cancel one", 2, "", "'one' is not the number of a job"},
+        {"jobs cancel 1 2", 2, "", "'2' is one argument too many"},
+        {"jobs cancel 1 --state failed", 2, "", "--state goes with the list alone"},
         {"version >/dev/full", 1, "", "standard output"},
     };
     (void)state;
     unsetenv("AXOND_MODELS");
+    unsetenv("AXOND_SERVER");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         expect(cases[i].args, cases[i].code, cases[i].out, cases[i].err);
 }
@@ -343,10 +358,10 @@ static void json_progress(void **state)
            "\"event\":\"error\",\"code\":", "dataset");
 }
 
-/* Start a training in the background, wait for its first checkpoint, send it a signal. */
+/* Start a training in the background, wait until it has its checkpoint folder, send it a signal. */
 static int interrupted(int number)
 {
-    char spec[128], out[128], checkpoint[128], log[160];
+    char spec[128], out[128], checkpoint[128], lock[160];
     const char *runner = getenv("RUNNER"), *build = getenv("BUILD");
     char program[256];
     snprintf(program, sizeof program, "exec %s %s/axond train \"$@\" >%s 2>%s",
@@ -354,14 +369,14 @@ static int interrupted(int number)
     snprintf(spec, sizeof spec, "%s/long.json", folder);
     snprintf(out, sizeof out, "%s/stopped.safetensors", folder);
     snprintf(checkpoint, sizeof checkpoint, "%s/checkpoint", folder);
-    snprintf(log, sizeof log, "%s/checkpoint.safetensors", checkpoint);
+    snprintf(lock, sizeof lock, "%s/lock", checkpoint);
     pid_t pid = fork();
     if (pid == 0) {
         execl("/bin/sh", "sh", "-c", program, "sh", spec, "--out", out, "--checkpoint", checkpoint,
               (char *)NULL);
         _exit(127);
     }
-    for (int i = 0; i < 2000 && access(log, R_OK); i++)
+    for (int i = 0; i < 2000 && access(lock, R_OK); i++)
         usleep(10000);
     kill(pid, number);
     int status;
@@ -376,7 +391,7 @@ static void stop_and_resume(void **state)
 {
     static char one[TEXT], two[TEXT];
     (void)state;
-    write_spec("long.json", 3000);
+    write_spec("long.json", 60000);
     assert_int_equal(interrupted(SIGTERM), 1);
     assert_non_null(strstr(errors, "by SIGTERM; go on with: axond train"));
     assert_int_equal(access(in("stopped.safetensors"), F_OK), -1);
