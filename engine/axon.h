@@ -39,6 +39,8 @@
 #include "base/rng.h"
 #include "base/utf8.h"
 #include "io/csv.h"
+#include "io/gzip.h"
+#include "io/idx.h"
 #include "io/image.h"
 #include "io/npy.h"
 #include "io/onnx_activation.h"
@@ -269,6 +271,18 @@ cJSON *ax_health_json(const ax_health *h);
  * have wrong. Reads the whole set on the caller's thread. Thread-safe but for the arena. */
 int ax_named_samples(const char *name, const char *data_dir, const ax_port *port, int64_t samples,
                      ax_arena *mem, float **out, int64_t *n, ax_err *err);
+
+/* ---- data sets ------------------------------------------------------------------------------ */
+
+/* What is in a data set, read with the trainer's own reader, which checks all that can be wrong with
+ * one by itself: kind, rows, shape, features and columns of a table, classes or targets, a few samples
+ * (docs/api.md). source, data_dir, allow_paths: "dataset" of a training spec and the fields of
+ * ax_train_options. The caller owns the object: cJSON_Delete(). NULL: as for ax_train(). Thread-safe. */
+cJSON *ax_dataset_describe(const cJSON *source, const char *data_dir, int allow_paths, ax_err *err);
+
+/* The name of the i-th data set that Debian has installed here; NULL: there are no more. Lives for
+ * ever. Thread-safe. */
+const char *ax_dataset_installed(int i);
 
 /* ---- training -------------------------------------------------------------------------------- */
 

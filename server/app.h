@@ -6,6 +6,7 @@
 #define SERVER_APP_H
 
 #include <stdatomic.h>
+#include <stdio.h>
 #include <time.h>
 
 #include "config.h"
@@ -21,6 +22,7 @@ typedef struct app {
     struct workers *work;  /* computations and bodies too long for an event loop    */
     struct workers *admin; /* one thread: everything that changes the model folder  */
     struct auth *keys;     /* NULL: open                                            */
+    struct datasets *sets; /* data sets that were put here                          */
     struct jobs *jobs;     /* trainings                                             */
     ax_pool *pool;         /* threads inside one computation                        */
     struct loop **loops;
@@ -34,6 +36,7 @@ typedef struct app {
     _Atomic int64_t done_rows;           /* samples answered, ever                        */
     _Atomic int64_t rows_per_second;     /* measured over the last seconds               */
     _Atomic int64_t buffered;            /* bytes of bodies held                          */
+    _Atomic int64_t arriving;            /* bytes set aside for data sets on their way    */
 } app;
 
 static inline int64_t now_ns(void)
@@ -41,6 +44,27 @@ static inline int64_t now_ns(void)
     struct timespec t;
     clock_gettime(CLOCK_MONOTONIC, &t);
     return t.tv_sec * INT64_C(1000000000) + t.tv_nsec;
+}
+
+/* ms since 1970 */
+static inline int64_t wall_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000;
+}
+
+/* The same as "2026-01-31T12:00:00.250Z", into text, which is returned. */
+enum { WALL_TEXT = 64 };
+static inline const char *wall_text(int64_t ms, char text[WALL_TEXT])
+{
+    char day[40] = "";
+    time_t t = (time_t)(ms / 1000);
+    struct tm parts;
+    if (gmtime_r(&t, &parts))
+        strftime(day, sizeof day, "%Y-%m-%dT%H:%M:%S", &parts);
+    snprintf(text, WALL_TEXT, "%s.%03dZ", day, (int)(ms % 1000));
+    return text;
 }
 
 static inline app_state app_get_state(const app *a)

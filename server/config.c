@@ -48,6 +48,8 @@ static const setting settings[] = {
     {"max-evaluate",       INTEGER, AT(max_evaluate),       "1048576",        1, 16777216, NULL, "N", "numbers in one request to /activations/evaluate"},
     {"max-body",           INTEGER, AT(max_body),           "67108864",       1, GIB, NULL, "BYTES", "body of a request; beyond it 413"},
     {"max-model",          INTEGER, AT(max_model),          "1073741824",     1, 64 * GIB, NULL, "BYTES", "body of a model upload"},
+    {"max-dataset",        INTEGER, AT(max_dataset),        "2147483648",     1, 64 * GIB, NULL, "BYTES", "body of a data set, and what it unpacks to; beyond it 413"},
+    {"max-datasets",       INTEGER, AT(max_datasets),       "8589934592",     1, 1024 * GIB, NULL, "BYTES", "all data sets together; beyond it 507"},
     {"max-buffered",       INTEGER, AT(max_buffered),       "536870912",      1, 64 * GIB, NULL, "BYTES", "bodies held in memory at once; beyond it 503"},
     {"max-connections",    INTEGER, AT(max_connections),    "4096",           1, 1000000, NULL, "N", "open connections; beyond it 503"},
     {"request-timeout-ms", INTEGER, AT(request_timeout_ms), "30000",          1, 86400000, NULL, "N", "a prediction not done after this is answered 504"},

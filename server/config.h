@@ -22,7 +22,7 @@ typedef struct config {
     int64_t max_jobs, max_queued_jobs, keep_jobs, job_threads, job_nice, job_memory, checkpoint_s;
     int64_t threads;           /* event loops, and threads of one computation     */
     int64_t max_batch, max_delay_us, max_queue, max_rows, max_evaluate;
-    int64_t max_body, max_model, max_buffered, max_connections;
+    int64_t max_body, max_model, max_dataset, max_datasets, max_buffered, max_connections;
     int64_t request_timeout_ms, idle_timeout_s, header_timeout_s, body_timeout_s, drain_timeout_s;
     int64_t inline_us; /* runs shorter than this happen in the event loop */
     int log_json;      /* --log-format: 0 text, 1 json                    */

@@ -12,9 +12,10 @@ struct served *models_acquire(request *r);
 void models_diagnose(request *r);
 extern const char *const diagnostics_options[];
 
-/* Is there a model, an activation, of this name? */
+/* Is there a model, an activation, a data set of this name? */
 int models_known(const app *a, const char *name);
 int activations_known(const app *a, const char *name);
+int datasets_known(const app *a, const char *name);
 
 void models_list(request *r);
 void models_get(request *r);
@@ -43,6 +44,12 @@ void jobs_resume(request *r);
 void jobs_delete(request *r);
 extern const char *const jobs_list_options[], *const jobs_get_options[];
 extern const char *const jobs_metrics_options[], *const jobs_events_options[];
+
+void datasets_list(request *r);
+void datasets_get(request *r);
+void datasets_put(request *r);
+void datasets_delete(request *r);
+extern const char *const dataset_options[];
 
 void system_root(request *r);
 void system_ready(request *r);

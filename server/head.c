@@ -17,6 +17,8 @@ static int body_type(const char *s)
         {"application/json", BODY_JSON}, {"text/json", BODY_JSON},
         {"application/x-www-form-urlencoded", BODY_FORM},
         {"application/octet-stream", BODY_RAW},
+        {"text/csv", BODY_CSV}, {"application/csv", BODY_CSV},
+        {"application/gzip", BODY_GZIP}, {"application/x-gzip", BODY_GZIP},
         {"image/png", BODY_PNG}, {"image/jpeg", BODY_JPEG}, {"image/jpg", BODY_JPEG},
     };
     // clang-format on

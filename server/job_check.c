@@ -11,6 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "datasets.h"
 #include "handlers.h"
 #include "jobs_impl.h"
 #include "log.h"
@@ -23,6 +24,7 @@ typedef struct submission {
     char model[65]; /* the name of the result, "" : job-ID           */
     char base[65];  /* the model to train further, "" : none          */
     char base_file[4096];
+    char data[DATASET_PATH]; /* a folder with links to the data sets, "" : none */
     cJSON *spec, *warnings; /* freed with the request, as the texts are       */
     int runs;               /* of a sweep; 0: it is none                      */
     char *config, *warned;
@@ -31,6 +33,8 @@ typedef struct submission {
 static void release(request *r)
 {
     submission *s = r->job;
+    if (s->data[0])
+        datasets_let_go(s->data);
     cJSON_Delete(s->spec);
     cJSON_Delete(s->warnings);
     cJSON_free(s->config);
@@ -144,12 +148,22 @@ static int check_folder(request *r)
     return problem_from_errno(&r->why, errno, "the models folder cannot take the result");
 }
 
-/* One training, as text. */
-static int check_text(request *r, const char *text, size_t len, ax_err *err)
+static const char *set_of(const cJSON *spec)
 {
+    return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(spec, "dataset"));
+}
+
+/* One training, as text. The set that it names is held before it is looked at: what is checked is what
+ * will be learned from. */
+static int check_text(request *r, const cJSON *spec, const char *text, size_t len, ax_err *err)
+{
+    submission *s = r->job;
+    const char *set = set_of(spec);
+    if (set && datasets_hold(r, set, s->data) < 0)
+        return -1;
     ax_train_options o = {.spec = text,
                           .spec_len = len,
-                          .data_dir = r->app->cfg.data,
+                          .data_dir = set && datasets_holds(s->data, set) ? s->data : r->app->cfg.data,
                           .threads = 1,
                           .find_model = find_model,
                           .warn = on_warning,
@@ -169,9 +183,8 @@ static int check_run(request *r, int i, ax_err *err)
     char *text = run ? ax_json_text(run, 0) : NULL;
     int bad = run && !text ? ax_fail(err, AX_ENOMEM, "out of memory")
               : !run       ? -1
-                           : check_text(r, text, strlen(text), err);
-    if (bad &&
-        run) { /* the place is one of the run's, which nobody has seen: say which run it is */
+                           : check_text(r, run, text, strlen(text), err);
+    if (bad && run && !r->why.status) { /* the place is one of the run's, which nobody has seen: say which run it is */
         char *which = ax_json_text(values, 0);
         ax_err inner = *err;
         ax_fail(err, inner.code, "%s (in the run with %.200s)", inner.msg, which ? which : "?");
@@ -207,7 +220,21 @@ static int check_all(request *r, ax_err *err)
     if (!(s->spec = ax_json_parse(r->body.data, r->body.len, err)) ||
         (s->runs = sweep_count(s->spec, err)) < 0)
         return -1;
-    return s->runs ? check_runs(r, err) : check_text(r, r->body.data, r->body.len, err);
+    return s->runs ? check_runs(r, err) : check_text(r, s->spec, r->body.data, r->body.len, err);
+}
+
+/* What the engine says, in the words of who speaks HTTP. */
+static int refuse_spec(request *r, const ax_err *err)
+{
+    const submission *s = r->job;
+    const char *set = set_of(s->spec);
+    char near[65] = "";
+    problem_from(&r->why, err);
+    if (r->why.status == 404) /* a name in the body, not the URL */
+        r->why.status = 422;
+    if (set && err->code == AX_ENOTFOUND && !strcmp(err->at, "dataset"))
+        datasets_nearest(r->app->sets, set, near);
+    return near[0] ? ax_err_hint(&r->why.err, "did you mean '%s'? GET /datasets lists them", near) : -1;
 }
 
 static int check_spec(request *r)
@@ -217,12 +244,8 @@ static int check_spec(request *r)
     s->warnings = cJSON_CreateArray();
     if (check_folder(r) < 0)
         return -1;
-    if (check_all(r, &err) < 0) {
-        problem_from(&r->why, &err);
-        if (r->why.status == 404) /* a name in the body, not the URL */
-            r->why.status = 422;
-        return -1;
-    }
+    if (check_all(r, &err) < 0)
+        return r->why.status ? -1 : refuse_spec(r, &err);
     name_result(s, s->spec);
     return make_texts(s) ? problem_set(&r->why, 503, "out_of_memory", "out of memory") : 0;
 }
@@ -304,15 +327,28 @@ static int keep_base(const jobs *j, int64_t id, const submission *s, ax_err *err
     return bad ? -1 : 0;
 }
 
-static int write_files(const jobs *j, int64_t id, const request *r, const char *text, size_t len,
-                       ax_err *err)
+/* The data set, likewise, when it was put here. */
+static int keep_data(const jobs *j, int64_t id, const submission *s, const char *set, ax_err *err)
+{
+    char path[4096];
+    if (!set || !datasets_holds(s->data, set))
+        return 0;
+    if (jobs_path(j, id, "data", path))
+        return ax_fail(err, AX_ELIMIT, "the name of the state folder is too long");
+    return datasets_share(s->data, set, path, err);
+}
+
+static int write_files(const jobs *j, int64_t id, const request *r, const cJSON *run, const char *text,
+                       size_t len, ax_err *err)
 {
     char folder[4096], spec[4096];
     if (jobs_path(j, id, NULL, folder) || jobs_path(j, id, "spec.json", spec))
         return ax_fail(err, AX_ELIMIT, "the name of the state folder is too long");
-    return ax_make_folder(folder, err) < 0 || write_file(spec, text, len, err) < 0
+    /* the spec comes last: writing it brings the folder to the disk, with all that is in it */
+    return ax_make_folder(folder, err) < 0 || keep_data(j, id, r->job, set_of(run), err) < 0 ||
+                   keep_base(j, id, r->job, err) < 0
                ? -1
-               : keep_base(j, id, r->job, err);
+               : write_file(spec, text, len, err);
 }
 
 static int insert(jobs *j, job_row *row, ax_err *err)
@@ -334,7 +370,6 @@ static int insert_run(jobs *j, const request *r, const job_row *sweep, int i, ax
     if (!spec)
         return -1;
     char *text = ax_json_text(spec, 0), *shown = config_of(spec), *chosen = ax_json_text(values, 0);
-    cJSON_Delete(spec);
     cJSON_Delete(values);
     int64_t id = sweep->id + 1 + i;
     job_row run = {.id = id,
@@ -347,7 +382,8 @@ static int insert_run(jobs *j, const request *r, const job_row *sweep, int i, ax
                    .sweep = chosen,
                    .warnings = "[]"};
     int bad = !text || !shown || !chosen ? ax_fail(err, AX_ENOMEM, "out of memory")
-                                         : write_files(j, id, r, text, strlen(text), err);
+                                         : write_files(j, id, r, spec, text, strlen(text), err);
+    cJSON_Delete(spec);
     if (!bad) {
         store_insert(j->store, &run);
         store_event(j->store, id, 1, "state", "{\"state\":\"queued\"}");
@@ -400,7 +436,8 @@ static int insert_job(jobs *j, request *r, job_row *row, ax_err *err)
     const submission *s = r->job;
     if (s->runs)
         return insert_sweep(j, r, row, &r->mem, err);
-    if (write_files(j, row->id, r, r->body.data, r->body.len, err) == 0 && insert(j, row, err) == 0)
+    if (write_files(j, row->id, r, s->spec, r->body.data, r->body.len, err) == 0 &&
+        insert(j, row, err) == 0)
         return 0;
     jobs_forget_folder(j, row->id);
     return -1;

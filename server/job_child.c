@@ -63,7 +63,7 @@ static int spawn(char *const argv[], const char *log, int out, pid_t *pid)
 }
 
 typedef struct places {
-    char spec[4096], model[4096], checkpoint[4096], models[4096], log[4096];
+    char spec[4096], model[4096], checkpoint[4096], models[4096], data[4096], log[4096];
 } places;
 
 static int find_places(const jobs *j, int64_t id, places *p)
@@ -71,7 +71,7 @@ static int find_places(const jobs *j, int64_t id, places *p)
     return jobs_path(j, id, "spec.json", p->spec) ||
            jobs_path(j, id, "model.safetensors", p->model) ||
            jobs_path(j, id, "checkpoint", p->checkpoint) || jobs_path(j, id, "models", p->models) ||
-           jobs_path(j, id, "log", p->log);
+           jobs_path(j, id, "data", p->data) || jobs_path(j, id, "log", p->log);
 }
 
 static int launch(const jobs *j, const job_row *row, int out, pid_t *pid, ax_err *err)
@@ -94,8 +94,9 @@ static int launch(const jobs *j, const job_row *row, int out, pid_t *pid, ax_err
         argv[n++] = "--health";
     if (cfg->job_memory)
         argv[n++] = "--max-memory", argv[n++] = memory;
-    if (cfg->data)
-        argv[n++] = "--data", argv[n++] = cfg->data;
+    const char *data = access(p.data, F_OK) ? cfg->data : p.data; /* its own links, when it is an uploaded set */
+    if (data)
+        argv[n++] = "--data", argv[n++] = data;
     int e = spawn((char *const *)(uintptr_t)argv, p.log, out, pid);
     return e ? ax_fail(err, AX_EIO, "the training process cannot be started: %s", strerror(e)) : 0;
 }

@@ -53,7 +53,7 @@ static int copy_file(const char *from, const char *to)
 static int bring(const publication *p, char temp[4096], problem *why)
 {
     const char *folder = repository_folder(p->jobs->app->models);
-    if (snprintf(temp, 4096, "%s/" UPLOAD_PREFIX "XXXXXX", folder) >= 4096)
+    if (snprintf(temp, 4096, "%s/" UPLOAD_NAME, folder) >= 4096)
         return problem_from_errno(why, ENAMETOOLONG, "the model cannot be stored");
     if (mkdir(folder, 0777) < 0 && errno != EEXIST)
         return problem_from_errno(why, errno, "the models folder cannot be made");

@@ -44,6 +44,8 @@ int jobs_finish(jobs *j, job_row *row, job_state state, ax_err *err)
     int bad = text.failed ? ax_fail(err, AX_ENOMEM, "out of memory")
                           : jobs_change(j, row, "done", text.data, err);
     buf_free(&text);
+    if (!bad && state == JOB_SUCCEEDED) /* the others may be resumed */
+        jobs_forget(j, row->id, "data");
     if (!bad)
         log_line(LOG_INFO, "job", "%lld %s%s%s", (long long)row->id, job_state_names[state],
                  row->error[0] ? ": " : "", row->error);

@@ -2,7 +2,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "jobs_impl.h"
 
@@ -14,14 +13,8 @@ static cJSON *text_or_null(const char *text)
 /* "2026-01-31T12:00:00.250Z" */
 static cJSON *time_text(int64_t ms)
 {
-    char text[40], day[32];
-    time_t t = (time_t)(ms / 1000);
-    struct tm parts;
-    if (!ms || !gmtime_r(&t, &parts))
-        return cJSON_CreateNull();
-    strftime(day, sizeof day, "%Y-%m-%dT%H:%M:%S", &parts);
-    snprintf(text, sizeof text, "%s.%03dZ", day, (int)(ms % 1000));
-    return cJSON_CreateString(text);
+    char text[WALL_TEXT];
+    return ms ? cJSON_CreateString(wall_text(ms, text)) : cJSON_CreateNull();
 }
 
 static cJSON *object_of(const char *text)

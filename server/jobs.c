@@ -19,13 +19,6 @@ enum {
     RETRY_S = 2     /* after a disk that was full the store is opened again */
 };
 
-int64_t wall_ms(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_REALTIME, &t);
-    return t.tv_sec * INT64_C(1000) + t.tv_nsec / 1000000;
-}
-
 /* ---- the mailbox -------------------------------------------------------------------------------
  */
 
@@ -93,12 +86,20 @@ static int remove_one(const char *path, const struct stat *st, int flag, struct 
     return remove(path);
 }
 
-void jobs_forget_folder(jobs *j, int64_t id)
+/* errno stays: what is thrown away here is often what a full disk has left. */
+void jobs_forget(jobs *j, int64_t id, const char *what)
 {
     char path[4096];
-    if (!jobs_path(j, id, NULL, path) && nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) &&
+    int e = errno;
+    if (!jobs_path(j, id, what, path) && nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) &&
         errno != ENOENT)
         log_line(LOG_WARN, "jobs", "%s cannot be removed: %s", path, strerror(errno));
+    errno = e;
+}
+
+void jobs_forget_folder(jobs *j, int64_t id)
+{
+    jobs_forget(j, id, NULL);
 }
 
 /* ---- the queue

@@ -52,9 +52,6 @@ struct jobs {
 
 #define SECOND INT64_C(1000000000)
 
-/* ms since 1970 */
-int64_t wall_ms(void);
-
 /* ---- jobs.c */
 /* Put a task into the mailbox, from any thread. */
 void jobs_post(jobs *j, task *t);
@@ -62,6 +59,7 @@ void jobs_post(jobs *j, task *t);
 int jobs_path(const jobs *j, int64_t id, const char *name, char *path);
 child *jobs_child(jobs *j, int64_t id);
 void jobs_forget_folder(jobs *j, int64_t id);
+void jobs_forget(jobs *j, int64_t id, const char *what); /* one file or folder of it */
 
 /* ---- job_rows.c */
 /* Open the store, making it where it is not there, and put in order what an earlier server left. */

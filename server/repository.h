@@ -36,10 +36,6 @@ typedef struct served {
     runner runner; /* batches computed by workers                          */
 } served;
 
-/* Uploads lie in the models folder under this prefix and six more letters until they are complete,
- * locked (flock) by the server that receives them. */
-#define UPLOAD_PREFIX ".upload-"
-
 typedef struct repository repository;
 
 /* Remove what an earlier server, killed while it received an upload, left in the folder. */

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "datasets.h"
 #include "http.h"
 #include "log.h"
 #include "loop.h"
@@ -46,6 +47,8 @@ void request_free(request *r)
         close(r->file);
     if (r->file_path)
         unlink(r->file_path);
+    if (r->reserved)
+        datasets_unreserve(r);
     if (l->n_spare >= SPARE) {
         buf_free(&r->body);
         buf_free(&r->out);
@@ -147,6 +150,8 @@ int request_body(request *r, const char *data, size_t n)
         return 0;
     if (r->received > r->limit)
         return too_large(r);
+    if (r->file >= 0 && r->route->flags & ROUTE_TO_DATASETS && datasets_reserve(r, r->received) < 0)
+        return -1;
     if (r->file >= 0)
         return write_file(r, data, n);
     if (!r->route->types)

@@ -20,7 +20,9 @@ enum {
     BODY_PNG = 8,
     BODY_JPEG = 16,
     BODY_OTHER = 32,
-    BODY_NONE = 64 /* no Content-Type                               */
+    BODY_NONE = 64, /* no Content-Type                              */
+    BODY_CSV = 128,
+    BODY_GZIP = 256
 };
 
 typedef enum request_state {
@@ -71,6 +73,7 @@ typedef struct request {
     int64_t received;
     int file; /* descriptor of the file the body goes to, or -1              */
     char *file_path;
+    int64_t reserved; /* bytes of the data sets' quota                        */
     /* the answer */
     int status;
     const char *out_type;
@@ -130,6 +133,12 @@ void request_header(request *r, const char *name, const char *value);
 
 /* Refuse an option: it is none of known[0..n), or given twice. Always -1. */
 int request_bad_option(request *r, const char *name, int twice, const char *const *known, int n);
+
+/* A new file for an upload, its path ending in UPLOAD_NAME before and in its own name after: open, and
+ * locked (flock), so that no server that starts sweeps it away. -1 with errno. */
+#define UPLOAD_PREFIX ".upload-"
+#define UPLOAD_NAME   UPLOAD_PREFIX "XXXXXX"
+int request_temp(char *path);
 
 /* Run fn(r) on a worker thread; it must answer. The request is away until then. */
 void request_offload(request *r, workers *w, void (*fn)(request *r));

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "auth.h"
+#include "datasets.h"
 #include "head.h"
 #include "loop.h"
 #include "repository.h"
@@ -155,9 +156,10 @@ static int check_body(request *r, const head *h)
 {
     const route *t = r->route;
     const config *cfg = &r->app->cfg;
-    r->limit = t->limit == LIMIT_MODEL  ? cfg->max_model
-               : t->limit == LIMIT_BODY ? cfg->max_body
-                                        : 0;
+    r->limit = t->limit == LIMIT_MODEL     ? cfg->max_model
+               : t->limit == LIMIT_DATASET ? cfg->max_dataset
+               : t->limit == LIMIT_BODY    ? cfg->max_body
+                                           : 0;
     if (check_coding(r, h->coding) < 0)
         return -1;
     if (!t->types) {
@@ -171,6 +173,7 @@ static int check_body(request *r, const head *h)
         return ax_err_hint(&r->why.err, "%s",
                            t->types & BODY_PNG   ? "application/json, application/octet-stream, "
                                                    "image/png, image/jpeg"
+                           : t->types & BODY_CSV     ? "text/csv, application/gzip or application/octet-stream"
                            : !(t->types & BODY_RAW)  ? "application/json"
                            : !(t->types & BODY_JSON) ? "application/octet-stream"
                                                      : "application/json or application/octet-stream");
@@ -181,14 +184,15 @@ static int check_body(request *r, const head *h)
         problem_expect(&r->why, "%lld", (long long)r->limit);
         problem_got(&r->why, "%lld", (long long)r->length);
         return ax_err_hint(&r->why.err, "raise %s",
-                           t->limit == LIMIT_MODEL ? "--max-model" : "--max-body");
+                           t->limit == LIMIT_MODEL     ? "--max-model"
+                           : t->limit == LIMIT_DATASET ? "--max-dataset"
+                                                       : "--max-body");
     }
     return 0;
 }
 
-/* A new file in the folder, open and locked: while it is held no server that starts sweeps the file
- * away, and one that did so before is noticed. -1 with errno. */
-static int new_upload(char *path)
+/* A server that starts and swept it before it was locked is noticed. */
+int request_temp(char *path)
 {
     struct stat st;
     int fd = mkostemp(path, O_CLOEXEC);
@@ -202,20 +206,22 @@ static int new_upload(char *path)
     return -1;
 }
 
-/* A file in the models folder that the body is written to; it goes with the request. The folder is
- * made when it is not there: the first upload to a new place. */
+/* A file that the body is written to, in the folder where it belongs; it goes with the request. The
+ * folder is made when it is not there: the first upload to a new place. */
 static int open_file(request *r)
 {
     char path[4096];
-    const char *folder = repository_folder(r->app->models);
-    if (repository_check_name(r->param[0], &r->why) < 0)
+    int set = r->route->flags & ROUTE_TO_DATASETS;
+    const char *folder = set ? datasets_folder(r->app->sets) : repository_folder(r->app->models);
+    if ((set ? datasets_check_name(r->param[0], &r->why) : repository_check_name(r->param[0], &r->why)) < 0 ||
+        (set && datasets_reserve(r, r->length > 0 ? r->length : 1) < 0))
         return -1;
     for (int again = 0; again < 2 && r->file < 0; again++) {
-        if (again && errno != EAGAIN && (errno != ENOENT || mkdir(folder, 0777) < 0))
+        if (again && errno != EAGAIN && (errno != ENOENT || ax_make_folder(folder, NULL) < 0))
             break;
-        if (snprintf(path, sizeof path, "%s/" UPLOAD_PREFIX "XXXXXX", folder) >= (int)sizeof path)
+        if (snprintf(path, sizeof path, "%s/" UPLOAD_NAME, folder) >= (int)sizeof path)
             return problem_from_errno(&r->why, ENAMETOOLONG, "the upload cannot be stored");
-        r->file = new_upload(path);
+        r->file = request_temp(path);
     }
     if (r->file < 0)
         return problem_from_errno(&r->why, errno, "the upload cannot be stored");
@@ -279,5 +285,5 @@ int request_begin(request *r, const head *h)
                            "a name in %.100s is longer than %d characters", path, PARAM_MAX);
     if (check_query(r) < 0 || check_body(r, h) < 0)
         return -1;
-    return m.route->flags & ROUTE_TO_FILE ? open_file(r) : 0;
+    return m.route->flags & (ROUTE_TO_MODELS | ROUTE_TO_DATASETS) ? open_file(r) : 0;
 }

@@ -11,6 +11,7 @@ const char *const method_names[METHODS] = {"GET", "HEAD", "POST", "PUT", "DELETE
 enum {
     PREDICT = BODY_JSON | BODY_FORM | BODY_RAW | BODY_PNG | BODY_JPEG | BODY_NONE,
     NUMBERS = BODY_JSON | BODY_FORM | BODY_RAW | BODY_NONE,
+    TABLES = BODY_CSV | BODY_GZIP | BODY_RAW | BODY_FORM | BODY_NONE,
     FILES = BODY_RAW | BODY_FORM | BODY_OTHER | BODY_NONE,
     NOTHING = BODY_JSON | BODY_FORM | BODY_NONE
 };
@@ -23,7 +24,7 @@ const route routes[] = {
     {METHOD_GET,    "/models",                                  models_list,    LIMIT_NONE,  0,       0, NULL, NULL, "all models"},
     {METHOD_POST,   "/models/reload",                           models_reload,  LIMIT_BODY,  NOTHING, 0, NULL, NULL, "look at the models folder again"},
     {METHOD_GET,    "/models/{name}",                           models_get,     LIMIT_NONE,  0,       0, NULL, models_known, "inputs, outputs, layers and versions of a model"},
-    {METHOD_PUT,    "/models/{name}",                           models_put,     LIMIT_MODEL, FILES,   ROUTE_TO_FILE, NULL, NULL, "a model file becomes a new version"},
+    {METHOD_PUT,    "/models/{name}",                           models_put,     LIMIT_MODEL, FILES,   ROUTE_TO_MODELS, NULL, NULL, "a model file becomes a new version"},
     {METHOD_DELETE, "/models/{name}",                           models_delete,  LIMIT_NONE,  0,       0, NULL, models_known, "remove a model and its files"},
     {METHOD_GET,    "/models/{name}/versions/{version}",        models_get,     LIMIT_NONE,  0,       0, NULL, NULL, "one version of a model"},
     {METHOD_GET,    "/models/{name}/diagnostics",               models_diagnose, LIMIT_NONE, 0,       0, diagnostics_options, NULL, "how the model's activations fare: dead, saturated, exploding"},
@@ -46,6 +47,10 @@ const route routes[] = {
     {METHOD_GET,    "/jobs/{id}/table.csv",                     jobs_table_csv, LIMIT_NONE,  0,       0, NULL, NULL, "the same as CSV"},
     {METHOD_POST,   "/jobs/{id}/cancel",                        jobs_cancel,    LIMIT_BODY,  NOTHING, 0, NULL, NULL, "stop it; a checkpoint is kept"},
     {METHOD_POST,   "/jobs/{id}/resume",                        jobs_resume,    LIMIT_BODY,  NOTHING, 0, NULL, NULL, "queue a failed or cancelled job again, from its checkpoint"},
+    {METHOD_GET,    "/datasets",                                datasets_list,  LIMIT_NONE,  0,       0, NULL, NULL, "data sets to train with"},
+    {METHOD_GET,    "/datasets/{name}",                         datasets_get,   LIMIT_NONE,  0,       0, NULL, datasets_known, "what is in it: rows, features, classes, a few samples"},
+    {METHOD_PUT,    "/datasets/{name}",                         datasets_put,   LIMIT_DATASET, TABLES, ROUTE_TO_DATASETS, dataset_options, NULL, "a table, an npz, safetensors or IDX file becomes a data set"},
+    {METHOD_DELETE, "/datasets/{name}",                         datasets_delete, LIMIT_NONE, 0,       0, NULL, datasets_known, "remove it; jobs that have it keep it"},
     {METHOD_GET,    "/",                                        system_root,    LIMIT_NONE,  0,       0, NULL, NULL, "what is here, with curl lines to try"},
     {METHOD_GET,    "/health",                                  system_ready,   LIMIT_NONE,  0,       ROUTE_OPEN | ROUTE_QUIET, NULL, NULL, "200 when requests can be answered, else 503"},
     {METHOD_GET,    "/readyz",                                  system_ready,   LIMIT_NONE,  0,       ROUTE_OPEN | ROUTE_QUIET, NULL, NULL, "the same"},

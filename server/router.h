@@ -7,13 +7,14 @@
 
 #include "request.h"
 
-typedef enum body_limit { LIMIT_NONE, LIMIT_BODY, LIMIT_MODEL } body_limit;
+typedef enum body_limit { LIMIT_NONE, LIMIT_BODY, LIMIT_MODEL, LIMIT_DATASET } body_limit;
 
 enum {
     ROUTE_OPEN = 1,   /* needs no API key                                   */
     ROUTE_QUIET = 2,  /* not logged at level info when it went well          */
-    ROUTE_TO_FILE = 4, /* the body goes to a file in the models folder       */
-    ROUTE_MORE = 8     /* options that the row does not name are judged by the handler */
+    ROUTE_TO_MODELS = 4,   /* the body goes to a file in the models folder       */
+    ROUTE_TO_DATASETS = 8, /* the same in that of the data sets                  */
+    ROUTE_MORE = 16    /* options that the row does not name are judged by the handler */
 };
 
 typedef struct route {

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "auth.h"
+#include "datasets.h"
 #include "jobs.h"
 #include "log.h"
 #include "loop.h"
@@ -180,7 +181,7 @@ static int build(app *a, acceptor **c, ax_err *err)
         !(a->work = workers_new((int)cfg->threads, "worker", err)) ||
         !(a->admin = workers_new(1, "admin", err)) || !(*c = acceptor_new(a, err)))
         return -1;
-    if (!(a->jobs = jobs_new(a, err)))
+    if (!(a->jobs = jobs_new(a, err)) || !(a->sets = datasets_new(a, err)))
         return -1;
     a->n_loops = (int)(cfg->threads > 16 ? 16 : cfg->threads);
     if (!(a->loops = calloc((size_t)a->n_loops, sizeof *a->loops)))
@@ -198,6 +199,7 @@ static int build(app *a, acceptor **c, ax_err *err)
 static void destroy(app *a)
 {
     jobs_free(a->jobs);
+    datasets_free(a->sets);
     workers_free(a->admin);
     workers_free(a->work);
     for (int i = 0; a->loops && i < a->n_loops; i++)

@@ -165,8 +165,14 @@ static void note_field(ax_csv_scan *s)
     if (ax_csv_missing(s)) {
         if (!c->missing++)
             c->first_missing_line = s->start;
-    } else if (!c->first_text_line && !ax_csv_number(s, &v)) {
-        c->first_text_line = s->start;
+    } else if (c->first_text_line && c->first_number_line) {
+        return; /* a mixture: nothing more to be found out */
+    } else if (!ax_csv_number(s, &v)) {
+        c->first_text_line = c->first_text_line ? c->first_text_line : s->start;
+    } else {
+        c->first_number_line = c->first_number_line ? c->first_number_line : s->start;
+        if (!c->first_wide_line && !isfinite((float)v))
+            c->first_wide_line = s->start;
     }
 }
 

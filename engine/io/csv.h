@@ -36,6 +36,8 @@ typedef struct ax_csv_column {
     int64_t missing;            /* how many fields are missing                           */
     int64_t first_missing_line; /* line of the file (from 1) of the first of them; 0: none */
     int64_t first_text_line;    /* line of the first field that is not a number; 0: none */
+    int64_t first_number_line;  /* line of the first field that is one; 0: none              */
+    int64_t first_wide_line;    /* line of the first number beyond float32; 0: none          */
 } ax_csv_column;
 
 typedef struct ax_csv {

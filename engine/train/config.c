@@ -99,7 +99,7 @@ static int read_fields(ax_train_config *c, ax_err *err)
 {
     static const char *const known[] = {
         "model", "dataset", "validation_split", "loss", "optimizer", "schedule", "batch_size", "epochs", "seed",
-        "shuffle", "augment", "early_stopping", "gradient_clip", "freeze", "checkpoint_every", "publish"};
+        "shuffle", "augment", "early_stopping", "gradient_clip", "freeze", "checkpoint_every", "publish", "normalize"};
     int64_t seed;
     if (!cJSON_IsObject(c->json))
         return ax_fail(err, AX_ETYPE, "a training spec is a JSON object");
@@ -125,6 +125,7 @@ static int read_fields(ax_train_config *c, ax_err *err)
         ax_json_int(c->json, "epochs", 10, 1, 1000000, &c->epochs, err) ||
         ax_json_int(c->json, "seed", 1, 0, ((int64_t)1 << 53) - 1, &seed, err) ||
         ax_json_bool(c->json, "shuffle", 1, &c->shuffle, err) ||
+        ax_json_bool(c->json, "normalize", 0, &c->normalize, err) ||
         ax_json_num(c->json, "gradient_clip", 0, 0, 1e9, &c->gradient_clip, err) ||
         ax_json_int(c->json, "checkpoint_every", 1, 1, 1000000, &c->checkpoint_every, err) ||
         ax_json_str(c->json, "publish", NULL, &c->publish, err))
@@ -132,6 +133,10 @@ static int read_fields(ax_train_config *c, ax_err *err)
     if (c->publish && !ax_name_ok(c->publish)) {
         ax_fail(err, AX_EINVAL, "'%.100s' cannot be the name of a model, expected " AX_NAME_RULE, c->publish);
         return ax_err_in(err, "publish");
+    }
+    if (c->normalize && cJSON_IsString(c->model)) {
+        ax_fail(err, AX_EINVAL, "a model that is trained further keeps the mean and std of its input: no \"normalize\"");
+        return ax_err_in(err, "normalize");
     }
     c->seed = (uint64_t)seed;
     return in_part("loss", read_loss(c, item(c, "loss"), err), err) ||

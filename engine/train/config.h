@@ -18,7 +18,7 @@ typedef struct ax_train_config {
     double validation_split, gradient_clip; /* clip 0: none */
     int64_t batch_size, epochs, checkpoint_every;
     uint64_t seed;
-    int shuffle;
+    int shuffle, normalize;
     /* early stopping; patience 0: none */
     int64_t patience;
     int early_accuracy, early_validation; /* which number is watched      */

@@ -5,16 +5,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/memory.h"
 #include "base/number.h"
 #include "io/idx.h"
 #include "io/npy.h"
 #include "io/safetensors.h"
 
-static const size_t file_limit = (size_t)8 << 30;
+int64_t ax_dataset_limit(void)
+{
+    return ax_memory_budget() / 4;
+}
 
 void *ax_dataset_own(ax_dataset *d, void *p)
 {
@@ -214,13 +217,13 @@ static int from_inline(ax_dataset *d, const cJSON *o, ax_err *err)
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
-static int load_idx_pair(ax_dataset *d, ax_samples *s, const char *images, const char *labels, ax_err *err)
+int ax_dataset_idx(ax_dataset *d, ax_samples *s, const char *images, const char *labels, ax_err *err)
 {
     ax_tensor x, y;
-    if (ax_idx_load(images, file_limit, &x, err))
+    if (ax_idx_load(images, (size_t)ax_dataset_limit(), &x, err))
         return -1;
     ax_dataset_own(d, x.data);
-    if (ax_idx_load(labels, file_limit, &y, err))
+    if (ax_idx_load(labels, (size_t)ax_dataset_limit(), &y, err))
         return -1;
     ax_dataset_own(d, y.data);
     if (x.shape.rank == 3) { /* grey pictures: one channel */
@@ -241,23 +244,35 @@ static int path_pair(const cJSON *list, const char *key, const char *out[2], ax_
     return 0;
 }
 
-static int from_idx(ax_dataset *d, const cJSON *o, ax_err *err)
+static int from_idx(ax_dataset *d, const cJSON *o, const char *path, ax_err *err)
 {
+    (void)path; /* there are several */
     static const char *const known[] = {"idx", "test_idx"};
     const cJSON *test = cJSON_GetObjectItemCaseSensitive(o, "test_idx");
     const char *p[2];
     if (ax_json_known(o, known, 2, err) ||
         path_pair(cJSON_GetObjectItemCaseSensitive(o, "idx"), "idx", p, err) ||
-        load_idx_pair(d, &d->train, p[0], p[1], err))
+        ax_dataset_idx(d, &d->train, p[0], p[1], err))
         return -1;
-    return test && (path_pair(test, "test_idx", p, err) || load_idx_pair(d, &d->test, p[0], p[1], err)) ? -1 : 0;
+    return test && (path_pair(test, "test_idx", p, err) || ax_dataset_idx(d, &d->test, p[0], p[1], err)) ? -1 : 0;
 }
 
-static int from_npz(ax_dataset *d, const char *path, ax_err *err)
+/* {"npz":PATH} and nothing else. */
+static int one_path(const cJSON *o, const char *const *key, const char *path, ax_err *err)
 {
-    static const char *const names[2][2] = {{"x", "y"}, {"x_test", "y_test"}};
+    if (ax_json_known(o, key, 1, err))
+        return -1;
+    if (path)
+        return 0;
+    ax_fail(err, AX_ETYPE, "expected the path of a file");
+    return ax_err_in(err, "%s", *key);
+}
+
+static int from_npz(ax_dataset *d, const cJSON *o, const char *path, ax_err *err)
+{
+    static const char *const names[2][2] = {{"x", "y"}, {"x_test", "y_test"}}, *const known[] = {"npz"};
     ax_map m;
-    if (ax_map_open(&m, path, err))
+    if (one_path(o, known, path, err) || ax_map_open(&m, path, err))
         return -1;
     ax_npz *z = ax_npz_open(m.data, m.size, err);
     int bad = !z;
@@ -267,7 +282,7 @@ static int from_npz(ax_dataset *d, const char *path, ax_err *err)
         for (int i = 0; z && i < ax_npz_count(z); i++)
             there |= !strcmp(ax_npz_name(z, i), names[1][0]);
         for (int i = 0; there && !bad && i < 2; i++) {
-            bad = ax_npz_get(z, names[part][i], file_limit, &t[i], err);
+            bad = ax_npz_get(z, names[part][i], (size_t)ax_dataset_limit(), &t[i], err);
             if (!bad)
                 ax_dataset_own(d, t[i].data);
         }
@@ -278,9 +293,11 @@ static int from_npz(ax_dataset *d, const char *path, ax_err *err)
     return bad ? -1 : 0;
 }
 
-static int from_safetensors(ax_dataset *d, const char *path, ax_err *err)
+static int from_safetensors(ax_dataset *d, const cJSON *o, const char *path, ax_err *err)
 {
-    static const char *const names[2][2] = {{"x", "y"}, {"x_test", "y_test"}};
+    static const char *const names[2][2] = {{"x", "y"}, {"x_test", "y_test"}}, *const known[] = {"safetensors"};
+    if (one_path(o, known, path, err))
+        return -1;
     ax_safetensors *f = ax_safetensors_open(path, err);
     int bad = !f;
     for (int part = 0; !bad && part < 2; part++) {
@@ -302,75 +319,40 @@ static int from_safetensors(ax_dataset *d, const char *path, ax_err *err)
     return bad ? -1 : 0;
 }
 
-/* ---- by name --------------------------------------------------------------------------------- */
+/* ---- any of them ----------------------------------------------------------------------------- */
 
-static const struct named {
-    const char *name, *folder, *package;
-    const char *labels[10];
-} named_sets[] = {
-    {"fashion-mnist", "/usr/share/datasets/fashion-mnist", "dataset-fashion-mnist",
-     {"T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"}},
-};
+static const struct {
+    const char *key;
+    int (*load)(ax_dataset *d, const cJSON *source, const char *path, ax_err *err);
+} file_kinds[] = {
+    {"csv", ax_dataset_csv}, {"npz", from_npz}, {"safetensors", from_safetensors}, {"idx", from_idx}};
 
-static int from_folder(ax_dataset *d, const char *folder, ax_err *err)
+int ax_dataset_source(ax_dataset *d, const cJSON *source, int allow_paths, ax_err *err)
 {
-    char p[4][4200];
-    static const char *const files[] = {"train-images-idx3-ubyte.gz", "train-labels-idx1-ubyte.gz",
-                                        "t10k-images-idx3-ubyte.gz", "t10k-labels-idx1-ubyte.gz"};
-    for (int i = 0; i < 4; i++)
-        snprintf(p[i], sizeof p[i], "%s/%s", folder, files[i]);
-    return load_idx_pair(d, &d->train, p[0], p[1], err) || load_idx_pair(d, &d->test, p[2], p[3], err) ? -1 : 0;
-}
-
-static int from_name(ax_dataset *d, const char *name, const char *data_dir, ax_err *err)
-{
-    for (size_t i = 0; i < sizeof named_sets / sizeof *named_sets; i++) {
-        const struct named *s = &named_sets[i];
-        char local[4096];
-        if (strcmp(s->name, name))
-            continue;
-        snprintf(local, sizeof local, "%s/%s", data_dir ? data_dir : "", name);
-        const char *folder = data_dir && !access(local, R_OK) ? local : s->folder;
-        if (access(folder, R_OK)) {
-            ax_fail(err, AX_ENOTFOUND, "the data set '%s' is not installed", name);
-            return ax_err_hint(err, "apt-get install %s", s->package);
-        }
-        d->labels = (const char **)s->labels;
-        if (from_folder(d, folder, err))
-            return -1;
-        int n_labels = sizeof s->labels / sizeof *s->labels;
-        return d->n_classes <= n_labels ? 0
-                                        : ax_fail(err, AX_ECORRUPT, "%s has a label %d, there are only %d classes", folder,
-                                                  d->n_classes - 1, n_labels);
+    if (!cJSON_IsObject(source))
+        return ax_fail(err, AX_ETYPE, "\"dataset\" must be a name or an object");
+    if (cJSON_GetObjectItemCaseSensitive(source, "x") || cJSON_GetObjectItemCaseSensitive(source, "y")) {
+        d->kind = "inline";
+        return from_inline(d, source, err);
     }
-    ax_fail(err, AX_ENOTFOUND, "there is no data set '%.60s'", name);
-    return ax_err_hint(err, "there is fashion-mnist");
+    if (!allow_paths)
+        return ax_fail(err, AX_EINVAL, "a data set is a name or {\"x\":[...],\"y\":[...]}");
+    for (size_t i = 0; i < sizeof file_kinds / sizeof *file_kinds; i++) {
+        const cJSON *o = cJSON_GetObjectItemCaseSensitive(source, file_kinds[i].key);
+        if (cJSON_IsString(o) || cJSON_IsArray(o)) {
+            d->kind = file_kinds[i].key;
+            return file_kinds[i].load(d, source, o->valuestring, err);
+        }
+    }
+    return ax_fail(err, AX_EINVAL, "expected \"x\" and \"y\", or one of \"csv\", \"npz\", \"safetensors\", \"idx\"");
 }
 
 int ax_dataset_load(ax_dataset *d, const cJSON *source, const char *data_dir, int allow_paths, ax_err *err)
 {
-    *d = (ax_dataset){0};
+    *d = (ax_dataset){.kind = "idx"};
     ax_arena_init(&d->arena, 0);
-    int bad;
-    const cJSON *o;
-    if (cJSON_IsString(source))
-        bad = from_name(d, source->valuestring, data_dir, err);
-    else if (!cJSON_IsObject(source))
-        bad = ax_fail(err, AX_ETYPE, "\"dataset\" must be a name or an object");
-    else if (cJSON_GetObjectItemCaseSensitive(source, "x") || cJSON_GetObjectItemCaseSensitive(source, "y"))
-        bad = from_inline(d, source, err);
-    else if (!allow_paths)
-        bad = ax_fail(err, AX_EINVAL, "a data set is a name or {\"x\":[...],\"y\":[...]}");
-    else if ((o = cJSON_GetObjectItemCaseSensitive(source, "csv")) && cJSON_IsString(o))
-        bad = ax_dataset_csv(d, source, o->valuestring, err);
-    else if ((o = cJSON_GetObjectItemCaseSensitive(source, "npz")) && cJSON_IsString(o))
-        bad = from_npz(d, o->valuestring, err);
-    else if ((o = cJSON_GetObjectItemCaseSensitive(source, "safetensors")) && cJSON_IsString(o))
-        bad = from_safetensors(d, o->valuestring, err);
-    else if (cJSON_GetObjectItemCaseSensitive(source, "idx"))
-        bad = from_idx(d, source, err);
-    else
-        bad = ax_fail(err, AX_EINVAL, "expected \"x\" and \"y\", or one of \"csv\", \"npz\", \"safetensors\", \"idx\"");
+    int bad = cJSON_IsString(source) ? ax_dataset_named(d, source->valuestring, data_dir, err)
+                                     : ax_dataset_source(d, source, allow_paths, err);
     if (bad)
         ax_dataset_free(d);
     return bad ? -1 : 0;

@@ -23,6 +23,18 @@ static cJSON *spec_of(const ax_trainer *t)
     return spec;
 }
 
+/* Which number of a sample is what, for who wants to ask the model. */
+static int put_table(cJSON *o, const ax_dataset *d)
+{
+    int failed = 0;
+    cJSON *features = ax_dataset_features(d, &failed), *imputed = ax_dataset_imputed(d, &failed);
+    if (features)
+        failed |= ax_json_put(o, "features", features);
+    if (imputed)
+        failed |= ax_json_put(o, "imputed", imputed);
+    return failed;
+}
+
 /* As text; test may be NULL. NULL: no memory. */
 static char *summary(const ax_trainer *t, const ax_train_result *r, const ax_metrics *test)
 {
@@ -31,7 +43,7 @@ static char *summary(const ax_trainer *t, const ax_train_result *r, const ax_met
         ax_json_put(o, "spec", spec_of(t)) ||
         ax_json_put(o, "loss", cJSON_CreateString(t->loss->name)) ||
         ax_json_put(o, "optimizer", cJSON_CreateString(ax_optimizer_name(&t->config.optimizer))) ||
-        put(o, "epochs", r->epochs) || put(o, "samples", (double)t->n_train) ||
+        put_table(o, &t->data) || put(o, "epochs", r->epochs) || put(o, "samples", (double)t->n_train) ||
         put(o, "train_loss", r->loss) || put(o, "train_accuracy", r->accuracy) ||
         put(o, "val_loss", r->val_loss) || put(o, "val_accuracy", r->val_accuracy) ||
         (test && ax_json_put(o, "test", ax_metrics_json(test)));

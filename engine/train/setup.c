@@ -10,6 +10,7 @@
 #include "base/number.h"
 #include "base/rng.h"
 #include "train/init.h"
+#include "train/normalize.h"
 #include "train/trainer.h"
 
 static int no_memory(ax_err *err)
@@ -355,7 +356,7 @@ int ax_trainer_open(ax_trainer *t, const ax_train_options *o, ax_err *err)
         no_memory(err);
         goto done;
     }
-    bad = build(t, spec, err) || first_weights(t, from, err);
+    bad = (t->config.normalize && ax_normalize(spec, &t->data, t->split, t->n_train, err)) || build(t, spec, err) || first_weights(t, from, err);
     /* the plan shows whether memory suffices */
     bad = bad || !ax_trainer_plan(t, 0, t->config.batch_size, err);
 done:

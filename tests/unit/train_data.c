@@ -1,9 +1,8 @@
 /* Data sets: every kind of source gives the same samples, bad ones are refused in words that help,
  * and augmentation moves and mirrors as it says. */
-#include <zlib.h>
-
 #include "io/npy.h"
 #include "io/safetensors.h"
+#include "npz.h"
 #include "train_util.h"
 
 /* ---- data sets ---------------------------------------------------------------------------------
@@ -64,38 +63,8 @@ static void write_csv(int words)
 /* A zip of stored .npy members. */
 static void write_npz(const char *name, const char *const *members, const ax_tensor *t, int n)
 {
-    uint8_t zip[16384], central[2048];
-    size_t at = 0, c = 0;
-    for (int i = 0; i < n; i++) {
-        char file[64];
-        size_t size;
-        uint32_t offset = (uint32_t)at;
-        snprintf(file, sizeof file, "%s.npy", members[i]);
-        assert_int_equal(ax_npy_save(in_folder("one.npy"), &t[i], NULL), 0);
-        char *bytes = read_file(in_folder("one.npy"), &size);
-        uint32_t crc = (uint32_t)crc32(0, (const uint8_t *)bytes, (unsigned)size),
-                 len = (uint32_t)size;
-        uint16_t name_len = (uint16_t)strlen(file);
-        uint8_t local[30] = {'P', 'K', 3, 4, 20}, entry[46] = {'P', 'K', 1, 2, 20, 0, 20};
-        memcpy(local + 14, &crc, 4), memcpy(local + 18, &len, 4), memcpy(local + 22, &len, 4),
-            memcpy(local + 26, &name_len, 2);
-        memcpy(entry + 16, &crc, 4), memcpy(entry + 20, &len, 4), memcpy(entry + 24, &len, 4),
-            memcpy(entry + 28, &name_len, 2);
-        memcpy(entry + 42, &offset, 4);
-        memcpy(zip + at, local, 30), memcpy(zip + at + 30, file, name_len),
-            memcpy(zip + at + 30 + name_len, bytes, size);
-        at += 30u + name_len + size;
-        memcpy(central + c, entry, 46), memcpy(central + c + 46, file, name_len);
-        c += 46u + name_len;
-        free(bytes);
-    }
-    uint8_t end[22] = {'P', 'K', 5, 6};
-    uint16_t count = (uint16_t)n;
-    uint32_t size = (uint32_t)c, start = (uint32_t)at;
-    memcpy(end + 8, &count, 2), memcpy(end + 10, &count, 2), memcpy(end + 12, &size, 4),
-        memcpy(end + 16, &start, 4);
-    memcpy(zip + at, central, c), memcpy(zip + at + c, end, 22);
-    write_file(name, zip, at + c + 22);
+    static uint8_t zip[16384];
+    write_file(name, zip, npz_make(zip, in_folder("one.npy"), members, t, n));
 }
 
 static void write_idx(const char *name, const uint8_t *data, int rank, const uint8_t *dim,
@@ -246,7 +215,7 @@ static void test_bad_sources(void **state)
         {"a,b\nx,1\n2,2\n", "column 1 ('a') holds text in line 2"},
         {"a,b\n,1\n2,2\n", "column 1 ('a') has 1 missing values, the first in line 2"},
         {"b\n1\n", "no column besides the label"},
-        {"a,b\n1,1\n1e39,2\n", "column 1 ('a') of sample 1: 1e39 does not fit float32"},
+        {"a,b\n1,1\n1e39,2\n", "column 1 ('a') holds a number in line 3 that does not fit float32"},
     };
     snprintf(spec, sizeof spec, "{\"csv\":\"%s\",\"label\":\"b\"}", in_folder("bad.csv"));
     for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
