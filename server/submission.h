@@ -1,0 +1,32 @@
+/* submission.h - a job before it is one: what job_check.c finds out and job_accept.c makes a job
+ * of. See jobs_impl.h. */
+#ifndef SERVER_SUBMISSION_H
+#define SERVER_SUBMISSION_H
+
+#include "datasets.h"
+#include "jobs_impl.h"
+
+/* In r->mem, as r->job. */
+typedef struct submission {
+    char digest[17];
+    char model[65];          /* the name of the result, "" : job-ID           */
+    char data[DATASET_PATH]; /* a folder with links to the data sets, "" : none */
+    cJSON *spec, *warnings;  /* freed with the request, as the texts are       */
+    int runs;                /* of a sweep; 0: it is none                      */
+    char *config, *warned;
+} submission;
+
+/* A spec as text without the numbers that came with it; the caller frees it with cJSON_free. NULL:
+ * no memory. */
+char *job_config_of(const cJSON *spec);
+
+/* The name of the data set that a spec wants, NULL when it brings its data along. */
+const char *job_set_of(const cJSON *spec);
+
+/* On the jobs thread: 1 when the request's Idempotency-Key was used before; it is answered then. */
+int job_replayed(jobs *j, request *r);
+
+/* On the jobs thread: files, row, 202; or the refusal that the check has left in r->why. */
+void job_accept(jobs *j, request *r);
+
+#endif
