@@ -59,7 +59,7 @@ static void run_request(task *t)
 
 void jobs_submit(jobs *j, request *r, void (*fn)(jobs *j, request *r))
 {
-    r->away = 1;
+    request_away(r);
     r->on_jobs = fn;
     r->task.run = run_request;
     jobs_post(j, &r->task);

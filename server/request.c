@@ -281,9 +281,15 @@ static void run_offloaded(task *t)
     r->work(r);
 }
 
+void request_away(request *r)
+{
+    if (loop_current() == r->loop) /* elsewhere it is away already, and the loop may look */
+        r->away = 1;
+}
+
 void request_offload(request *r, workers *w, void (*fn)(request *r))
 {
-    r->away = 1;
+    request_away(r);
     r->work = fn;
     r->task.run = run_offloaded;
     workers_submit(w, &r->task);

@@ -143,6 +143,9 @@ int request_temp(char *path);
 /* Run fn(r) on a worker thread; it must answer. The request is away until then. */
 void request_offload(request *r, workers *w, void (*fn)(request *r));
 
+/* r goes to another thread, which answers it. */
+void request_away(request *r);
+
 /* The client has hung up: its half of the connection is closed. Costs a system call. */
 int request_abandoned(const request *r);
 

@@ -234,6 +234,8 @@ UNUSED static void start(const char *const *flags)
 UNUSED static int stop(void)
 {
     int status = 0;
+    if (!the.pid) /* it has ended already */
+        return -1;
     kill(the.pid, SIGTERM);
     for (double end = seconds() + 60; seconds() < end; nap(0.005))
         if (waitpid(the.pid, &status, WNOHANG) == the.pid) {

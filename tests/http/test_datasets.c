@@ -430,7 +430,7 @@ static void test_quota(void **state)
     delete_set("q1", 200);
     assert_int_equal(put_text("q1", most), 201);
     for (int i = 1; i <= 3; i++) {
-        char name[8];
+        char name[16];
         snprintf(name, sizeof name, "q%d", i);
         delete_set(name, 200);
     }

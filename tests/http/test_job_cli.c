@@ -310,7 +310,7 @@ static void test_keys(void **state)
 
 typedef struct fake {
     int fd;
-    const char *says;
+    const char *_Atomic says;
 } fake;
 
 static void *answer(void *arg)
