@@ -217,12 +217,16 @@ void job_accept(jobs *j, request *r)
     const submission *s = r->job;
     ax_err err;
     j->checking--;
-    if (r->why.status || (s->runs && jobs_no_room(j, s->runs, &r->why) < 0)) {
+    if (r->why.status) {
         request_refuse(r);
         return;
     }
     if (job_replayed(j, r)) /* twice at the same time */
         return;
+    if (s->runs && jobs_no_room(j, s->runs, &r->why) < 0) {
+        request_refuse(r);
+        return;
+    }
     char name[65];
     int64_t id = store_next_id(j->store);
     snprintf(name, sizeof name, "job-%lld", (long long)id);

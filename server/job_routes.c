@@ -219,9 +219,14 @@ static void resume(jobs *j, request *r)
     ax_err err;
     if (find(j, r, &row) < 0)
         return;
-    if (row.state != JOB_FAILED && row.state != JOB_CANCELLED)
+    int more = 1;
+    if (sweep_is(&row))
+        sweep_open_runs(j, row.id, &more);
+    if (row.parent)
+        wrong_state(r, &row, "no run of a sweep", "the sweep it belongs to can be resumed");
+    else if (row.state != JOB_FAILED && row.state != JOB_CANCELLED)
         wrong_state(r, &row, "failed or cancelled", "GET /jobs/ID shows how far it is");
-    else if (jobs_no_room(j, 1, &r->why) < 0)
+    else if (jobs_no_room(j, more, &r->why) < 0)
         request_refuse(r);
     else if (sweep_is(&row) ? sweep_resume(j, &row, &err) : jobs_requeue(j, &row, &err))
         refuse_error(r, &err);

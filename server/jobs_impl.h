@@ -108,6 +108,8 @@ void sweep_review(jobs *j);
 int sweep_cancel(jobs *j, job_row *sweep, ax_err *err);
 int sweep_resume(jobs *j, job_row *sweep, ax_err *err);
 int sweep_delete(jobs *j, const job_row *sweep, ax_err *err);
+/* How many runs wait or run; *unfinished: how many a resume would queue again. */
+int sweep_open_runs(jobs *j, int64_t id, int *unfinished);
 
 /* How many runs are in which state, as JSON; the share of them that is over. */
 cJSON *sweep_runs(jobs *j, int64_t id);

@@ -126,9 +126,10 @@ static int set_path(cJSON *spec, const char *path, const cJSON *value, ax_err *e
         path += n;
         int index = -1;
         if (*path == '[') {
-            char *end;
-            index = (int)strtoul(path + 1, &end, 10);
-            if (end == path + 1 || *end != ']' || end[1] != '.' || index < 0)
+            size_t digits = strspn(path + 1, "0123456789");
+            const char *end = path + 1 + digits;
+            index = digits && digits < 6 ? atoi(path + 1) : -1;
+            if (index < 0 || *end != ']' || end[1] != '.')
                 return ax_fail(err, AX_EINVAL, "'%.60s' is no place in a list, as layers[0].units",
                                path);
             path = end + 1;

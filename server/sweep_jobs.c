@@ -212,9 +212,18 @@ int sweep_resume(jobs *j, job_row *sweep, ax_err *err)
     if (jobs_requeue(j, sweep, err) < 0)
         return -1;
     sweep->state = JOB_RUNNING;
-    return jobs_change(j, sweep, "state", "{\"state\":\"running\"}", err) < 0
-               ? -1
-               : each(j, sweep->id, JOB_FAILED, JOB_CANCELLED, jobs_requeue, err);
+    int bad = jobs_change(j, sweep, "state", "{\"state\":\"running\"}", err) < 0 ||
+              each(j, sweep->id, JOB_FAILED, JOB_CANCELLED, jobs_requeue, err);
+    j->review_at = now_ns(); /* perhaps no run had to be done again, only the publishing */
+    return bad ? -1 : 0;
+}
+
+int sweep_open_runs(jobs *j, int64_t id, int *unfinished)
+{
+    tally t;
+    look(j, id, &t);
+    *unfinished = t.count[JOB_FAILED] + t.count[JOB_CANCELLED];
+    return t.count[JOB_QUEUED] + t.count[JOB_RUNNING];
 }
 
 static int delete_run(jobs *j, job_row *run, ax_err *err)

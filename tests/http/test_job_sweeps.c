@@ -131,6 +131,7 @@ static void test_control(void **state)
     await(id, "cancelled", 60);
     assert_string_equal(job_state(id + 1, now), "cancelled");
     assert_string_equal(job_state(id + 2, now), "cancelled");
+    assert_int_equal(act(id + 1, "POST", "/resume"), 409); /* a run goes on with its sweep */
     assert_int_equal(act(id, "POST", "/resume"), 202);
     assert_string_equal(job_state(id, now), "running");
     await(id + 1, "running", 30);

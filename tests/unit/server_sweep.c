@@ -94,6 +94,8 @@ static const struct {
      "sweep", "256"},
     {"{\"model.layers[9].units\":[1]}", "sweep.model.layers[9].units", "layers[9]"},
     {"{\"model.layers[x].units\":[1]}", "sweep.model.layers[x].units", "place"},
+    {"{\"model.layers[4294967296].units\":[1]}", "sweep.model.layers[4294967296].units", "place"},
+    {"{\"model.layers[ 0].units\":[1]}", "sweep.model.layers[ 0].units", "place"},
     {"{\"model.layers[0]\":[1]}", "sweep.model.layers[0]", "place"},
     {"{\"model.layers.units\":[1]}", "sweep.model.layers.units", "no fields"},
     {"{\".seed\":[1]}", "sweep..seed", "path"},
