@@ -1,6 +1,8 @@
 /* job_rows.c - the rows of jobs and how they change: an event with each change, the end of a job,
  * back into the queue, out of the store, what is left of an earlier server. See jobs_impl.h. */
+#include <dirent.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "jobs_impl.h"
@@ -99,19 +101,11 @@ int jobs_delete_row(jobs *j, const job_row *row, ax_err *err)
     return 0;
 }
 
-static int64_t finished_jobs(const jobs *j)
-{
-    int64_t n = 0;
-    for (int i = JOB_SUCCEEDED; i < JOB_STATES; i++)
-        n += jobs_count(j, (job_state)i);
-    return n;
-}
-
 /* Of finished jobs the newest are kept; runs go with their sweep. */
 void jobs_forget_old(jobs *j)
 {
     ax_err err;
-    for (int bad = 0; !bad && finished_jobs(j) > j->app->cfg.keep_jobs; jobs_recount(j)) {
+    for (int bad = 0; !bad && store_finished(j->store) > j->app->cfg.keep_jobs; jobs_recount(j)) {
         ax_arena mem;
         job_row row;
         ax_arena_init(&mem, 0);
@@ -119,6 +113,24 @@ void jobs_forget_old(jobs *j)
         bad = !id || !store_get(j->store, id, &mem, &row) || jobs_delete_row(j, &row, &err);
         ax_arena_fini(&mem);
     }
+}
+
+/* Folders of jobs that were never accepted, or of which only the row went, go. */
+static void sweep_folders(jobs *j)
+{
+    char path[4096];
+    int n = snprintf(path, sizeof path, "%s/jobs", j->app->cfg.state);
+    DIR *d = n < (int)sizeof path ? opendir(path) : NULL;
+    for (const struct dirent *e; d && (e = readdir(d));) {
+        size_t digits = strspn(e->d_name, "0123456789");
+        if (!digits || digits > 15 || e->d_name[digits])
+            continue;
+        int64_t id = strtoll(e->d_name, NULL, 10);
+        if (store_has(j->store, id) == 0)
+            jobs_forget_folder(j, id);
+    }
+    if (d)
+        closedir(d);
 }
 
 /* What was running when the last server ended waits again, in front. Folders of jobs that were
@@ -141,8 +153,7 @@ static int recover(jobs *j, ax_err *err)
     }
     sweep_review(j);
     jobs_recount(j);
-    for (int64_t id = store_next_id(j->store), n = 0; n < 16; n++) /* at most those of one crash */
-        jobs_forget_folder(j, id + n);
+    sweep_folders(j);
     ax_arena_fini(&mem);
     return bad;
 }

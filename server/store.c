@@ -56,6 +56,8 @@ typedef enum query {
     Q_LEAST,
     Q_MOST,
     Q_OLDEST,
+    Q_HAS,
+    Q_KEPT,
     Q_NEXT_ID,
     Q_EVENT,
     Q_FORGET,
@@ -87,6 +89,8 @@ static const char *const sql[QUERIES] = {
     [Q_LEAST] = "SELECT coalesce(min(place),1)-1 FROM jobs WHERE state=0",
     [Q_MOST] = "SELECT coalesce(max(place),0)+1 FROM jobs WHERE state=0",
     [Q_OLDEST] = "SELECT coalesce(min(id),0) FROM jobs WHERE state>=2 AND parent=0",
+    [Q_HAS] = "SELECT count(*) FROM jobs WHERE id=?1",
+    [Q_KEPT] = "SELECT count(*) FROM jobs WHERE state>=2 AND parent=0",
     [Q_NEXT_ID] = "SELECT coalesce((SELECT seq FROM sqlite_sequence WHERE name='jobs'),0)+1",
     [Q_EVENT] = "INSERT INTO events VALUES(?1,?2,?3,?4)",
     [Q_FORGET] = "DELETE FROM events WHERE job=?1 AND number=?2",
@@ -343,6 +347,20 @@ int64_t store_least_place(store *s)
 int64_t store_most_place(store *s)
 {
     return number(s, Q_MOST, 0);
+}
+
+int store_has(store *s, int64_t id)
+{
+    sqlite3_stmt *st = prepared(s, Q_HAS);
+    sqlite3_bind_int64(st, 1, id);
+    int has = sqlite3_step(st) == SQLITE_ROW ? sqlite3_column_int(st, 0) : -1;
+    sqlite3_reset(st);
+    return has;
+}
+
+int64_t store_finished(store *s)
+{
+    return number(s, Q_KEPT, 0);
 }
 
 int64_t store_oldest_finished(store *s)

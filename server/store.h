@@ -73,6 +73,8 @@ void store_delete(store *s, int64_t id);       /* with its events               
 
 /* 1: found, its texts in mem; 0: there is none (or no memory, or the file cannot be read). */
 int store_get(store *s, int64_t id, ax_arena *mem, job_row *out);
+/* 1: there is such a job; 0: there is none; -1: the file cannot tell. */
+int store_has(store *s, int64_t id);
 int store_find_key(store *s, const char *key, ax_arena *mem, job_row *out);
 /* In the order of place; a sweep is no such job, its runs are. */
 int store_first(store *s, job_state state, ax_arena *mem, job_row *out);
@@ -90,6 +92,7 @@ int64_t store_count(store *s, job_state state);
 int64_t store_ahead(store *s, int64_t place); /* queued jobs in front of this place */
 int64_t store_least_place(store *s);          /* a place in front of all queued     */
 int64_t store_most_place(store *s);           /* a place behind all queued          */
+int64_t store_finished(store *s); /* how many are, a sweep with its runs as one */
 int64_t store_oldest_finished(store *s);      /* its number, 0: none                */
 
 /* ---- events -----------------------------------------------------------------------------------

@@ -28,6 +28,27 @@ static int check_values(const cJSON *axis, ax_err *err)
     return 0;
 }
 
+/* One field within another would be overwritten, or overwrite. */
+static int check_overlap(const cJSON *axes, const cJSON *axis, ax_err *err)
+{
+    static const char activation[] = ".activation";
+    size_t n = strlen(axis->string), tail = sizeof activation - 1;
+    if (!strcmp(axis->string, "publish"))
+        return ax_fail(err, AX_EINVAL, "the runs of a sweep are not published, the best one is");
+    for (const cJSON *b = axes->child; b; b = b->next) {
+        size_t m = strlen(b->string);
+        int within = b != axis && m > n && !strncmp(b->string, axis->string, n) &&
+                     strchr(".[", b->string[n]);
+        int layer = !strcmp(axis->string, activation + 1) && m > tail &&
+                    !strcmp(b->string + m - tail, activation);
+        if (within || layer)
+            return ax_fail(err, AX_EINVAL,
+                           "'%.60s' of the sweep lies within '%.60s': each would undo the other",
+                           b->string, axis->string);
+    }
+    return 0;
+}
+
 int sweep_count(const cJSON *spec, ax_err *err)
 {
     const cJSON *axes = axes_of(spec);
@@ -40,7 +61,7 @@ int sweep_count(const cJSON *spec, ax_err *err)
         return ax_err_in(err, "sweep");
     }
     for (const cJSON *a = axes->child; a; a = a->next) {
-        if (check_values(a, err)) {
+        if (check_values(a, err) || check_overlap(axes, a, err)) {
             ax_err_in(err, "%s", a->string);
             return ax_err_in(err, "sweep");
         }
