@@ -44,7 +44,7 @@ static void test_full(void **state)
     (void)state;
     if (!mounted)
         skip();
-    char *spec = job_spec("points", 300, 1000, ""), now[128] = "";
+    char *spec = job_spec("points", 300, 100000, ""), now[128] = "";
     int id = post_job(spec, NULL);
     await(id, "running", 30);
     nap(0.5);
@@ -64,7 +64,9 @@ static void test_full(void **state)
     reply_free(&r);
     predicts();
     assert_int_equal(act(id, "POST", "/resume"), 202);
-    await(id, "succeeded", 120);
+    await(id, "running", 30);
+    assert_int_equal(act(id, "POST", "/cancel"), 202);
+    await(id, "cancelled", 60);
     free(spec);
 }
 

@@ -165,7 +165,7 @@ static void test_replay(void **state)
 static void test_stop(void **state)
 {
     (void)state;
-    char *spec = job_spec("long", 300, 3000, ""), text[4096];
+    char *spec = job_spec("long", 300, 100000, ""), text[4096];
     int id = post_job(spec, NULL), fd;
     await(id, "running", 30);
     fd = connect_events(id, 0);

@@ -122,7 +122,7 @@ static void test_life(void **state)
 static void test_control(void **state)
 {
     (void)state;
-    char *text = sweep_text(3000, "{\"batch_size\":[8,16]}", ""), now[128];
+    char *text = sweep_text(100000, "{\"batch_size\":[8,16]}", ""), now[128];
     int id = post_job(text, NULL);
     await(id + 1, "running", 30);
     assert_int_equal(act(id, "DELETE", ""), 409);
@@ -144,7 +144,7 @@ static void test_control(void **state)
 static void test_killed(void **state)
 {
     (void)state;
-    char *text = sweep_text(300, "{\"batch_size\":[8,16,32]}", "");
+    char *text = sweep_text(3000, "{\"batch_size\":[8,16,32]}", "");
     int id = post_job(text, NULL);
     await(id + 1, "running", 30);
     nap(0.3);

@@ -126,7 +126,7 @@ static void test_idempotency(void **state)
 static void test_control(void **state)
 {
     (void)state;
-    char *slow = job_spec("slow-job", 400, 4000, ""), now[128];
+    char *slow = job_spec("slow-job", 400, 100000, ""), now[128];
     int a = post_job(slow, NULL), b = post_job(slow, NULL);
     await(a, "running", 30);
     assert_string_equal(job_state(b, now), "queued");
