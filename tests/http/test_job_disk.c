@@ -70,25 +70,6 @@ static void test_full(void **state)
     free(spec);
 }
 
-/* Full from the first job on: nothing is queued, nothing is left behind. */
-static void test_full_at_start(void **state)
-{
-    (void)state;
-    if (!mounted)
-        skip();
-    char *spec = job_spec("points", 300, 3, "");
-    long status;
-    fill_disk();
-    assert_int_equal(stop(), 0);
-    start(flags);
-    assert_int_equal(post_job(spec, &status), 0);
-    assert_int_equal(status, 507);
-    predicts();
-    empty_disk();
-    await(post_job(spec, NULL), "succeeded", 60);
-    free(spec);
-}
-
 static int setup(void **state)
 {
     (void)state;
@@ -115,7 +96,6 @@ static int teardown(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_full),
-                                       cmocka_unit_test(test_full_at_start)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_full)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }
