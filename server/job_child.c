@@ -94,7 +94,8 @@ static int launch(const jobs *j, const job_row *row, int out, pid_t *pid, ax_err
         argv[n++] = "--health";
     if (cfg->job_memory)
         argv[n++] = "--max-memory", argv[n++] = memory;
-    const char *data = access(p.data, F_OK) ? cfg->data : p.data; /* its own links, when it is an uploaded set */
+    const char *data =
+        access(p.data, F_OK) ? cfg->data : p.data; /* its own links, when it is an uploaded set */
     if (data)
         argv[n++] = "--data", argv[n++] = data;
     int e = spawn((char *const *)(uintptr_t)argv, p.log, out, pid);
@@ -224,8 +225,10 @@ void child_read(jobs *j, child *c)
         take_line(j, c, at, (size_t)(stop - at));
     c->line.len = (size_t)(end - at);
     memmove(c->line.data, at, c->line.len);
-    if (c->line.len > LINE)
+    if (c->line.len > LINE) {
+        log_line(LOG_WARN, "job", "%lld says a line of more than %d bytes", (long long)c->id, LINE);
         buf_clear(&c->line);
+    }
 }
 
 /* ---- the end
@@ -240,39 +243,26 @@ static int again(jobs *j, job_row *row, const char *reason, ax_err *err)
     return jobs_change(j, row, "state", body, err);
 }
 
-static int fail(jobs *j, job_row *row, const char *code, const char *message, ax_err *err)
-{
-    buf text = {0};
-    buf_str(&text, "{\"code\":");
-    buf_json(&text, code);
-    buf_str(&text, ",\"message\":");
-    buf_json(&text, message);
-    buf_str(&text, "}");
-    buf_char(&text, 0);
-    row->error = text.failed ? "" : text.data;
-    int bad = jobs_finish(j, row, JOB_FAILED, err);
-    buf_free(&text);
-    return bad;
-}
-
 /* Killed by a signal: by the kernel for its memory, by somebody, or by its own fault. */
 static int died(jobs *j, const child *c, job_row *row, ax_err *err)
 {
     int number = WTERMSIG(c->status), memory = number == SIGKILL && oom_kills() > c->oom_before;
     const char *name = sigabbrev_np(number);
     char text[200];
+    ax_err why;
     snprintf(text, sizeof text, "its process was ended by SIG%s%s", name ? name : "?",
              memory ? ": the machine ran out of memory" : "");
     if (c->step > row->best_step)
         row->best_step = c->step, row->deaths = 0;
     if (!memory && ++row->deaths < (number == SIGKILL ? KILLS : DEATHS))
         return again(j, row, text, err);
-    if (memory)
-        return fail(j, row, "out_of_memory", text, err);
-    snprintf(text, sizeof text,
-             "its process was ended by SIG%s %d times without getting further than step %lld",
-             name ? name : "?", row->deaths, (long long)row->best_step);
-    return fail(j, row, "process_died", text, err);
+    if (memory) {
+        ax_fail(&why, AX_ENOMEM, "%s", text);
+        return jobs_fail(j, row, ax_code_name(AX_ENOMEM), &why, err);
+    }
+    ax_fail(&why, AX_EIO, "%s, %d times without getting further than step %lld", text, row->deaths,
+            (long long)row->best_step);
+    return jobs_fail(j, row, "process_died", &why, err);
 }
 
 /* It says itself what went wrong. */
@@ -290,10 +280,10 @@ static int gave_up(jobs *j, const child *c, job_row *row, ax_err *err)
         bad = jobs_finish(j, row, JOB_FAILED, err);
         cJSON_free(text);
     } else {
-        char text[128];
-        snprintf(text, sizeof text, "its process ended with code %d and said nothing",
-                 WEXITSTATUS(c->status));
-        bad = fail(j, row, "process_died", text, err);
+        ax_err why;
+        ax_fail(&why, AX_EIO, "its process ended with code %d and said nothing",
+                WEXITSTATUS(c->status));
+        bad = jobs_fail(j, row, "process_died", &why, err);
     }
     cJSON_Delete(o);
     return bad;

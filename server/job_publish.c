@@ -125,16 +125,6 @@ static char *result_of(const publication *p)
     return text;
 }
 
-static char *error_of(const problem *why)
-{
-    buf b = {0};
-    buf_char(&b, '{');
-    problem_fields(why, &b);
-    buf_str(&b, "}");
-    buf_char(&b, 0);
-    return b.failed ? (buf_free(&b), NULL) : b.data;
-}
-
 static int record(jobs *j, const publication *p)
 {
     ax_arena mem;
@@ -142,15 +132,15 @@ static int record(jobs *j, const publication *p)
     ax_err err;
     ax_arena_init(&mem, 0);
     int bad = -1;
-    char *text = p->why.status ? error_of(&p->why) : result_of(p);
-    if (!text || !store_get(j->store, p->job, &mem, &row))
+    char *text = p->why.status ? NULL : result_of(p);
+    const char *code = p->why.code ? p->why.code : ax_code_name(p->why.err.code);
+    if (!store_get(j->store, p->job, &mem, &row) || (!text && !p->why.status))
         ax_fail(&err, AX_ENOMEM, "out of memory");
+    else if (p->why.status)
+        bad = jobs_fail(j, &row, code, &p->why.err, &err);
     else {
-        if (p->why.status)
-            row.error = text;
-        else
-            row.result = text;
-        bad = jobs_finish(j, &row, p->why.status ? JOB_FAILED : JOB_SUCCEEDED, &err);
+        row.result = text;
+        bad = jobs_finish(j, &row, JOB_SUCCEEDED, &err);
     }
     if (bad)
         log_line(LOG_ERROR, "job", "%lld: its end cannot be recorded yet: %s", (long long)p->job,

@@ -219,9 +219,7 @@ static void resume(jobs *j, request *r)
     ax_err err;
     if (find(j, r, &row) < 0)
         return;
-    int more = 1;
-    if (sweep_is(&row))
-        sweep_open_runs(j, row.id, &more);
+    int more = sweep_is(&row) ? sweep_unfinished(j, row.id) : 1;
     if (row.parent)
         wrong_state(r, &row, "no run of a sweep", "the sweep it belongs to can be resumed");
     else if (row.state != JOB_FAILED && row.state != JOB_CANCELLED)

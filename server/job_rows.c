@@ -56,6 +56,23 @@ int jobs_finish(jobs *j, job_row *row, job_state state, ax_err *err)
     return bad;
 }
 
+int jobs_fail(jobs *j, job_row *row, const char *code, const ax_err *why, ax_err *err)
+{
+    const char *const fields[][2] = {
+        {"code", code}, {"message", why->msg}, {"at", why->at}, {"hint", why->hint}};
+    cJSON *o = cJSON_CreateObject();
+    int bad = 0;
+    for (int i = 0; i < 4; i++)
+        if (*fields[i][1])
+            bad |= ax_json_put(o, fields[i][0], cJSON_CreateString(fields[i][1]));
+    char *text = bad ? NULL : ax_json_text(o, 0);
+    cJSON_Delete(o);
+    row->error = text;
+    bad = text ? jobs_finish(j, row, JOB_FAILED, err) : ax_fail(err, AX_ENOMEM, "out of memory");
+    cJSON_free(text);
+    return bad;
+}
+
 static int forget_done(void *ctx, int64_t number, const char *kind, const char *body)
 {
     (void)body;

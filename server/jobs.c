@@ -131,17 +131,8 @@ static int start(jobs *j, job_row *row)
         j->n_children++;
         return 0;
     }
-    buf text = {0};
-    problem why;
-    problem_from(&why, &err);
-    buf_char(&text, '{');
-    problem_fields(&why, &text);
-    buf_str(&text, "}");
-    buf_char(&text, 0);
-    row->error = text.failed ? "" : text.data;
-    int bad = jobs_finish(j, row, JOB_FAILED, &err);
-    buf_free(&text);
-    return bad;
+    ax_err why = err;
+    return jobs_fail(j, row, ax_code_name(why.code), &why, &err);
 }
 
 /* Start what may run. */
@@ -180,7 +171,6 @@ static void end_children(jobs *j, int64_t now)
         if (c->kill_at && now > c->kill_at && c->pid) {
             kill(c->pid, SIGKILL);
             c->kill_at = 0;
-            c->killed = 1;
         }
         int over = c->out < 0 && !c->publishing && now >= c->again_at && child_ended(j, c);
         if (!over) {

@@ -1,7 +1,5 @@
-/* jobs_impl.h - what the files of the jobs thread share: jobs.c (the thread and the queue),
- * job_child.c (one process), job_publish.c, job_text.c (objects as JSON), job_routes.c (requests),
- * follow.c (streams and waits). Everything here runs on the jobs thread unless it says otherwise.
- */
+/* jobs_impl.h - what the files of the jobs thread share; docs/jobs-design.md says which does what.
+ * Everything here runs on the jobs thread unless it says otherwise. */
 #ifndef SERVER_JOBS_IMPL_H
 #define SERVER_JOBS_IMPL_H
 
@@ -23,7 +21,6 @@ typedef struct child {
     int64_t oom_before;
     int64_t step;   /* the furthest one it told                            */
     double eta;     /* seconds, as it says                                 */
-    int killed;     /* by us                                               */
     int publishing; /* the admin thread makes a version of its model       */
     char *last;     /* its {"event":"done"} or {"event":"error"}, or NULL  */
     buf line;       /* of its output, not yet complete                     */
@@ -73,6 +70,8 @@ int jobs_change(jobs *j, job_row *row, const char *kind, const char *body, ax_er
 /* The same for a job that ends here: its last event is the job itself. A sweep hears of its runs.
  */
 int jobs_finish(jobs *j, job_row *row, job_state state, ax_err *err);
+/* The same for one that failed: {"code","message","at","hint"} of why, `code` as there. */
+int jobs_fail(jobs *j, job_row *row, const char *code, const ax_err *why, ax_err *err);
 void jobs_recount(jobs *j);
 /* Of finished jobs the newest are kept. */
 void jobs_forget_old(jobs *j);
@@ -108,8 +107,8 @@ void sweep_review(jobs *j);
 int sweep_cancel(jobs *j, job_row *sweep, ax_err *err);
 int sweep_resume(jobs *j, job_row *sweep, ax_err *err);
 int sweep_delete(jobs *j, const job_row *sweep, ax_err *err);
-/* How many runs wait or run; *unfinished: how many a resume would queue again. */
-int sweep_open_runs(jobs *j, int64_t id, int *unfinished);
+/* How many runs a resume would queue again. */
+int sweep_unfinished(jobs *j, int64_t id);
 
 /* How many runs are in which state, as JSON; the share of them that is over. */
 cJSON *sweep_runs(jobs *j, int64_t id);

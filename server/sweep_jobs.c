@@ -72,8 +72,9 @@ double sweep_share(jobs *j, int64_t id)
 
 static int fail(jobs *j, job_row *sweep, ax_err *err)
 {
-    sweep->error = "{\"code\":\"no_run_succeeded\",\"message\":\"none of the runs succeeded\"}";
-    return jobs_finish(j, sweep, JOB_FAILED, err);
+    ax_err why;
+    ax_fail(&why, AX_EINVAL, "none of the runs succeeded");
+    return jobs_fail(j, sweep, "no_run_succeeded", &why, err);
 }
 
 static int succeed(jobs *j, job_row *sweep, ax_err *err)
@@ -218,25 +219,11 @@ int sweep_resume(jobs *j, job_row *sweep, ax_err *err)
     return bad ? -1 : 0;
 }
 
-int sweep_open_runs(jobs *j, int64_t id, int *unfinished)
+int sweep_unfinished(jobs *j, int64_t id)
 {
     tally t;
     look(j, id, &t);
-    *unfinished = t.count[JOB_FAILED] + t.count[JOB_CANCELLED];
-    return t.count[JOB_QUEUED] + t.count[JOB_RUNNING];
-}
-
-static int delete_run(jobs *j, job_row *run, ax_err *err)
-{
-    (void)err;
-    store_delete(j->store, run->id);
-    return 0;
-}
-
-static int forget_run(jobs *j, int64_t id)
-{
-    jobs_forget_folder(j, id);
-    return 0;
+    return t.count[JOB_FAILED] + t.count[JOB_CANCELLED];
 }
 
 int sweep_delete(jobs *j, const job_row *sweep, ax_err *err)
@@ -245,12 +232,12 @@ int sweep_delete(jobs *j, const job_row *sweep, ax_err *err)
     look(j, sweep->id, &t);
     if (store_begin(j->store, 1, err) < 0)
         return -1;
-    for (job_state s = JOB_QUEUED; s < JOB_STATES; s++)
-        each(j, sweep->id, s, s, delete_run, err);
+    for (int i = 0; i < t.n; i++)
+        store_delete(j->store, t.id[i]);
     store_delete(j->store, sweep->id);
     if (store_end(j->store, err) < 0)
         return -1;
     for (int i = 0; i < t.n; i++)
-        forget_run(j, t.id[i]);
-    return forget_run(j, sweep->id);
+        jobs_forget_folder(j, t.id[i]);
+    return 0;
 }

@@ -158,6 +158,29 @@ static void test_killed(void **state)
     free(text);
 }
 
+/* Where the models belong there is a file for a while: nothing can be published. What went wrong is
+ * told as api.md says, and the sweep, all of whose runs succeeded, goes on with the publishing. */
+static void test_publishing(void **state)
+{
+    (void)state;
+    char *text = sweep_text(3, "{\"seed\":[1,2]}", ""), away[128], path[64];
+    snprintf(away, sizeof away, "%s/away", the.folder);
+    int id = post_job(text, NULL);
+    assert_int_equal(rename(the.models, away), 0);
+    close(open(the.models, O_CREAT | O_WRONLY, 0600));
+    await(id, "failed", 60);
+    assert_int_equal(unlink(the.models) | rename(away, the.models), 0);
+    snprintf(path, sizeof path, "/jobs/%d", id);
+    cJSON *o = object(path);
+    assert_non_null(strstr(cJSON_GetStringValue(at(at(o, "error"), "message")), "models folder"));
+    assert_non_null(cJSON_GetStringValue(at(at(o, "error"), "code")));
+    cJSON_Delete(o);
+    assert_int_equal(act(id, "POST", "/resume"), 202);
+    await(id, "succeeded", 60);
+    assert_int_equal(act(id, "DELETE", ""), 200);
+    free(text);
+}
+
 /* A run that fails leaves the others alone; a sweep none of whose runs succeeds has failed. */
 static void test_failures(void **state)
 {
@@ -241,7 +264,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_life),    cmocka_unit_test(test_control),
-        cmocka_unit_test(test_killed),  cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_killed), cmocka_unit_test(test_publishing),  cmocka_unit_test(test_failures),
         cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
