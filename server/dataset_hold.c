@@ -3,7 +3,6 @@
  * While its spec is checked the links lie in a folder of their own, STATE/jobs/hold-XXXXXX. */
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,29 +16,6 @@
 
 /* ---- links --------------------------------------------------------------------------------------- */
 
-static int copy_file(const char *from, const char *to)
-{
-    char *piece = malloc(1 << 20);
-    int in = open(from, O_RDONLY | O_CLOEXEC), out = in < 0 ? -1 : open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-    ssize_t n = 0;
-    int bad = !piece || out < 0;
-    while (!bad && (n = read(in, piece, 1 << 20)) > 0)
-        for (ssize_t at = 0, w; at < n && !bad; at += w)
-            bad = (w = write(out, piece + at, (size_t)(n - at))) <= 0;
-    bad = bad || n < 0 || fsync(out) < 0;
-    if (in >= 0)
-        close(in);
-    if (out >= 0)
-        close(out);
-    free(piece);
-    return bad ? -1 : 0;
-}
-
-static int keep_file(const char *from, const char *to)
-{
-    return link(from, to) == 0 || copy_file(from, to) == 0 ? 0 : -1;
-}
-
 typedef struct holding {
     const datasets *sets;
     const char *name, *to;
@@ -51,7 +27,7 @@ static int hold_file(const char *file, void *ctx)
     char from[DATASET_PATH], to[DATASET_PATH];
     return !file || datasets_path(h->sets, h->name, file, from) || datasets_path_of(to, "%s/%s/%s", h->to, h->name, file)
                ? -1
-               : keep_file(from, to);
+               : ax_file_link(from, to);
 }
 
 /* ---- while the spec is checked --------------------------------------------------------------------- */
@@ -94,7 +70,7 @@ int datasets_hold(request *r, const char *name, char folder[DATASET_PATH])
 
 void datasets_let_go(const char *folder)
 {
-    if (datasets_remove_tree(folder) < 0)
+    if (ax_remove_tree(folder) < 0)
         log_line(LOG_WARN, "datasets", "%s cannot be removed: %s", folder, strerror(errno));
 }
 
@@ -126,7 +102,7 @@ int datasets_share(const char *folder, const char *name, const char *to, ax_err 
     for (int i = 0; i < n; i++) {
         const char *file = list[i]->d_name;
         bad = bad || (*file != '.' && (datasets_path_of(a, "%s/%s", from, file) || datasets_path_of(b, "%s/%s", inner, file) ||
-                                       keep_file(a, b)));
+                                       ax_file_link(a, b)));
         free(list[i]);
     }
     if (n >= 0)

@@ -4,7 +4,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -68,17 +67,6 @@ int datasets_sync(const char *path)
     if (fd >= 0)
         close(fd);
     return bad ? -1 : 0;
-}
-
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *f)
-{
-    (void)st, (void)flag, (void)f;
-    return remove(path);
-}
-
-int datasets_remove_tree(const char *path)
-{
-    return nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) && errno != ENOENT ? -1 : 0;
 }
 
 /* ---- set.json ------------------------------------------------------------------------------------ */
@@ -275,15 +263,10 @@ void datasets_submit(request *r, void (*fn)(request *r))
 
 static int write_set(const char *path, const cJSON *set, ax_err *err)
 {
-    ax_outfile f;
     char *text = ax_json_text(set, 0);
     if (!text)
         return ax_fail(err, AX_ENOMEM, "out of memory");
-    int bad = ax_outfile_open(&f, path, err);
-    if (!bad) {
-        ax_outfile_write(&f, text, strlen(text));
-        bad = ax_outfile_commit(&f, err);
-    }
+    int bad = ax_file_write(path, text, strlen(text), err);
     cJSON_free(text);
     return bad;
 }
@@ -324,7 +307,7 @@ int datasets_remove(datasets *s, const char *name, problem *why)
     if (datasets_path(s, name, NULL, folder) || datasets_path(s, name, "set.json", path))
         return problem_from_errno(why, errno, "the data set cannot be removed");
     datasets_lock(s);
-    int bad = (unlink(path) < 0 && errno != ENOENT) || datasets_remove_tree(folder) < 0;
+    int bad = (unlink(path) < 0 && errno != ENOENT) || ax_remove_tree(folder) < 0;
     int e = errno;
     datasets_unlock(s);
     datasets_count(s);

@@ -78,6 +78,5 @@ int datasets_each_file(const cJSON *set, int (*fn)(const char *file, void *ctx),
 /* 0; -1 with errno. */
 int datasets_path_of(char path[DATASET_PATH], const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int datasets_sync(const char *folder);
-int datasets_remove_tree(const char *path); /* what is not there is fine */
 
 #endif

@@ -2,9 +2,7 @@
  * then the answer. See submission.h. */
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "log.h"
 #include "repository.h"
@@ -61,15 +59,6 @@ const char *job_set_of(const cJSON *spec)
 
 /* ---- files */
 
-static int write_file(const char *path, const void *data, size_t n, ax_err *err)
-{
-    ax_outfile f;
-    if (ax_outfile_open(&f, path, err) < 0)
-        return -1;
-    ax_outfile_write(&f, data, n);
-    return ax_outfile_commit(&f, err);
-}
-
 /* The model that is trained further, as it is now: a resumed training must find the same. */
 static int keep_base(const jobs *j, int64_t id, const cJSON *run, ax_err *err)
 {
@@ -85,12 +74,8 @@ static int keep_base(const jobs *j, int64_t id, const cJSON *run, ax_err *err)
     int bad = jobs_path(j, id, "models", folder) || jobs_path(j, id, name, path)
                   ? ax_fail(err, AX_ELIMIT, "the name of the state folder is too long")
                   : ax_make_folder(folder, err);
-    if (!bad && link(m->path, path) < 0) {
-        size_t n;
-        char *data = ax_file_read(m->path, (size_t)64 << 30, &n, err);
-        bad = !data || write_file(path, data, n, err) < 0;
-        free(data);
-    }
+    if (!bad && ax_file_link(m->path, path) < 0)
+        bad = ax_fail(err, AX_EIO, "the model '%s' cannot be kept: %s", base, strerror(errno));
     served_release(m);
     return bad ? -1 : 0;
 }
@@ -116,7 +101,7 @@ static int write_files(const jobs *j, int64_t id, const request *r, const cJSON 
     return ax_make_folder(folder, err) < 0 || keep_data(j, id, r->job, job_set_of(run), err) < 0 ||
                    keep_base(j, id, run, err) < 0
                ? -1
-               : write_file(spec, text, len, err);
+               : ax_file_write(spec, text, len, err);
 }
 
 static int insert(jobs *j, job_row *row, ax_err *err)

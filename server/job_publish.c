@@ -32,23 +32,6 @@ typedef struct publication {
 /* ---- on the admin thread
  * ------------------------------------------------------------------------- */
 
-static int copy_file(const char *from, const char *to)
-{
-    char *data;
-    size_t n;
-    ax_err err;
-    ax_outfile f;
-    if (!(data = ax_file_read(from, (size_t)64 << 30, &n, &err)))
-        return errno = EIO, -1;
-    int bad = ax_outfile_open(&f, to, &err);
-    if (!bad) {
-        ax_outfile_write(&f, data, n);
-        bad = ax_outfile_commit(&f, &err);
-    }
-    free(data);
-    return bad ? (errno = ENOSPC, -1) : 0;
-}
-
 /* The file under a name of its own in the models folder. */
 static int bring(const publication *p, char temp[4096], problem *why)
 {
@@ -62,7 +45,7 @@ static int bring(const publication *p, char temp[4096], problem *why)
         return problem_from_errno(why, errno, "the model cannot be stored in the models folder");
     close(fd);
     unlink(temp);
-    if (link(p->file, temp) == 0 || copy_file(p->file, temp) == 0)
+    if (ax_file_link(p->file, temp) == 0)
         return 0;
     return problem_from_errno(why, errno, "the model cannot be stored in the models folder");
 }

@@ -1,7 +1,6 @@
 /* jobs.c - the jobs thread: its mailbox, its sleep, the queue; see jobs_impl.h. */
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -80,19 +79,12 @@ int jobs_path(const jobs *j, int64_t id, const char *name, char *path)
     return n < 4096 ? 0 : -1;
 }
 
-static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *f)
-{
-    (void)st, (void)flag, (void)f;
-    return remove(path);
-}
-
 /* errno stays: what is thrown away here is often what a full disk has left. */
 void jobs_forget(jobs *j, int64_t id, const char *what)
 {
     char path[4096];
     int e = errno;
-    if (!jobs_path(j, id, what, path) && nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) &&
-        errno != ENOENT)
+    if (!jobs_path(j, id, what, path) && ax_remove_tree(path) < 0)
         log_line(LOG_WARN, "jobs", "%s cannot be removed: %s", path, strerror(errno));
     errno = e;
 }

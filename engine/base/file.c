@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -372,4 +373,63 @@ void ax_outfile_abort(ax_outfile *f)
     free(f->temp);
     free(f->path);
     *f = (ax_outfile){.fd = -1};
+}
+
+int ax_file_write(const char *path, const void *data, size_t size, ax_err *err)
+{
+    ax_outfile f;
+    if (ax_outfile_open(&f, path, err) < 0)
+        return -1;
+    ax_outfile_write(&f, data, size);
+    return ax_outfile_commit(&f, err);
+}
+
+/* ---- files as they are ------------------------------------------------------------------------- */
+
+static int copy_bytes(int in, int out)
+{
+    char piece[64 * 1024];
+    for (;;) {
+        ssize_t n = read(in, piece, sizeof piece);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            return n < 0 ? -1 : sync_retry(out);
+        for (ssize_t at = 0; at < n;) {
+            ssize_t w = write(out, piece + at, (size_t)(n - at));
+            if (w < 0 && errno != EINTR)
+                return -1;
+            at += w > 0 ? w : 0;
+        }
+    }
+}
+
+int ax_file_link(const char *from, const char *to)
+{
+    if (link(from, to) == 0)
+        return 0;
+    if (errno == EEXIST || errno == ENOENT)
+        return -1;
+    int in = open_retry(from, O_RDONLY, 0);
+    int out = in < 0 ? -1 : open_retry(to, O_WRONLY | O_CREAT | O_EXCL, 0666);
+    int bad = out < 0 || copy_bytes(in, out) < 0, e = errno;
+    if (in >= 0)
+        close(in);
+    if (out >= 0)
+        close(out);
+    if (bad && out >= 0)
+        unlink(to);
+    errno = e;
+    return bad ? -1 : 0;
+}
+
+static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *f)
+{
+    (void)st, (void)flag, (void)f;
+    return remove(path);
+}
+
+int ax_remove_tree(const char *path)
+{
+    return nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) && errno != ENOENT ? -1 : 0;
 }

@@ -47,4 +47,16 @@ void ax_outfile_write(ax_outfile *f, const void *data, size_t size);
 int ax_outfile_commit(ax_outfile *f, ax_err *err);
 void ax_outfile_abort(ax_outfile *f); /* remove the temp; fine after a commit too */
 
+/* The whole of a file at once, in the same way. 0, or -1 with err. */
+int ax_file_write(const char *path, const void *data, size_t size, ax_err *err);
+
+/* Make `to`, which must not be there, have the bytes of `from`: as another name of the same file where
+ * the file system allows it, else as a copy, written through to the disk; a copy that fails is removed.
+ * 0, or -1 with errno. */
+int ax_file_link(const char *from, const char *to);
+
+/* Remove a file, or a folder with all that is in it; symbolic links are removed, not followed. What is
+ * not there is fine. 0, or -1 with errno. */
+int ax_remove_tree(const char *path);
+
 #endif

@@ -442,6 +442,59 @@ static void test_many_writers(void **state)
     assert_int_equal(entries(), 1);
 }
 
+static void same_bytes(const char *path, const char *want, size_t n)
+{
+    size_t size;
+    char *data = ax_file_read(path, 1 << 20, &size, NULL);
+    assert_non_null(data);
+    assert_int_equal(size, n);
+    assert_memory_equal(data, want, n);
+    free(data);
+}
+
+/* Within a file system a second name, across two of them (/dev/shm is another one) a copy; what is
+ * there already stays. */
+static void test_link(void **state)
+{
+    (void)state;
+    static char big[200000];
+    char away[64];
+    struct stat a, b;
+    for (size_t i = 0; i < sizeof big; i++)
+        big[i] = (char)(i * 31 >> 3);
+    assert_int_equal(ax_file_write(in_dir("from"), big, sizeof big, NULL), 0);
+    assert_int_equal(ax_file_link(in_dir("from"), in_dir("to")), 0);
+    assert_int_equal(stat(in_dir("from"), &a) | stat(in_dir("to"), &b), 0);
+    assert_int_equal(a.st_ino, b.st_ino);
+    put(in_dir("other"), "x", 1);
+    assert_int_equal(ax_file_link(in_dir("from"), in_dir("other")), -1);
+    assert_int_equal(errno, EEXIST);
+    same_bytes(in_dir("other"), "x", 1);
+    assert_int_equal(ax_file_link(in_dir("none"), in_dir("new")), -1);
+    assert_int_equal(errno, ENOENT);
+    snprintf(away, sizeof away, "/dev/shm/axon-base-file-%d", (int)getpid());
+    unlink(away);
+    assert_int_equal(ax_file_link(in_dir("from"), away), 0);
+    same_bytes(away, big, sizeof big);
+    assert_int_equal(unlink(away), 0);
+}
+
+static void test_remove_tree(void **state)
+{
+    (void)state;
+    assert_int_equal(ax_make_folder(in_dir("tree/a/b"), NULL), 0);
+    put(in_dir("kept"), "x", 1);
+    put(in_dir("tree/a/file"), "y", 1);
+    assert_int_equal(symlink(in_dir("kept"), in_dir("tree/a/b/link")), 0);
+    assert_int_equal(symlink(dir, in_dir("tree/up")), 0);
+    assert_int_equal(ax_remove_tree(in_dir("tree")), 0);
+    assert_int_equal(access(in_dir("tree"), F_OK), -1);
+    same_bytes(in_dir("kept"), "x", 1);
+    assert_int_equal(ax_remove_tree(in_dir("tree")), 0); /* it is gone */
+    assert_int_equal(ax_remove_tree(in_dir("kept")), 0); /* a file */
+    assert_int_equal(entries(), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -458,6 +511,8 @@ int main(void)
         cmocka_unit_test_teardown(test_full_disk, clean),
         cmocka_unit_test_teardown(test_rename_fails, clean),
         cmocka_unit_test_teardown(test_many_writers, clean),
+        cmocka_unit_test_teardown(test_link, clean),
+        cmocka_unit_test_teardown(test_remove_tree, clean),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }
