@@ -29,10 +29,24 @@ static int64_t id_of(const request *r)
     return n && !s[n] && n <= 15 && s[0] != '0' ? strtoll(s, NULL, 10) : 0;
 }
 
+/* There are jobs, but a full disk keeps them from being read. 1: the request is refused. */
+static int closed(jobs *j, request *r)
+{
+    if (j->store || !j->dispatch_at)
+        return 0;
+    problem_set(&r->why, 503, "no_state",
+                "the jobs cannot be read: there is no space on their disk");
+    r->why.retry_after = 2;
+    request_refuse(r);
+    return 1;
+}
+
 /* The job that the path names; -1 with the request refused. */
 static int find(jobs *j, request *r, job_row *row)
 {
     int64_t id = id_of(r);
+    if (closed(j, r))
+        return -1;
     if (j->store && id && store_get(j->store, id, &r->mem, row))
         return 0;
     problem_set(&r->why, 404, "unknown_job", "there is no job '%.40s'", r->param[0]);
@@ -100,6 +114,8 @@ static void list(jobs *j, request *r)
         request_refuse(r);
         return;
     }
+    if (closed(j, r))
+        return;
     listing l = {j, &r->out, 0};
     buf_str(&r->out, "{\"jobs\":[");
     if (j->store)

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 const char *const job_state_names[JOB_STATES] = {"queued", "running", "succeeded", "failed",
@@ -436,16 +437,34 @@ static int ask(store *s, const char *question, char answer[64])
     return sqlite3_exec(s->db, question, text_of, answer, NULL) == SQLITE_OK ? 0 : -1;
 }
 
+static int damaged(const char *path, const char *how, ax_err *err)
+{
+    ax_fail(err, AX_ECORRUPT, "the database '%s' is damaged: %s", path, how);
+    return ax_err_hint(err, "move it away and start again: jobs are lost, models are not");
+}
+
+/* What SQLite could not do when it opened the file. Of a full disk it says many things. */
+static int unusable(const store *s, const char *path, ax_err *err)
+{
+    struct statvfs v;
+    int code = s->db ? sqlite3_errcode(s->db) & 0xff : SQLITE_NOMEM;
+    const char *how = s->db ? sqlite3_errmsg(s->db) : "out of memory";
+    if (code == SQLITE_CORRUPT || code == SQLITE_NOTADB)
+        return damaged(path, how, err);
+    int full = code == SQLITE_FULL || (statvfs(path, &v) == 0 && !v.f_bavail);
+    return ax_fail(err, full ? AX_ELIMIT : AX_EIO, "the database '%s' cannot be used: %s%s", path,
+                   how, full ? "; no space is left on its disk" : "");
+}
+
 static int migrate(store *s, const char *path, ax_err *err)
 {
     char text[64];
-    if (ask(s, "PRAGMA user_version", text) < 0 || ask(s, "PRAGMA quick_check(1)", text) < 0 ||
-        strcmp(text, "ok")) {
-        ax_fail(err, AX_ECORRUPT, "the database '%s' is damaged: %s", path,
-                text[0] ? text : sqlite3_errmsg(s->db));
-        return ax_err_hint(err, "move it away and start again: jobs are lost, models are not");
-    }
-    ask(s, "PRAGMA user_version", text);
+    if (ask(s, "PRAGMA quick_check(1)", text) < 0)
+        return unusable(s, path, err);
+    if (strcmp(text, "ok"))
+        return damaged(path, text, err);
+    if (ask(s, "PRAGMA user_version", text) < 0)
+        return unusable(s, path, err);
     int version = atoi(text);
     if (version > VERSION)
         return ax_fail(err, AX_EUNSUPPORTED,
@@ -484,15 +503,13 @@ static int open_database(store *s, const char *folder, ax_err *err)
     snprintf(path, sizeof path, "%s/axond.db", folder);
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
     if (sqlite3_open_v2(path, &s->db, flags, NULL) != SQLITE_OK)
-        return ax_fail(err, AX_EIO, "the database '%s' cannot be opened: %s", path,
-                       s->db ? sqlite3_errmsg(s->db) : "out of memory");
+        return unusable(s, path, err);
     s->durable = 1;
     char mode[64];
     if (ask(s, "PRAGMA journal_mode=WAL", mode) < 0 ||
         ask(s, "PRAGMA synchronous=FULL", mode) < 0 ||
         ask(s, "PRAGMA wal_autocheckpoint=250", mode) < 0) /* pages: the log stays at 1 MB */
-        return ax_fail(err, AX_EIO, "the database '%s' cannot be used: %s", path,
-                       sqlite3_errmsg(s->db));
+        return unusable(s, path, err);
     return migrate(s, path, err) < 0 ? -1 : prepare_all(s, path, err);
 }
 

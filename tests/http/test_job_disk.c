@@ -70,6 +70,29 @@ static void test_full(void **state)
     free(spec);
 }
 
+/* A server that starts on a full disk serves its models, says what it cannot do, and takes jobs as soon
+ * as there is room; those of before are there again. */
+static void test_full_at_start(void **state)
+{
+    (void)state;
+    if (!mounted)
+        skip();
+    char *spec = job_spec("points", 300, 3, "");
+    long status;
+    assert_int_equal(stop(), 0);
+    fill_disk();
+    start(flags);
+    assert_int_equal(post_job(spec, &status), 0);
+    assert_int_equal(status, 507);
+    assert_int_equal(act(1, "GET", ""), 503);
+    assert_int_equal(status_of(&(request){.path = "/jobs"}), 503);
+    predicts();
+    empty_disk();
+    await(post_job(spec, NULL), "succeeded", 60);
+    assert_int_equal(act(1, "GET", ""), 200);
+    free(spec);
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -96,6 +119,6 @@ static int teardown(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_full)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_full), cmocka_unit_test(test_full_at_start)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }
