@@ -114,4 +114,52 @@ UNUSED static const char *hash_of(const char *model, int version, char out[128])
     return out;
 }
 
+/* ---- JSON ---- */
+
+/* The answer as a tree, to be freed; the answer itself is freed. */
+UNUSED static cJSON *object(reply r)
+{
+    cJSON *o = cJSON_Parse(r.body);
+    if (r.status >= 400 || !o)
+        fail_msg("%ld %s", r.status, r.body);
+    reply_free(&r);
+    return o;
+}
+
+UNUSED static const cJSON *at(const cJSON *o, const char *name)
+{
+    const cJSON *v = cJSON_GetObjectItemCaseSensitive(o, name);
+    if (!v)
+        fail_msg("no field '%s'", name);
+    return v;
+}
+
+UNUSED static double num(const cJSON *o, const char *name)
+{
+    return cJSON_GetNumberValue(at(o, name));
+}
+
+/* ---- the server ---- */
+
+/* In a folder of its own, with one small model. */
+UNUSED static int start_with(const char *const *flags)
+{
+    char path[128];
+    curl_global_init(CURL_GLOBAL_ALL);
+    if (!the.folder[0])
+        folder_new();
+    snprintf(path, sizeof path, "%s/tiny.safetensors", the.models);
+    write_tiny(path, 1);
+    start(flags);
+    return 0;
+}
+
+UNUSED static int stop_and_remove(void **state)
+{
+    (void)state;
+    stop();
+    folder_remove();
+    return 0;
+}
+
 #endif

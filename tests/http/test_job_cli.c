@@ -375,24 +375,10 @@ static void test_others(void **state)
 static int setup(void **state)
 {
     (void)state;
-    char path[128];
     static const char *const names[] = {"AXOND_SERVER", "AXOND_API_KEY"};
     for (int i = 0; i < 2; i++)
         unsetenv(names[i]);
-    curl_global_init(CURL_GLOBAL_ALL);
-    folder_new();
-    snprintf(path, sizeof path, "%s/tiny.safetensors", the.models);
-    write_tiny(path, 1);
-    start(NULL);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    stop();
-    folder_remove();
-    return 0;
+    return start_with(NULL);
 }
 
 int main(void)
@@ -403,5 +389,5 @@ int main(void)
         cmocka_unit_test(test_patience), cmocka_unit_test(test_sweep),       cmocka_unit_test(test_others),
         cmocka_unit_test(test_keys),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, stop_and_remove);
 }

@@ -70,8 +70,8 @@ static void test_full(void **state)
     free(spec);
 }
 
-/* A server that starts on a full disk serves its models, says what it cannot do, and takes jobs as soon
- * as there is room; those of before are there again. */
+/* A server that starts on a full disk serves its models, says what it cannot do, and takes jobs as
+ * soon as there is room; those of before are there again. */
 static void test_full_at_start(void **state)
 {
     (void)state;
@@ -96,15 +96,10 @@ static void test_full_at_start(void **state)
 static int setup(void **state)
 {
     (void)state;
-    char path[128];
-    curl_global_init(CURL_GLOBAL_ALL);
     folder_new();
     mkdir(the.state, 0777);
     mounted = mount("tmpfs", the.state, "tmpfs", 0, "size=3m") == 0;
-    snprintf(path, sizeof path, "%s/tiny.safetensors", the.models);
-    write_tiny(path, 1);
-    start(flags);
-    return 0;
+    return start_with(flags);
 }
 
 static int teardown(void **state)
@@ -119,6 +114,7 @@ static int teardown(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_full), cmocka_unit_test(test_full_at_start)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_full),
+                                       cmocka_unit_test(test_full_at_start)};
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -185,21 +185,7 @@ static void test_stop(void **state)
 static int setup(void **state)
 {
     (void)state;
-    char path[128];
-    curl_global_init(CURL_GLOBAL_ALL);
-    folder_new();
-    snprintf(path, sizeof path, "%s/tiny.safetensors", the.models);
-    write_tiny(path, 1);
-    start(NULL);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    stop();
-    folder_remove();
-    return 0;
+    return start_with(NULL);
 }
 
 int main(void)
@@ -209,5 +195,5 @@ int main(void)
         cmocka_unit_test(test_replay),
         cmocka_unit_test(test_stop),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, stop_and_remove);
 }

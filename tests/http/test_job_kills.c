@@ -169,21 +169,7 @@ static void test_stop(void **state)
 static int setup(void **state)
 {
     (void)state;
-    curl_global_init(CURL_GLOBAL_ALL);
-    folder_new();
-    char path[128];
-    snprintf(path, sizeof path, "%s/tiny.safetensors", the.models);
-    write_tiny(path, 1);
-    start(flags);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    stop();
-    folder_remove();
-    return 0;
+    return start_with(flags);
 }
 
 int main(void)
@@ -193,5 +179,5 @@ int main(void)
         cmocka_unit_test(test_server),   cmocka_unit_test(test_both),
         cmocka_unit_test(test_stop),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, stop_and_remove);
 }

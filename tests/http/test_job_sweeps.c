@@ -12,35 +12,11 @@ static char *sweep_text(int epochs, const char *sweep, const char *more)
     return job_spec("winner", 120, epochs, extra);
 }
 
-static cJSON *object(const char *path)
-{
-    reply r = get(path);
-    if (r.status != 200)
-        fail_msg("%s: %ld %s", path, r.status, r.body);
-    cJSON *o = cJSON_Parse(r.body);
-    assert_non_null(o);
-    reply_free(&r);
-    return o;
-}
-
-static const cJSON *at(const cJSON *o, const char *name)
-{
-    const cJSON *v = cJSON_GetObjectItemCaseSensitive(o, name);
-    if (!v)
-        fail_msg("no field '%s'", name);
-    return v;
-}
-
-static double num(const cJSON *o, const char *name)
-{
-    return cJSON_GetNumberValue(at(o, name));
-}
-
 static double figure_of(const char *id, const char *name)
 {
     char path[64];
     snprintf(path, sizeof path, "/jobs/%s", id);
-    cJSON *o = object(path);
+    cJSON *o = object(get(path));
     assert_string_equal(cJSON_GetStringValue(at(o, "state")), "succeeded");
     double v = num(at(o, "result"), name);
     cJSON_Delete(o);
@@ -81,7 +57,7 @@ static void test_life(void **state)
     int id = post_job(text, NULL);
     assert_int_equal(id, 1);
     await(id, "succeeded", 120);
-    cJSON *o = object("/jobs/1/table");
+    cJSON *o = object(get("/jobs/1/table"));
     const cJSON *row, *table = at(o, "table");
     const char *best = "";
     double least = INFINITY;
@@ -102,7 +78,7 @@ static void test_life(void **state)
     assert_non_null(strstr(chart.body, ">x*sigmoid(x)</text>"));
     reply_free(&chart);
     cJSON_Delete(o);
-    o = object("/jobs/1");
+    o = object(get("/jobs/1"));
     assert_string_equal(cJSON_GetStringValue(at(at(o, "result"), "model")), "winner");
     assert_int_equal(num(at(o, "runs"), "total"), 6);
     assert_int_equal(num(o, "progress"), 1);
@@ -152,7 +128,7 @@ static void test_killed(void **state)
     waitpid(the.pid, NULL, 0);
     start(flags);
     await(id, "succeeded", 200);
-    cJSON *o = object("/jobs?state=succeeded");
+    cJSON *o = object(get("/jobs?state=succeeded"));
     assert_int_equal(cJSON_GetArraySize(at(o, "jobs")), 4);
     cJSON_Delete(o);
     free(text);
@@ -171,7 +147,7 @@ static void test_publishing(void **state)
     await(id, "failed", 60);
     assert_int_equal(unlink(the.models) | rename(away, the.models), 0);
     snprintf(path, sizeof path, "/jobs/%d", id);
-    cJSON *o = object(path);
+    cJSON *o = object(get(path));
     assert_non_null(strstr(cJSON_GetStringValue(at(at(o, "error"), "message")), "models folder"));
     assert_non_null(cJSON_GetStringValue(at(at(o, "error"), "code")));
     cJSON_Delete(o);
@@ -196,7 +172,7 @@ static void test_failures(void **state)
     int id = post_job(text, NULL);
     await(id, "succeeded", 60);
     snprintf(path, sizeof path, "/jobs/%d", id);
-    cJSON *o = object(path);
+    cJSON *o = object(get(path));
     assert_int_equal(num(at(o, "runs"), "failed"), 1);
     assert_int_equal(num(at(o, "runs"), "succeeded"), 1);
     cJSON_Delete(o);
@@ -204,7 +180,7 @@ static void test_failures(void **state)
     id = post_job(text, NULL);
     await(id, "failed", 60);
     snprintf(path, sizeof path, "/jobs/%d", id);
-    o = object(path);
+    o = object(get(path));
     assert_string_equal(cJSON_GetStringValue(at(at(o, "error"), "code")), "no_run_succeeded");
     cJSON_Delete(o);
 }
@@ -243,29 +219,15 @@ static void test_refused(void **state)
 static int setup(void **state)
 {
     (void)state;
-    char path[128];
-    curl_global_init(CURL_GLOBAL_ALL);
-    folder_new();
-    snprintf(path, sizeof path, "%s/tiny.safetensors", the.models);
-    write_tiny(path, 1);
-    start(flags);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    stop();
-    folder_remove();
-    return 0;
+    return start_with(flags);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_life),    cmocka_unit_test(test_control),
-        cmocka_unit_test(test_killed), cmocka_unit_test(test_publishing),  cmocka_unit_test(test_failures),
-        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_life),     cmocka_unit_test(test_control),
+        cmocka_unit_test(test_killed),   cmocka_unit_test(test_publishing),
+        cmocka_unit_test(test_failures), cmocka_unit_test(test_refused),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, stop_and_remove);
 }

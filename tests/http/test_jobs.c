@@ -4,28 +4,6 @@
 
 static const char *const flags[] = {"--max-queued-jobs", "20", "--job-threads", "1", NULL};
 
-static cJSON *object(reply r)
-{
-    cJSON *o = cJSON_Parse(r.body);
-    if (!o)
-        fail_msg("no JSON: %s", r.body);
-    reply_free(&r);
-    return o;
-}
-
-static const cJSON *at(const cJSON *o, const char *name)
-{
-    const cJSON *v = cJSON_GetObjectItemCaseSensitive(o, name);
-    if (!v)
-        fail_msg("no field '%s'", name);
-    return v;
-}
-
-static double num(const cJSON *o, const char *name)
-{
-    return cJSON_GetNumberValue(at(o, name));
-}
-
 /* ---- from 202 to a served model
  * ------------------------------------------------------------------ */
 
@@ -364,21 +342,7 @@ static void test_crowd(void **state)
 static int setup(void **state)
 {
     (void)state;
-    char path[128];
-    curl_global_init(CURL_GLOBAL_ALL);
-    folder_new();
-    snprintf(path, sizeof path, "%s/tiny.safetensors", the.models);
-    write_tiny(path, 1);
-    start(flags);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    stop();
-    folder_remove();
-    return 0;
+    return start_with(flags);
 }
 
 int main(void)
@@ -391,5 +355,5 @@ int main(void)
         cmocka_unit_test(test_wait),        cmocka_unit_test(test_further),
         cmocka_unit_test(test_divergence),  cmocka_unit_test(test_crowd),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, setup, stop_and_remove);
 }
