@@ -6,6 +6,7 @@
 #include <ctype.h>
 #include <math.h>
 #include <mpfr.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -383,6 +384,20 @@ static void value_at(const ax_act *a, mpfr_t x, mpfr_t y)
         mpfr_clear(arg[--n]);
 }
 
+/* Rounded to odd: cut off, with the last bit set if anything was cut, so that a float made of the
+ * double is the one nearest to v, even where v is next to a tie of floats. */
+static double to_odd(mpfr_srcptr v)
+{
+    double d = mpfr_get_d(v, MPFR_RNDZ);
+    uint64_t bits_of;
+    if (mpfr_cmp_d(v, d) == 0)
+        return d;
+    memcpy(&bits_of, &d, sizeof bits_of);
+    bits_of |= 1;
+    memcpy(&d, &bits_of, sizeof d);
+    return d;
+}
+
 double ulp_judge(const ax_act *a, int order, float x, const char **why)
 {
     mpfr_t at, h, y[3];
@@ -410,7 +425,7 @@ double ulp_judge(const ax_act *a, int order, float x, const char **why)
         mpfr_div(y[1], y[1], h, MPFR_RNDN);
         mpfr_div(y[1], y[1], h, MPFR_RNDN);
     }
-    double result = trouble ? NAN : mpfr_get_d(y[1], MPFR_RNDN);
+    double result = trouble ? NAN : to_odd(y[1]);
     if (why)
         *why = trouble;
     mpfr_clears(at, h, y[0], y[1], y[2], (mpfr_ptr)0);

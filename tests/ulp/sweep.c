@@ -35,7 +35,7 @@ typedef struct job {
     ulp_result r;
     float last; /* f of the largest input so far where f must not fall */
     uint64_t ties, close;
-    int tie_right; /* MPFR's verdict on the last tie it was asked about */
+    int tie_side; /* on which side of the last tie MPFR was asked about the exact value lies: -1, 0, 1 */
 } job;
 
 static const char *const order_name[3] = {"f", "f'", "f''"};
@@ -109,13 +109,17 @@ static double ask(job *j, float x, double reference)
     return exact;
 }
 
-/* Of ties in double each 64th is put to MPFR and stands for the next ones; of very many, each 4096th. */
+/* Of ties in double each 64th is put to MPFR, and the exact values of the next ones are taken to lie on
+ * the same side; of very many, each 4096th. */
 static void judge_tie(job *j, float x, float y, double reference)
 {
     uint64_t n = j->ties++;
-    if (n % (n > MANY * 64 ? 4096 : 64) == 0)
-        j->tie_right = y == (float)ask(j, x, reference);
-    j->r.rounded += (uint64_t)j->tie_right;
+    if (n % (n > MANY * 64 ? 4096 : 64) == 0) {
+        double exact = ask(j, x, reference);
+        j->tie_side = (exact > reference) - (exact < reference);
+    }
+    int right = j->tie_side ? (y > reference) == (j->tie_side > 0) : y == (float)reference;
+    j->r.rounded += (uint64_t)right;
 }
 
 static void judge(job *j, float x, float y, double reference)
@@ -401,10 +405,10 @@ static int table(const char *dir, const char *md_path, const char *inc_path)
             "parameters, at all 2^32 float32 inputs. A cell says the largest error in ULP (the distance to the\n"
             "exact value over 2^(max(e,-126)-23), e its exponent; results below the smallest normal number\n"
             "included), at which input, and the share of correctly rounded results. 0.5 is the best there can\n"
-            "be. The judge is a formula in double, and MPFR where that is not sure enough; where a result is a tie\n"
-            "to all bits of a double (half of a subnormal x), MPFR decides about each 64th (each\n"
-            "4096th where there are hundreds of millions); of more than 50,000 results of a function within\n"
-            "2^-20 ULP of a tie, about each 1024th.\n"
+            "be. The judge is a formula in double, and MPFR where that is not sure enough. Where a result is a tie\n"
+            "to all bits of a double (half of a subnormal x), MPFR says of each 64th (each 4096th where there are\n"
+            "hundreds of millions) on which side the exact value lies; of more than 50,000 results of a function\n"
+            "within 2^-20 ULP of a tie, it is asked about each 1024th.\n"
             "NaN gives NaN everywhere. `make ulp` looks at a part of the inputs and at more parameters.\n\n"
             "| activation | f | f' | f'' |\n|---|---|---|---|\n");
     fprintf(inc, "/* accuracy.inc - largest errors in ULP of f, f' and f'', made by make ulp-exhaustive;\n"
