@@ -87,7 +87,8 @@ static int take_batches(ax_trainer *t)
 static int prepare_plans(ax_trainer *t, int eval, int64_t n, int64_t batch, ax_err *err)
 {
     int64_t last = n % batch;
-    if ((n >= batch && !ax_trainer_plan(t, eval, batch, err)) || (last && !ax_trainer_plan(t, eval, last, err)))
+    if ((n >= batch && !ax_trainer_plan(t, eval, batch, err)) ||
+        (last && !ax_trainer_plan(t, eval, last, err)))
         return -1;
     return 0;
 }
@@ -100,7 +101,8 @@ int ax_trainer_prepare(ax_trainer *t, ax_err *err)
     if (!t->scratch || take_batches(t) ||
         ax_metrics_init(&t->validation, t->task, t->width, &t->arena))
         return ax_fail(err, AX_ENOMEM, "no memory for the steps of the training");
-    if (prepare_plans(t, 0, t->n_train, t->config.batch_size, err) || prepare_plans(t, 1, t->n_val, EVAL_BATCH, err))
+    if (prepare_plans(t, 0, t->n_train, t->config.batch_size, err) ||
+        prepare_plans(t, 1, t->n_val, EVAL_BATCH, err))
         return -1;
     return 0;
 }
