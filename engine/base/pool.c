@@ -5,7 +5,10 @@
  * list, the comings and goings of helpers, and the decision to sleep; it is never held while a task
  * runs. Who finds no work spins for a few microseconds, watching only `published`, because the next
  * layer of a network is usually that near; then it sleeps. A caller that has run out of tasks takes
- * its job off the list and waits for the helpers still inside: spinning first, then asleep. */
+ * its job off the list and waits for the helpers still inside: spinning first, then asleep.
+ *
+ * The one job that may wait for later is not in the list: a worker that finds nothing there does
+ * one task of it, and looks again. */
 #include "base/pool.h"
 
 #include <pthread.h>
@@ -49,6 +52,8 @@ struct ax_pool {
     int sleeping;         /* workers in a wait on `wake`                                   */
     int spinning;         /* workers that spin and that no job counts on yet               */
     int stop;
+    job *later; /* guarded by lock: &put_off or NULL */
+    job put_off;
     _Alignas(CACHE_LINE) atomic_uint published; /* jobs so far: what spinning workers watch */
 };
 
@@ -92,20 +97,33 @@ static int spin_on(int64_t start)
 
 /* ---- jobs ------------------------------------------------------------------------------------ */
 
-static void work(job *j, int index)
+/* One task; 0 when all are claimed. */
+static int one_task(job *j, int index)
 {
-    long long i;
-    while ((i = atomic_fetch_add_explicit(&j->next, 1, memory_order_relaxed)) < j->n)
+    long long i = atomic_fetch_add_explicit(&j->next, 1, memory_order_relaxed);
+    if (i < j->n)
         j->fn(j->ctx, (int)i, index);
+    return i < j->n;
 }
 
-/* The oldest job with tasks nobody has claimed. Lock held. */
+static void work(job *j, int index)
+{
+    while (one_task(j, index))
+        ;
+}
+
+static int has_tasks(job *j)
+{
+    return atomic_load_explicit(&j->next, memory_order_relaxed) < j->n;
+}
+
+/* The oldest job with tasks nobody has claimed; when there is none, the one put off. Lock held. */
 static job *find_job(ax_pool *p)
 {
     job *j = p->oldest;
-    while (j && atomic_load_explicit(&j->next, memory_order_relaxed) >= j->n)
+    while (j && !has_tasks(j))
         j = j->newer;
-    return j;
+    return j || !p->later || !has_tasks(p->later) ? j : p->later;
 }
 
 /* Hang j in the list and count on idle workers for it. */
@@ -139,8 +157,12 @@ static int helpers_left(job *j)
 static void retire(ax_pool *p, job *j)
 {
     pthread_mutex_lock(&p->lock);
-    *(j->older ? &j->older->newer : &p->oldest) = j->newer;
-    *(j->newer ? &j->newer->older : &p->newest) = j->older;
+    if (j == p->later) {
+        p->later = NULL;
+    } else {
+        *(j->older ? &j->older->newer : &p->oldest) = j->newer;
+        *(j->newer ? &j->newer->older : &p->newest) = j->older;
+    }
     pthread_mutex_unlock(&p->lock);
     if (!helpers_left(j))
         return;
@@ -208,7 +230,10 @@ static void *worker_main(void *arg)
         }
         atomic_fetch_add_explicit(&j->helpers, 1, memory_order_relaxed);
         pthread_mutex_unlock(&p->lock);
-        work(j, w->index);
+        if (j == &p->put_off)
+            one_task(j, w->index);
+        else
+            work(j, w->index);
         pthread_mutex_lock(&p->lock);
         leave(j);
         hot = 1;
@@ -245,6 +270,7 @@ static void stop_workers(ax_pool *p, int started)
     pthread_cond_broadcast(&p->wake);
     for (int i = 0; i < started; i++)
         pthread_join(p->workers[i].thread, NULL);
+    pthread_cond_destroy(&p->put_off.done);
     pthread_cond_destroy(&p->wake);
     pthread_mutex_destroy(&p->lock);
     free(p->workers);
@@ -268,6 +294,7 @@ static ax_pool *new_pool(int threads)
     pthread_mutex_init(&p->lock, &adaptive);
     pthread_mutexattr_destroy(&adaptive);
     pthread_cond_init(&p->wake, NULL);
+    pthread_cond_init(&p->put_off.done, NULL);
     return p;
 }
 
@@ -304,6 +331,16 @@ int ax_pool_size(const ax_pool *p)
     return p ? p->size : 1;
 }
 
+/* The caller's part of a job that the workers can see. */
+static void finish(ax_pool *p, job *j)
+{
+    inside.pool = p;
+    inside.worker = 0;
+    work(j, 0);
+    retire(p, j);
+    inside.pool = NULL;
+}
+
 void ax_pool_run(ax_pool *p, int n, void (*fn)(void *ctx, int i, int worker), void *ctx)
 {
     if (!p || p->size == 1 || n <= 1 || inside.pool) {
@@ -313,11 +350,26 @@ void ax_pool_run(ax_pool *p, int n, void (*fn)(void *ctx, int i, int worker), vo
         return;
     }
     job j = {.fn = fn, .ctx = ctx, .n = n, .done = PTHREAD_COND_INITIALIZER};
-    inside.pool = p;
-    inside.worker = 0;
     publish(p, &j);
-    work(&j, 0);
-    retire(p, &j);
-    inside.pool = NULL;
+    finish(p, &j);
     pthread_cond_destroy(&j.done);
+}
+
+void ax_pool_put_off(ax_pool *p, int n, void (*fn)(void *ctx, int i, int worker), void *ctx)
+{
+    job *j = &p->put_off;
+    pthread_mutex_lock(&p->lock);
+    j->fn = fn;
+    j->ctx = ctx;
+    j->n = n;
+    j->caller_sleeps = 0;
+    atomic_store_explicit(&j->next, 0, memory_order_relaxed);
+    p->later = j;
+    pthread_mutex_unlock(&p->lock);
+}
+
+void ax_pool_catch_up(ax_pool *p)
+{
+    if (p->later)
+        finish(p, p->later);
 }

@@ -27,4 +27,11 @@ int ax_pool_size(const ax_pool *p);
  * job of one task is a plain call: jobs started inside it may use the pool. Thread-safe. */
 void ax_pool_run(ax_pool *p, int n, void (*fn)(void *ctx, int i, int worker), void *ctx);
 
+/* The same for work that can wait: workers take a task of it only when no other job has one left
+ * for them. One such job at a time; the thread that put it off calls ax_pool_catch_up(), which does
+ * what is left of it and waits for the rest; without one it does nothing. p may not be NULL, and
+ * neither is to be called from inside a job. */
+void ax_pool_put_off(ax_pool *p, int n, void (*fn)(void *ctx, int i, int worker), void *ctx);
+void ax_pool_catch_up(ax_pool *p);
+
 #endif

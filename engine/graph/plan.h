@@ -46,6 +46,9 @@ const char *ax_plan_text(const ax_plan *p, ax_arena *a);
 ax_exec *ax_exec_new(const ax_plan *p, ax_pool *pool, ax_err *err);
 void ax_exec_free(ax_exec *e);
 void *ax_exec_input(ax_exec *e, int i); /* in the order of the graph's inputs */
+/* From now on input i is the caller's `memory`, aligned to 64 and its bytes rounded up to 64. A run
+ * may write to it. So the next run's input can be made ready while this one's is in use. */
+void ax_exec_move_input(ax_exec *e, int i, void *memory);
 const void *ax_exec_output(const ax_exec *e, int i);
 void ax_exec_run(ax_exec *e);
 

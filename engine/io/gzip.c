@@ -7,7 +7,7 @@
 #include <unistd.h>
 #include <zlib.h>
 
-enum { PIECE = 256 * 1024 };
+enum { PIECE = 64 * 1024 };
 
 typedef struct unpacking {
     int from, to, over; /* over: the last member has ended            */
@@ -35,14 +35,16 @@ static int write_out(unpacking *u)
     const uint8_t *p = u->out;
     size_t n = sizeof u->out - u->z.avail_out;
     if ((int64_t)n > u->limit - u->n)
-        return ax_fail(u->err, AX_ELIMIT, "the file unpacks to more than the %lld bytes allowed", (long long)u->limit);
+        return ax_fail(u->err, AX_ELIMIT, "the file unpacks to more than the %lld bytes allowed",
+                       (long long)u->limit);
     u->n += (int64_t)n;
     while (n) {
         ssize_t w = write(u->to, p, n);
         if (w < 0 && errno == EINTR)
             continue;
         if (w <= 0)
-            return ax_fail(u->err, AX_EIO, "the unpacked file cannot be written: %s", strerror(w ? errno : ENOSPC));
+            return ax_fail(u->err, AX_EIO, "the unpacked file cannot be written: %s",
+                           strerror(w ? errno : ENOSPC));
         p += w;
         n -= (size_t)w;
     }
@@ -61,7 +63,8 @@ static int unpack_piece(unpacking *u)
         u->z.avail_out = sizeof u->out;
         int rc = u->over ? Z_OK : inflate(&u->z, Z_NO_FLUSH);
         if (rc != Z_OK && rc != Z_STREAM_END && rc != Z_BUF_ERROR)
-            return ax_fail(u->err, AX_ECORRUPT, "the gzip data is damaged after %lld bytes of its content%s%s",
+            return ax_fail(u->err, AX_ECORRUPT,
+                           "the gzip data is damaged after %lld bytes of its content%s%s",
                            (long long)u->n, u->z.msg ? ": " : "", u->z.msg ? u->z.msg : "");
         u->over |= rc == Z_STREAM_END;
         if (write_out(u) < 0)
@@ -77,7 +80,9 @@ static int unpack(unpacking *u)
         if (unpack_piece(u) < 0)
             return -1;
     if (n == 0 && !u->over)
-        return ax_fail(u->err, AX_ECORRUPT, "the gzip data ends too early, after %lld bytes of its content", (long long)u->n);
+        return ax_fail(u->err, AX_ECORRUPT,
+                       "the gzip data ends too early, after %lld bytes of its content",
+                       (long long)u->n);
     return n < 0 ? -1 : 0;
 }
 

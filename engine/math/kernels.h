@@ -29,6 +29,9 @@ void ax_vec_relu(int64_t n, const float *x, float *y, ax_pool *pool);
 /* dx = dy where x > 0, 0 where x <= 0, NaN where x is NaN; x may be relu's input or its output */
 void ax_vec_relu_backward(int64_t n, const float *x, const float *dy, float *dx, ax_pool *pool);
 
+/* y = x, of one thread: the samples of a batch are what is shared out */
+void ax_vec_from_bytes(int64_t n, const uint8_t *x, float *y);
+
 /* ---- per channel ---- */
 
 typedef struct ax_maps {

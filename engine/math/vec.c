@@ -59,3 +59,8 @@ void ax_vec_relu_backward(int64_t n, const float *x, const float *dy, float *dx,
 {
     run(ax_vec_kernels_get()->relu_backward, n, 0, x, dy, dx, pool);
 }
+
+void ax_vec_from_bytes(int64_t n, const uint8_t *x, float *y)
+{
+    ax_vec_kernels_get()->from_bytes(n, x, y);
+}

@@ -45,6 +45,13 @@ ELEMENTWISE(axpy, 1, 1, vb + va * alpha)
 ELEMENTWISE(relu, 1, 0, vf_relu(va))
 ELEMENTWISE(relu_backward, 1, 1, relu_gradient(va, vb))
 
+/* Exact, so that bits are the same wherever the compiler's vectors end. */
+static void from_bytes(int64_t n, const uint8_t *restrict x, float *restrict y)
+{
+    for (int64_t i = 0; i < n; i++)
+        y[i] = x[i];
+}
+
 enum { HALF = AX_VL / 2, PARTS = 16 / HALF };
 
 AX_INLINE vd widen(const float *p)
@@ -119,6 +126,6 @@ MAP(normalise, 0, (x - c) * a + b)
 MAP(unnormalise, 1, (dy - b - (x - c) * d) * a)
 
 const ax_vec_kernels AX_TABLE(ax_vec_kernels) = {
-    fill, add, mul, scale, axpy, relu, relu_backward,
+    fill, add, mul, scale, axpy, relu, relu_backward, from_bytes,
     sum, norms, squares, products, affine, affine_relu, normalise, unnormalise,
 };

@@ -22,6 +22,7 @@ typedef struct ax_lanes {
 
 typedef struct ax_vec_kernels {
     ax_vec_fn *fill, *add, *mul, *scale, *axpy, *relu, *relu_backward;
+    void (*from_bytes)(int64_t n, const uint8_t *x, float *y);
     /* sums in double; with d = x - mean */
     void (*sum)(const ax_lanes *l);       /* sum[0] += x                                */
     void (*norms)(const ax_lanes *l);     /* sum[0] += |x|, sum[1] += x*x               */

@@ -13,6 +13,7 @@
 #include "io/idx.h"
 #include "io/npy.h"
 #include "io/safetensors.h"
+#include "math/kernels.h"
 
 int64_t ax_dataset_limit(void)
 {
@@ -375,9 +376,7 @@ static void copy_sample(const ax_dataset *d, const ax_samples *s, int64_t i, flo
         memcpy(out, (const float *)s->x + i * n, (size_t)n * sizeof *out);
         return;
     }
-    const uint8_t *x = (const uint8_t *)s->x + i * n;
-    for (int64_t k = 0; k < n; k++)
-        out[k] = x[k];
+    ax_vec_from_bytes(n, (const uint8_t *)s->x + i * n, out);
 }
 
 static float pixel(const ax_dataset *d, const ax_samples *s, int64_t at)

@@ -2,7 +2,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/range.h"
+#include "math/kernels.h"
 #include "train/trainer.h"
 
 enum { EVAL_BATCH = 256 };
@@ -60,40 +60,90 @@ ax_batch_plan *ax_trainer_plan(ax_trainer *t, int eval, int64_t batch, ax_err *e
     return p;
 }
 
-typedef struct fill_job {
-    const ax_trainer *t;
-    const ax_samples *s;
-    const uint32_t *samples;
-    const ax_augment *augment;
-    uint64_t draw;
-    float *x;
-    void *target;
-    int64_t size;
-} fill_job;
-
-static void fill(void *ctx, int64_t from, int64_t to)
+static int64_t largest_param(const ax_trainer *t)
 {
-    const fill_job *j = ctx;
-    ax_rng rng = {j->t->config.seed, ax_rng_name("augment")};
-    int64_t width = j->t->width;
-    for (int64_t i = from; i < to; i++) {
-        uint32_t k = j->samples[i];
-        ax_sample_fetch(&j->t->data, j->s, k, j->augment, rng, j->draw + (uint64_t)i, j->x + i * j->size);
-        if (!j->target)
+    int64_t most = 1;
+    for (int i = 0; i < t->net.n_inits; i++)
+        most = ax_param_count(t, i) > most ? ax_param_count(t, i) : most;
+    return most;
+}
+
+/* Where the batches of the steps are filled, each while the other is run; rounded up as a plan
+ * rounds. */
+static int take_batches(ax_trainer *t)
+{
+    int64_t n = t->config.batch_size, spare = 16;
+    for (int i = 0; i < 2; i++) {
+        ax_batch *b = &t->batch[i];
+        *b = (ax_batch){.t = t, .from = &t->data.train, .augment = &t->config.augment};
+        b->x = AX_ARRAY(&t->arena, float, n * ax_shape_count(&t->data.x_shape) + spare);
+        b->target = AX_ARRAY(&t->arena, float, n * (t->classes ? 1 : t->width) + spare);
+        if (!b->x || !b->target)
+            return -1;
+    }
+    return 0;
+}
+
+static int prepare_plans(ax_trainer *t, int eval, int64_t n, int64_t batch, ax_err *err)
+{
+    int64_t last = n % batch;
+    if ((n >= batch && !ax_trainer_plan(t, eval, batch, err)) ||
+        (last && !ax_trainer_plan(t, eval, last, err)))
+        return -1;
+    return 0;
+}
+
+int ax_trainer_prepare(ax_trainer *t, ax_err *err)
+{
+    ax_maps m = {AX_PLAIN, 1, 1, largest_param(t)};
+    t->ready = -1;
+    t->scratch = AX_ARRAY(&t->arena, float, ax_maps_scratch(&m));
+    if (!t->scratch || take_batches(t) ||
+        ax_metrics_init(&t->validation, t->task, t->width, &t->arena))
+        return ax_fail(err, AX_ENOMEM, "no memory for the steps of the training");
+    if (prepare_plans(t, 0, t->n_train, t->config.batch_size, err) ||
+        prepare_plans(t, 1, t->n_val, EVAL_BATCH, err))
+        return -1;
+    return 0;
+}
+
+enum { SLICE = 16 }; /* samples */
+
+static int slices(const ax_batch *b)
+{
+    return (int)((b->n + SLICE - 1) / SLICE);
+}
+
+static void fill_slice(void *ctx, int slice, int worker)
+{
+    const ax_batch *b = ctx;
+    const ax_trainer *t = b->t;
+    (void)worker;
+    ax_rng rng = {t->config.seed, ax_rng_name("augment")};
+    int64_t width = t->width, size = ax_shape_count(&t->data.x_shape),
+            from = (int64_t)slice * SLICE;
+    for (int64_t i = from; i < from + SLICE && i < b->n; i++) {
+        uint32_t k = b->samples[i];
+        ax_sample_fetch(&t->data, b->from, k, b->augment, rng, b->draw + (uint64_t)i,
+                        b->x + i * size);
+        if (!b->target)
             continue;
-        if (j->s->classes)
-            ((int32_t *)j->target)[i] = j->s->classes[k];
+        if (b->from->classes)
+            ((int32_t *)b->target)[i] = b->from->classes[k];
         else
-            memcpy((float *)j->target + i * width, j->s->y + k * width, (size_t)width * sizeof(float));
+            memcpy((float *)b->target + i * width, b->from->y + k * width,
+                   (size_t)width * sizeof(float));
     }
 }
 
-void ax_trainer_fill(ax_trainer *t, ax_exec *e, const ax_net *net, const ax_samples *s, const uint32_t *samples,
-                     int64_t n, const ax_augment *augment, uint64_t draw, void *target)
+void ax_batch_fill(const ax_batch *b)
 {
-    int at = net->step == AX_NONE ? 0 : 1; /* the step, where there is one, is the first input */
-    fill_job j = {t, s, samples, augment, draw, ax_exec_input(e, at), target, ax_shape_count(&t->data.x_shape)};
-    ax_range(t->pool, n, 16, fill, &j);
+    ax_pool_run(b->t->pool, slices(b), fill_slice, (void *)(uintptr_t)b);
+}
+
+void ax_batch_fill_later(ax_batch *b)
+{
+    ax_pool_put_off(b->t->pool, slices(b), fill_slice, b);
 }
 
 /* What divides yes from no in a model's output. */
@@ -124,7 +174,8 @@ int ax_trainer_evaluate(ax_trainer *t, const ax_samples *s, const uint32_t *samp
         ax_batch_plan *p = ax_trainer_plan(t, 1, b, err);
         if (!p)
             return -1;
-        ax_trainer_fill(t, p->exec, &t->eval, s, samples + at, b, NULL, 0, NULL);
+        ax_batch_fill(&(ax_batch){
+            .t = t, .from = s, .samples = samples + at, .n = b, .x = ax_exec_input(p->exec, 0)});
         ax_exec_run(p->exec);
         count(t, s, samples + at, b, ax_exec_output(p->exec, 0), ax_exec_output(p->exec, 1), m);
     }

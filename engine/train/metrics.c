@@ -2,6 +2,7 @@
 #include "train/metrics.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "base/json.h"
 
@@ -15,6 +16,17 @@ int ax_metrics_init(ax_metrics *m, ax_task task, int64_t width, ax_arena *a)
     m->fp = m->tp + classes;
     m->fn = m->fp + classes;
     return 0;
+}
+
+void ax_metrics_reset(ax_metrics *m)
+{
+    int64_t classes = m->task == AX_TASK_CLASSES ? m->width : 1, *counts = m->tp;
+    memset(counts, 0, (size_t)(3 * classes) * sizeof *counts);
+    *m = (ax_metrics){.task = m->task,
+                      .width = m->width,
+                      .tp = counts,
+                      .fp = counts + classes,
+                      .fn = counts + 2 * classes};
 }
 
 static void add_class(ax_metrics *m, const float *y, int class_)

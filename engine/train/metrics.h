@@ -24,6 +24,7 @@ typedef struct ax_metrics {
 
 /* The counters live in the arena. -1: no memory. */
 int ax_metrics_init(ax_metrics *m, ax_task task, int64_t width, ax_arena *a);
+void ax_metrics_reset(ax_metrics *m); /* as after ax_metrics_init() */
 
 /* One sample: outputs y (probabilities or logits: only their order counts for classes; for binary
  * `threshold` divides them), the class (>= 0) or the target row t. */

@@ -147,6 +147,21 @@ static int check_memory(const ax_trainer *t, ax_err *err)
     return ax_err_in(err, "model");
 }
 
+/* The batches that are filled and run in turns. */
+static int check_batches(const ax_trainer *t, ax_err *err)
+{
+    int64_t each = ax_count_add(ax_shape_count(&t->data.x_shape), t->width),
+            limit = ax_memory_budget();
+    int64_t bytes =
+        ax_count_mul(ax_count_mul(2 * (int64_t)sizeof(float), t->config.batch_size), each);
+    if (bytes <= limit)
+        return 0;
+    ax_fail(err, AX_ELIMIT,
+            "two batches of %lld samples need %lld MiB of memory, the limit is %lld MiB",
+            (long long)t->config.batch_size, (long long)(bytes >> 20), (long long)(limit >> 20));
+    return ax_err_in(err, "batch_size");
+}
+
 /* One block for weights, one per optimizer slot; both graphs see the same weights. */
 static int bind_memory(ax_trainer *t, ax_err *err)
 {
@@ -358,7 +373,7 @@ int ax_trainer_open(ax_trainer *t, const ax_train_options *o, ax_err *err)
     }
     bad = (t->config.normalize && ax_normalize(spec, &t->data, t->split, t->n_train, err)) || build(t, spec, err) || first_weights(t, from, err);
     /* the plan shows whether memory suffices */
-    bad = bad || !ax_trainer_plan(t, 0, t->config.batch_size, err);
+    bad = bad || !ax_trainer_plan(t, 0, t->config.batch_size, err) || check_batches(t, err);
 done:
     cJSON_Delete(spec);
     ax_model_release(from);

@@ -6,7 +6,6 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -56,7 +55,7 @@ static int report(ax_trainer *t, int epoch_done)
 /* ---- one step --------------------------------------------------------------------------------- */
 
 /* The factor that brings the norm of all gradients together down to the limit. */
-static double clip_factor(ax_trainer *t, const ax_batch_plan *p, float *scratch)
+static double clip_factor(ax_trainer *t, const ax_batch_plan *p)
 {
     double sum = 0;
     for (int i = 0, out = 2; i < t->net.n_inits; i++) {
@@ -64,37 +63,23 @@ static double clip_factor(ax_trainer *t, const ax_batch_plan *p, float *scratch)
             continue;
         double part;
         ax_maps m = {AX_PLAIN, 1, 1, ax_param_count(t, i)};
-        ax_maps_norms(&m, ax_exec_output(p->exec, out++), NULL, &part, scratch, t->pool);
+        ax_maps_norms(&m, ax_exec_output(p->exec, out++), NULL, &part, t->scratch, t->pool);
         sum += part;
     }
     double norm = sqrt(sum);
     return norm > t->config.gradient_clip ? t->config.gradient_clip / norm : 1;
 }
 
-static int64_t largest_param(const ax_trainer *t)
-{
-    int64_t most = 1;
-    for (int i = 0; i < t->net.n_inits; i++)
-        most = ax_param_count(t, i) > most ? ax_param_count(t, i) : most;
-    return most;
-}
-
-static int clip(ax_trainer *t, ax_batch_plan *p, ax_err *err)
+static void clip(ax_trainer *t, ax_batch_plan *p)
 {
     if (t->config.gradient_clip <= 0)
-        return 0;
-    ax_maps m = {AX_PLAIN, 1, 1, largest_param(t)};
-    float *scratch = aligned_alloc(64, ((size_t)ax_maps_scratch(&m) * sizeof(float) + 127) & ~(size_t)63);
-    if (!scratch)
-        return ax_fail(err, AX_ENOMEM, "no memory for the gradient's norm");
-    double f = clip_factor(t, p, scratch);
-    free(scratch);
+        return;
+    double f = clip_factor(t, p);
     for (int i = 0, out = 2; f < 1 && i < t->net.n_inits; i++)
         if (t->grads[i] != AX_NONE) {
             float *g = (float *)(uintptr_t)ax_exec_output(p->exec, out++);
             ax_vec_scale(ax_param_count(t, i), (float)f, g, g, t->pool);
         }
-    return 0;
 }
 
 static void apply(ax_trainer *t, const ax_batch_plan *p)
@@ -146,17 +131,20 @@ static void tally(ax_trainer *t, const float *y, const uint32_t *samples, int64_
     }
 }
 
-static int one_step(ax_trainer *t, ax_err *err)
+/* The batch of a step, by the counters alone. */
+static ax_batch *batch_of(ax_trainer *t, int64_t step, int64_t in_epoch)
+{
+    ax_batch *b = &t->batch[step & 1];
+    int64_t size = t->config.batch_size, at = in_epoch * size;
+    b->samples = t->order + at;
+    b->n = t->n_train - at < size ? t->n_train - at : size;
+    b->draw = (uint64_t)(step * size);
+    return b;
+}
+
+static int learn(ax_trainer *t, const ax_batch *b, ax_batch_plan *p, ax_err *err)
 {
     ax_train_state *s = &t->state;
-    int64_t batch = t->config.batch_size, at = s->in_epoch * batch;
-    int64_t n = t->n_train - at < batch ? t->n_train - at : batch;
-    ax_batch_plan *p = ax_trainer_plan(t, 0, n, err);
-    if (!p)
-        return -1;
-    *(int64_t *)ax_exec_input(p->exec, 0) = s->step;
-    ax_trainer_fill(t, p->exec, &t->net, &t->data.train, t->order + at, n, &t->config.augment,
-                    (uint64_t)(s->step * batch), ax_exec_input(p->exec, 2));
     ax_exec_run(p->exec);
     float loss = *(const float *)ax_exec_output(p->exec, 0);
     if (!isfinite(loss)) {
@@ -164,15 +152,38 @@ static int one_step(ax_trainer *t, ax_err *err)
                 AX_NUMBER(loss), (long long)s->epoch + 1, (long long)s->step + 1);
         return ax_err_hint(err, "a smaller learning_rate or a gradient_clip may help");
     }
-    if (clip(t, p, err))
-        return -1;
+    clip(t, p);
     apply(t, p);
-    tally(t, ax_exec_output(p->exec, 1), t->order + at, n);
-    s->loss_sum += (double)loss * (double)n;
-    s->seen += n;
-    s->samples += n;
+    tally(t, ax_exec_output(p->exec, 1), b->samples, b->n);
+    s->loss_sum += (double)loss * (double)b->n;
+    s->seen += b->n;
+    s->samples += b->n;
+    return 0;
+}
+
+/* Threads that this step leaves idle fill the batch of the next one of the epoch. */
+static int one_step(ax_trainer *t, ax_err *err)
+{
+    ax_train_state *s = &t->state;
+    ax_batch *b = batch_of(t, s->step, s->in_epoch);
+    ax_batch_plan *p = ax_trainer_plan(t, 0, b->n, err);
+    if (!p)
+        return -1;
+    if (t->ready != s->step)
+        ax_batch_fill(b);
+    *(int64_t *)ax_exec_input(p->exec, 0) = s->step;
+    ax_exec_move_input(p->exec, 1, b->x);
+    ax_exec_move_input(p->exec, 2, b->target);
+    int more = s->in_epoch + 1 < t->steps_per_epoch;
+    if (more)
+        ax_batch_fill_later(batch_of(t, s->step + 1, s->in_epoch + 1));
+    int bad = learn(t, b, p, err);
+    ax_pool_catch_up(t->pool);
+    if (bad)
+        return -1;
     s->step++;
     s->in_epoch++;
+    t->ready = more ? s->step : -1;
     return 0;
 }
 
@@ -180,20 +191,15 @@ static int one_step(ax_trainer *t, ax_err *err)
 
 static int validate(ax_trainer *t, ax_err *err)
 {
-    ax_metrics m;
-    ax_arena a;
+    ax_metrics *m = &t->validation;
     if (t->n_val == 0)
         return 0;
-    ax_arena_init(&a, 0);
-    int bad = ax_metrics_init(&m, t->task, t->width, &a) ? ax_fail(err, AX_ENOMEM, "no memory for the metrics")
-                                                         : ax_trainer_evaluate(t, &t->data.train, t->split + t->n_train,
-                                                                               t->n_val, &m, err);
-    if (!bad) {
-        t->state.val_loss = ax_metrics_loss(&m);
-        t->state.val_accuracy = ax_metrics_accuracy(&m);
-    }
-    ax_arena_fini(&a);
-    return bad;
+    ax_metrics_reset(m);
+    if (ax_trainer_evaluate(t, &t->data.train, t->split + t->n_train, t->n_val, m, err))
+        return -1;
+    t->state.val_loss = ax_metrics_loss(m);
+    t->state.val_accuracy = ax_metrics_accuracy(m);
+    return 0;
 }
 
 static void copy_weights(ax_trainer *t, int to_best)
@@ -326,6 +332,7 @@ int ax_train(const ax_train_options *o, ax_train_result *r, ax_err *err)
                                                  (o->resume && (resumed = ax_checkpoint_read(&t, err)) < 0));
     if (!bad && !resumed)
         ax_trainer_warn(&t);
+    bad = bad || ax_trainer_prepare(&t, err);
     int more = 0;
     t.started = now();
     t.last_save = t.started - 1; /* the first epoch has a checkpoint, however short it is */

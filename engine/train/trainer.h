@@ -14,6 +14,20 @@ typedef struct ax_batch_plan {
     ax_exec *exec;
 } ax_batch_plan;
 
+typedef struct ax_trainer ax_trainer;
+
+/* Samples on their way into a plan. */
+typedef struct ax_batch {
+    const ax_trainer *t;
+    const ax_samples *from;
+    const uint32_t *samples; /* [n] of `from`                                       */
+    int64_t n;
+    const ax_augment *augment; /* NULL: as they are                                 */
+    uint64_t draw;             /* the number of the first sample's random draw      */
+    float *x;                  /* (n, x_shape)                                      */
+    void *target;              /* (n) classes or (n, width) floats; NULL: not asked for */
+} ax_batch;
+
 /* Everything that changes while training, besides weights and slots: a checkpoint holds it. */
 typedef struct ax_train_state {
     int64_t step;     /* steps done, in all                        */
@@ -28,7 +42,7 @@ typedef struct ax_train_state {
     double loss, accuracy, val_loss, val_accuracy; /* of the last epoch */
 } ax_train_state;
 
-typedef struct ax_trainer {
+struct ax_trainer {
     const ax_train_options *options;
     ax_train_config config;
     ax_dataset data;
@@ -54,7 +68,12 @@ typedef struct ax_trainer {
     ax_train_state state;
     double last_report, last_save, started; /* clocks in seconds */
     int lock; /* of the checkpoint folder, -1: none */
-} ax_trainer;
+
+    ax_batch batch[2]; /* that of step k is batch[k & 1]: the other one is filled meanwhile */
+    int64_t ready;     /* the step whose batch is filled, -1: none                          */
+    float *scratch;    /* for the norm of the gradients                                     */
+    ax_metrics validation;
+};
 
 /* setup.c: 0 when the first step can be made. */
 int ax_trainer_open(ax_trainer *t, const ax_train_options *o, ax_err *err);
@@ -68,12 +87,14 @@ float *ax_param_data(const ax_trainer *t, int i);
  * known. */
 int ax_trainer_fit_targets(ax_trainer *t, ax_err *err);
 
-/* evaluate.c: put samples[0..n) of part s into the exec's input and target memory. augment_draw: the
- * number of the first sample's random draw; NULL augment: as they are. */
-void ax_trainer_fill(ax_trainer *t, ax_exec *e, const ax_net *net, const ax_samples *s, const uint32_t *samples,
-                     int64_t n, const ax_augment *augment, uint64_t draw, void *target);
+/* evaluate.c: put the samples where b says. _later: by ax_pool_put_off(); b lives until it is done. */
+void ax_batch_fill(const ax_batch *b);
+void ax_batch_fill_later(ax_batch *b);
 /* The plan among plans[2*eval..] for this batch size, made when needed. NULL on failure. */
 ax_batch_plan *ax_trainer_plan(ax_trainer *t, int eval, int64_t batch, ax_err *err);
+/* All that the steps and the looks at the validation data will need, so that none of them
+ * allocates. */
+int ax_trainer_prepare(ax_trainer *t, ax_err *err);
 
 /* Run samples[0..n) of s through the evaluation graph. */
 int ax_trainer_evaluate(ax_trainer *t, const ax_samples *s, const uint32_t *samples, int64_t n,

@@ -85,8 +85,12 @@ static void step_by_step(golden *g, const char *optimizer)
     assert_int_equal(t.steps, STEPS);
     for (int step = 0; step < STEPS; step++) {
         ax_batch_plan *p = ax_trainer_plan(&t, 0, t.config.batch_size, &err);
-        ax_trainer_fill(&t, p->exec, &t.net, &t.data.train, t.split + step * t.config.batch_size,
-                        t.config.batch_size, NULL, 0, ax_exec_input(p->exec, 2));
+        ax_batch_fill(&(ax_batch){.t = &t,
+                                  .from = &t.data.train,
+                                  .samples = t.split + step * t.config.batch_size,
+                                  .n = t.config.batch_size,
+                                  .x = ax_exec_input(p->exec, 1),
+                                  .target = ax_exec_input(p->exec, 2)});
         ax_exec_run(p->exec);
         losses[step] = *(const float *)ax_exec_output(p->exec, 0);
         for (int i = 0, out = 2; i < t.net.n_inits; i++) {

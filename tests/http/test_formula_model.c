@@ -91,7 +91,11 @@ static void run_trainer(ax_trainer *t, float *y)
         index[i] = i;
     ax_batch_plan *p = ax_trainer_plan(t, 1, SHOWN, NULL);
     assert_non_null(p);
-    ax_trainer_fill(t, p->exec, &t->eval, &t->data.test, index, SHOWN, NULL, 0, NULL);
+    ax_batch_fill(&(ax_batch){.t = t,
+                              .from = &t->data.test,
+                              .samples = index,
+                              .n = SHOWN,
+                              .x = ax_exec_input(p->exec, 0)});
     memcpy(pictures, ax_exec_input(p->exec, 0), sizeof pictures);
     ax_exec_run(p->exec);
     memcpy(y, ax_exec_output(p->exec, 1), SHOWN * CLASSES * sizeof *y);

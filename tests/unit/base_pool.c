@@ -250,6 +250,67 @@ static void bump(void *ctx, int i, int worker)
     atomic_fetch_add((atomic_int *)ctx, 1);
 }
 
+/* Other jobs run while one is put off; all of both is done, each task once. */
+static void test_put_off(void **state)
+{
+    (void)state;
+    static tally late, now;
+    for (int size = 1; size <= 5; size++) {
+        ax_pool *p = ax_pool_new(size, NULL);
+        ax_pool_catch_up(p); /* nothing was put off */
+        for (int round = 0; round < 300; round++) {
+            int n = round % 7 * 3;
+            memset(&late, 0, sizeof late);
+            late.size = size;
+            ax_pool_put_off(p, n, count, &late);
+            for (int k = 0; k < round % 4; k++) {
+                memset(&now, 0, sizeof now);
+                now.size = size;
+                ax_pool_run(p, 20, count, &now);
+                assert_int_equal(wrong(&now, 20), 0);
+            }
+            ax_pool_catch_up(p);
+            assert_int_equal(wrong(&late, n), 0);
+        }
+        ax_pool_free(p);
+    }
+}
+
+static void arrive(void *ctx, int i, int worker)
+{
+    (void)i, (void)worker;
+    ((meeting *)ctx)->arrived++;
+}
+
+/* Task 0 ends when what was put off is done: only a worker that has nothing else to do can do it.
+ */
+static void wait_for_late(void *ctx, int i, int worker)
+{
+    (void)worker;
+    if (i == 0)
+        meet(ctx, 0, 0);
+}
+
+static void test_idle_workers_do_what_was_put_off(void **state)
+{
+    (void)state;
+    enum { LATE = 9 };
+    for (int size = 2; size <= 4; size++) {
+        ax_pool *p = ax_pool_new(size, NULL);
+        for (int round = 0; round < 60; round++) {
+            meeting m = {.expected = LATE + 1};
+            ax_pool_put_off(p, LATE, arrive, &m);
+            ax_pool_run(p, size, wait_for_late, &m);
+            assert_int_equal(m.arrived, LATE + 1);
+            ax_pool_catch_up(p);
+            assert_int_equal(m.arrived, LATE + 1);
+            if (round % 3 == 0)
+                pause_us(300);
+        }
+        ax_pool_free(p);
+    }
+}
+
 /* Pools come and go, used or not, without a leak or a hang. */
 static void test_lifetimes(void **state)
 {
@@ -340,6 +401,8 @@ int main(void)
         cmocka_unit_test(test_many_callers),
         cmocka_unit_test(test_nested),
         cmocka_unit_test(test_one_task_is_a_plain_call),
+        cmocka_unit_test(test_put_off),
+        cmocka_unit_test(test_idle_workers_do_what_was_put_off),
         cmocka_unit_test(test_lifetimes),
         cmocka_unit_test(test_same_bits),
         cmocka_unit_test(test_idle_sleeps),

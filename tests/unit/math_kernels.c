@@ -52,6 +52,24 @@ static void elementwise(void)
         }
 }
 
+/* Every byte, at every place in a vector, in front of an end at every place. */
+static void bytes(void)
+{
+    enum { N = 300 };
+    uint8_t x[N];
+    for (int i = 0; i < N; i++)
+        x[i] = (uint8_t)i;
+    for (int from = 0; from < 40; from++)
+        for (int n = 0; n <= N - from; n += 1 + n / 40) {
+            float *y = buffer(n);
+            ax_vec_from_bytes(n, x + from, y);
+            for (int i = 0; i < n; i++)
+                assert_true(y[i] == (float)((from + i) % 256));
+            check_guards(y, n, "from bytes");
+            drop(y);
+        }
+}
+
 /* ---- channels ---- */
 
 // clang-format off
@@ -442,6 +460,7 @@ static void windows(void)
         each_isa(name);                                                                            \
     }
 EACH_ISA(elementwise)
+EACH_ISA(bytes)
 EACH_ISA(channels)
 EACH_ISA(channels_batch)
 EACH_ISA(global_pools)
@@ -450,7 +469,8 @@ EACH_ISA(windows)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_elementwise),    cmocka_unit_test(test_channels),
+        cmocka_unit_test(test_elementwise),    cmocka_unit_test(test_bytes),
+        cmocka_unit_test(test_channels),
         cmocka_unit_test(test_channels_batch), cmocka_unit_test(test_global_pools),
         cmocka_unit_test(test_windows),
     };

@@ -4,6 +4,7 @@
  *
  * The linker sends the engine's allocations through the functions here (see the Makefile); cJSON is
  * told to use them. */
+#include "base/memory.h"
 #include "train_util.h"
 
 void *__real_malloc(size_t n);
@@ -238,6 +239,81 @@ static void test_train(void **state)
     with_every_failure(train, check_output);
 }
 
+/* Allocations when the first step was told, and when the last epoch was. */
+static int64_t at_first, at_last;
+
+static int note_asked(void *ctx, const ax_train_progress *p)
+{
+    (void)ctx;
+    if (p->step == 1)
+        at_first = asked;
+    if (p->epoch_done && p->epoch == p->epochs)
+        at_last = asked;
+    return 0;
+}
+
+/* From the first step to the last nothing is allocated: batches of both sizes, clipping,
+ * validation, the best weights. */
+static void test_steps_do_not_allocate(void **state)
+{
+    (void)state;
+    const char *specs[] = {
+        busy_spec(5),
+        small_spec(",\"epochs\":4,\"validation_split\":0.2,\"batch_size\":5,\"gradient_clip\":0.1,"
+                   "\"optimizer\":\"sgd\"")};
+    for (int i = 0; i < 2; i++)
+        for (int threads = 1; threads <= 3; threads += 2) {
+            ax_train_options o = options_of(specs[i]);
+            o.threads = threads;
+            o.progress = note_asked;
+            at_first = at_last = -1;
+            must_train(&o);
+            assert_true(at_first > 0);
+            assert_int_equal(at_last, at_first);
+        }
+}
+
+/* In place of the machine's. */
+static int64_t budget = INT64_MAX;
+
+int64_t ax_memory_budget(void)
+{
+    return budget;
+}
+
+/* Of bytes that become floats by the batch, two batches may be too much where all else has room. */
+static void test_batches_are_bounded(void **state)
+{
+    enum { N = 64, WIDTH = 8000 };
+    static uint8_t x[N][WIDTH];
+    static int32_t y[N];
+    static const struct {
+        int64_t budget;
+        int batch, bad;
+    } rows[] = {{5 << 20, N, 0}, {3 << 20, N, 1}, {3 << 20, N / 2, 0}};
+    char text[1024];
+    (void)state;
+    ax_st_item items[] = {{"x", {AX_U8, AX_SHAPE(N, WIDTH), x}}, {"y", {AX_I32, AX_SHAPE(N), y}}};
+    assert_int_equal(ax_safetensors_write(in_folder("wide.data"), items, 2, NULL, 0, NULL), 0);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        ax_err err = {0};
+        snprintf(text, sizeof text,
+                 "{\"model\":{\"inputs\":[{\"name\":\"x\",\"shape\":[%d]}],\"layers\":[{\"type\":"
+                 "\"dense\",\"units\":1}]},\"dataset\":{\"safetensors\":\"%s\"},\"batch_size\":%d}",
+                 WIDTH, in_folder("wide.data"), rows[i].batch);
+        ax_train_options o = options_of(text);
+        budget = rows[i].budget;
+        int bad = ax_train_check(&o, &err);
+        budget = INT64_MAX;
+        assert_int_equal(bad, -rows[i].bad);
+        if (bad) {
+            assert_int_equal(err.code, AX_ELIMIT);
+            assert_string_equal(err.at, "batch_size");
+            assert_non_null(strstr(err.msg, "two batches of 64 samples need 3 MiB of memory, the limit is 3"));
+        }
+    }
+}
+
 static void test_table(void **state)
 {
     (void)state;
@@ -272,6 +348,8 @@ int main(void)
         cmocka_unit_test(test_open),
         cmocka_unit_test(test_diagnose),
         cmocka_unit_test(test_train),
+        cmocka_unit_test(test_steps_do_not_allocate),
+        cmocka_unit_test(test_batches_are_bounded),
         cmocka_unit_test(test_table),
         cmocka_unit_test(test_onnx),
     };

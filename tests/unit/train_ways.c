@@ -198,12 +198,16 @@ static void test_draws_change(void **state)
             continue;
         ax_trainer t;
         assert_int_equal(ax_trainer_open(&t, &o, NULL), 0);
-        ax_batch_plan *p = ax_trainer_plan(&t, 0, 2, NULL);
+        float x[2 * 9];
         changes = 0;
         for (uint64_t draw = 0; draw < 10; draw++) { /* the same picture twice */
-            ax_trainer_fill(&t, p->exec, &t.net, &t.data.train, (uint32_t[]){0, 0}, 2,
-                            &t.config.augment, draw, NULL);
-            const float *x = ax_exec_input(p->exec, 1);
+            ax_batch_fill(&(ax_batch){.t = &t,
+                                      .from = &t.data.train,
+                                      .samples = (uint32_t[]){0, 0},
+                                      .n = 2,
+                                      .augment = &t.config.augment,
+                                      .draw = draw,
+                                      .x = x});
             changes += memcmp(x, x + 9, 9 * sizeof *x) != 0;
         }
         assert_true(changes > 5);
