@@ -5,6 +5,7 @@
 
 #include "datasets.h"
 #include "handlers.h"
+#include "state.h"
 
 /* ---- sets that the machine has ----------------------------------------------------------------- */
 
@@ -162,9 +163,12 @@ void datasets_get(request *r)
 static void remove_set(request *r)
 {
     char path[DATASET_PATH];
+    ax_err err;
     const char *name = r->param[0];
     int here = ax_name_ok(name) && !datasets_path(r->app->sets, name, NULL, path) && !access(path, F_OK), bad;
-    if (here)
+    if (here && state_claim(r->app, &err) < 0)
+        bad = state_refuse(&r->why, &err);
+    else if (here)
         bad = datasets_remove(r->app->sets, name, &r->why);
     else if (is_installed(name) || is_in_data(r->app, name))
         bad = problem_set(&r->why, 403, "read_only", "the data set '%s' is installed on this machine; it was not put here", name);

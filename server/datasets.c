@@ -15,6 +15,7 @@
 #include "handlers.h"
 #include "log.h"
 #include "repository.h"
+#include "state.h"
 
 #define PART "part-" /* of an IDX pair, waiting: not in set.json yet */
 
@@ -319,7 +320,7 @@ int datasets_remove(datasets *s, const char *name, problem *why)
 
 /* ---- begin and end --------------------------------------------------------------------------------- */
 
-static void sweep(const datasets *s)
+void datasets_sweep(datasets *s)
 {
     int n;
     char path[DATASET_PATH];
@@ -336,6 +337,7 @@ static void sweep(const datasets *s)
     }
     free_names(names, n);
     datasets_sweep_holds(s->app);
+    datasets_count(s);
 }
 
 datasets *datasets_new(app *a, ax_err *err)
@@ -355,8 +357,8 @@ datasets *datasets_new(app *a, ax_err *err)
         datasets_free(s);
         return NULL;
     }
-    sweep(s);
-    datasets_count(s);
+    if (state_is_claimed(a))
+        datasets_sweep(s);
     return s;
 }
 

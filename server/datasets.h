@@ -12,10 +12,12 @@ typedef struct datasets datasets;
 
 enum { DATASET_PATH = 4096, DATASETS_MAX = 1000 }; /* how many sets there may be */
 
-/* Sweep what an earlier server left, when the folder is there (the first upload makes it): only its
- * owner, who holds the lock of STATE, may. NULL with err. */
+/* NULL with err. What an earlier server left is swept when the state folder is claimed already. */
 datasets *datasets_new(app *a, ax_err *err);
 void datasets_free(datasets *s); /* NULL is fine */
+/* Remove what an earlier server left half done, and count. Only who has claimed the state folder may,
+ * before it writes there itself. */
+void datasets_sweep(datasets *s);
 
 const char *datasets_folder(const datasets *s);
 

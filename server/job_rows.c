@@ -7,6 +7,7 @@
 
 #include "jobs_impl.h"
 #include "log.h"
+#include "state.h"
 
 void jobs_recount(jobs *j)
 {
@@ -207,7 +208,7 @@ int jobs_no_room(const jobs *j, int64_t more, problem *why)
 /* The folder is opened, or made; then what was left is looked at. */
 int jobs_open_store(jobs *j, ax_err *err)
 {
-    if (!(j->store = store_open(j->app->cfg.state, err)))
+    if (state_claim(j->app, err) < 0 || !(j->store = store_open(j->app->cfg.state, err)))
         return -1;
     if (recover(j, err) == 0)
         return 0;
@@ -221,13 +222,6 @@ store *jobs_store(jobs *j, problem *why)
     ax_err err;
     if (j->store || jobs_open_store(j, &err) == 0)
         return j->store;
-    if (err.code == AX_ELIMIT) {
-        problem_set(why, 507, "disk_full", "%s", err.msg);
-        return NULL;
-    }
-    problem_set(why, 503, "no_state", "%s", err.msg);
-    ax_err_hint(&why->err, "%s",
-                err.hint[0] ? err.hint
-                            : "--state DIR says where jobs are kept; it has to be writable");
+    state_refuse(why, &err);
     return NULL;
 }

@@ -20,6 +20,7 @@
 #include "loop.h"
 #include "repository.h"
 #include "server.h"
+#include "state.h"
 
 typedef struct load_task {
     task task;
@@ -208,6 +209,7 @@ static void destroy(app *a)
     repository_free(a->models);
     ax_pool_free(a->pool);
     auth_free(a->keys);
+    state_release(a);
 }
 
 static int serve(app *a, ax_err *err)
@@ -218,6 +220,7 @@ static int serve(app *a, ax_err *err)
     block_signals(&set);
     raise_file_limit();
     a->started_ns = now_ns();
+    state_init(a);
     if (log_start(a->cfg.log_json, (log_level)a->cfg.log_level, err) < 0)
         return -1;
     int r = build(a, &c, err), started = 0;

@@ -1,15 +1,11 @@
 /* store.c - see store.h. */
 #include "store.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/statvfs.h>
-#include <unistd.h>
 
 const char *const job_state_names[JOB_STATES] = {"queued", "running", "succeeded", "failed",
                                                  "cancelled"};
@@ -101,7 +97,6 @@ static const char *const sql[QUERIES] = {
 struct store {
     sqlite3 *db;
     sqlite3_stmt *stmt[QUERIES];
-    int lock;
     int durable; /* what the connection is set to             */
     int failed;  /* SQLite's code of a write that failed in the transaction under way; 0: none */
     char why[256];
@@ -407,22 +402,6 @@ void store_events(store *s, int64_t job, int64_t after, store_read *fn, void *ct
 /* ---- opening
  * ------------------------------------------------------------------------------------- */
 
-static int take_lock(store *s, const char *folder, ax_err *err)
-{
-    char path[4096];
-    if (snprintf(path, sizeof path, "%s/lock", folder) >= (int)sizeof path)
-        return ax_fail(err, AX_ELIMIT, "the name of the state folder is too long");
-    s->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (s->lock < 0)
-        return ax_fail(err, AX_EIO, "'%s' cannot be made: %s", path, strerror(errno));
-    if (flock(s->lock, LOCK_EX | LOCK_NB) == 0)
-        return 0;
-    if (errno != EWOULDBLOCK)
-        return ax_fail(err, AX_EIO, "'%s' cannot be locked: %s", path, strerror(errno));
-    ax_fail(err, AX_EEXIST, "another axond has the state folder '%s'", folder);
-    return ax_err_hint(err, "one server a folder: --state says which");
-}
-
 static int text_of(void *out, int n, char **values, char **names)
 {
     (void)names;
@@ -500,7 +479,8 @@ static int prepare_all(store *s, const char *path, ax_err *err)
 static int open_database(store *s, const char *folder, ax_err *err)
 {
     char path[4096];
-    snprintf(path, sizeof path, "%s/axond.db", folder);
+    if (snprintf(path, sizeof path, "%s/axond.db", folder) >= (int)sizeof path)
+        return ax_fail(err, AX_ELIMIT, "the name of the state folder is too long");
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
     if (sqlite3_open_v2(path, &s->db, flags, NULL) != SQLITE_OK)
         return unusable(s, path, err);
@@ -520,9 +500,7 @@ store *store_open(const char *folder, ax_err *err)
         ax_fail(err, AX_ENOMEM, "out of memory");
         return NULL;
     }
-    s->lock = -1;
-    if (!ax_make_folder(folder, err) && !take_lock(s, folder, err) &&
-        !open_database(s, folder, err))
+    if (!open_database(s, folder, err))
         return s;
     store_close(s);
     return NULL;
@@ -535,7 +513,5 @@ void store_close(store *s)
     for (int i = 0; i < QUERIES; i++)
         sqlite3_finalize(s->stmt[i]);
     sqlite3_close(s->db);
-    if (s->lock >= 0)
-        close(s->lock);
     free(s);
 }

@@ -1,7 +1,6 @@
 /* store.h - the jobs and their events in a SQLite file: the only door to SQLite.
  *
  *     STATE/axond.db     write-ahead log; a transaction that is over is on the disk
- *     STATE/lock         held by the server that uses the folder
  *
  * A transaction is opened by store_begin and ended by store_end; what is written in between is
  * there afterwards as a whole or not at all. A failed write spoils its transaction: store_end says
@@ -48,8 +47,8 @@ typedef struct job_row {
     const char *sweep;    /* of a sweep: its axes, JSON; of a run: its values   */
 } job_row;
 
-/* Open or make the database in a folder (made when missing), check it, bring it to this program's
- * form. NULL with err: another server has the folder, the file is damaged or of a newer axond. */
+/* Open or make the database in a folder that the caller has claimed (state.h), check it, bring it
+ * to this program's form. NULL with err: the file is damaged or of a newer axond. */
 store *store_open(const char *folder, ax_err *err);
 void store_close(store *s); /* NULL is fine */
 
@@ -92,7 +91,7 @@ int64_t store_count(store *s, job_state state);
 int64_t store_ahead(store *s, int64_t place); /* queued jobs in front of this place */
 int64_t store_least_place(store *s);          /* a place in front of all queued     */
 int64_t store_most_place(store *s);           /* a place behind all queued          */
-int64_t store_finished(store *s); /* how many are, a sweep with its runs as one */
+int64_t store_finished(store *s);             /* how many are, a sweep with its runs as one */
 int64_t store_oldest_finished(store *s);      /* its number, 0: none                */
 
 /* ---- events -----------------------------------------------------------------------------------
