@@ -21,8 +21,14 @@ int job_replayed(jobs *j, request *r)
 {
     const submission *s = r->job;
     job_row row;
-    if (!r->key || !store_find_key(j->store, r->key, &r->mem, &row))
+    int found = r->key ? store_find_key(j->store, r->key, &r->mem, &row) : 0;
+    if (!found)
         return 0;
+    if (found < 0) {
+        jobs_unread(j, &r->why);
+        request_refuse(r);
+        return 1;
+    }
     if (strcmp(row.digest, s->digest)) {
         problem_set(&r->why, 422, "idempotency_key_reused",
                     "job %lld has this Idempotency-Key and another body", (long long)row.id);
@@ -214,6 +220,11 @@ void job_accept(jobs *j, request *r)
     }
     char name[65];
     int64_t id = store_next_id(j->store);
+    if (id < 0) {
+        jobs_unread(j, &r->why);
+        request_refuse(r);
+        return;
+    }
     snprintf(name, sizeof name, "job-%lld", (long long)id);
     job_row row = {.id = id,
                    .state = JOB_QUEUED,

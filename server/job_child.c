@@ -102,30 +102,34 @@ static int launch(const jobs *j, const job_row *row, int out, pid_t *pid, ax_err
     return e ? ax_fail(err, AX_EIO, "the training process cannot be started: %s", strerror(e)) : 0;
 }
 
-child *child_start(jobs *j, const job_row *row, ax_err *err)
+child *child_new(int64_t id)
+{
+    child *c = calloc(1, sizeof *c);
+    if (c) {
+        c->id = id;
+        c->eta = 60;
+        c->out = -1;
+    }
+    return c;
+}
+
+void child_start(jobs *j, child *c, const job_row *row)
 {
     int ends[2];
-    child *c = calloc(1, sizeof *c);
-    if (!c || pipe2(ends, O_CLOEXEC) < 0) {
-        ax_fail(err, c ? AX_EIO : AX_ENOMEM, "no pipe to the training process: %s",
-                strerror(errno));
-        free(c);
-        return NULL;
+    if (pipe2(ends, O_CLOEXEC) < 0) {
+        ax_fail(&c->unborn, AX_EIO, "no pipe to the training process: %s", strerror(errno));
+        return;
     }
-    c->id = row->id;
-    c->eta = 60;
-    c->out = ends[0];
     c->oom_before = oom_kills();
-    int bad = launch(j, row, ends[1], &c->pid, err);
+    int bad = launch(j, row, ends[1], &c->pid, &c->unborn);
     close(ends[1]);
     if (bad) {
         close(ends[0]);
-        free(c);
-        return NULL;
+        return;
     }
+    c->out = ends[0];
     fcntl(c->out, F_SETFL, O_NONBLOCK);
     log_line(LOG_INFO, "job", "%lld runs as process %d", (long long)row->id, (int)c->pid);
-    return c;
 }
 
 void child_free(child *c)
@@ -175,7 +179,7 @@ static void take_progress(jobs *j, child *c, cJSON *o, const char *kind)
     ax_arena_init(&mem, 0);
     cJSON_DeleteItemFromObjectCaseSensitive(o, "event");
     char *text = ax_json_text(o, 0);
-    if (text && store_get(j->store, c->id, &mem, &row)) {
+    if (text && store_get(j->store, c->id, &mem, &row) == 1) {
         row.progress = text;
         if (c->step > row.best_step) {
             row.best_step = c->step;
@@ -305,7 +309,8 @@ static int done_unpublished(jobs *j, const child *c, job_row *row, ax_err *err)
 
 static int decide(jobs *j, child *c, job_row *row, ax_err *err)
 {
-    int exited = WIFEXITED(c->status), done = exited && !WEXITSTATUS(c->status);
+    int unborn = c->unborn.msg[0] != 0;
+    int exited = WIFEXITED(c->status), done = !unborn && exited && !WEXITSTATUS(c->status);
     if (row->cancelling && !done)
         return jobs_finish(j, row, JOB_CANCELLED, err);
     if (done)
@@ -313,6 +318,8 @@ static int decide(jobs *j, child *c, job_row *row, ax_err *err)
                              : done_unpublished(j, c, row, err);
     if (atomic_load(&j->draining))
         return again(j, row, "the server stops", err);
+    if (unborn)
+        return jobs_fail(j, row, ax_code_name(c->unborn.code), &c->unborn, err);
     return exited ? gave_up(j, c, row, err) : died(j, c, row, err);
 }
 
@@ -341,10 +348,11 @@ int child_ended(jobs *j, child *c)
         return 0;
     c->pid = 0;
     ax_arena_init(&mem, 0);
-    int over = 1;
-    if (!store_get(j->store, c->id, &mem, &row))
+    int over = 1, found = store_get(j->store, c->id, &mem, &row);
+    if (!found)
         log_line(LOG_ERROR, "job", "%lld is gone from the store", (long long)c->id);
-    else if (row.state == JOB_RUNNING && decide(j, c, &row, &err) < 0) {
+    else if (found < 0 ? store_unread(j->store, &err)
+                       : row.state == JOB_RUNNING && decide(j, c, &row, &err) < 0) {
         log_line(LOG_ERROR, "job", "%lld: its end cannot be recorded yet: %s", (long long)c->id,
                  err.msg);
         c->again_at = now_ns() + SECOND;

@@ -86,7 +86,8 @@ static int forget_done(void *ctx, int64_t number, const char *kind, const char *
 int jobs_requeue(jobs *j, job_row *row, ax_err *err)
 {
     int64_t done = 0, number = row->next_event++;
-    store_events(j->store, row->id, number - 2, forget_done, &done);
+    if (store_events(j->store, row->id, number - 2, forget_done, &done) < 0)
+        return store_unread(j->store, err);
     row->state = JOB_QUEUED;
     row->place = store_most_place(j->store);
     row->deaths = row->cancelling = 0;
@@ -128,7 +129,7 @@ void jobs_forget_old(jobs *j)
         job_row row;
         ax_arena_init(&mem, 0);
         int64_t id = store_oldest_finished(j->store);
-        bad = !id || !store_get(j->store, id, &mem, &row) || jobs_delete_row(j, &row, &err);
+        bad = !id || store_get(j->store, id, &mem, &row) != 1 || jobs_delete_row(j, &row, &err);
         ax_arena_fini(&mem);
     }
 }
@@ -158,8 +159,8 @@ static int recover(jobs *j, ax_err *err)
     ax_arena mem;
     job_row row;
     ax_arena_init(&mem, 0);
-    int bad = 0;
-    while (!bad && store_first(j->store, JOB_RUNNING, &mem, &row)) {
+    int bad = 0, more = 0;
+    while (!bad && (more = store_first(j->store, JOB_RUNNING, &mem, &row)) > 0) {
         row.state = row.cancelling ? JOB_CANCELLED : JOB_QUEUED;
         row.place = store_least_place(j->store);
         bad = row.cancelling
@@ -169,6 +170,8 @@ static int recover(jobs *j, ax_err *err)
                                 err);
         ax_arena_reset(&mem);
     }
+    if (more < 0)
+        bad = store_unread(j->store, err);
     sweep_review(j);
     jobs_recount(j);
     sweep_folders(j);
@@ -214,6 +217,15 @@ int jobs_open_store(jobs *j, ax_err *err)
         return 0;
     store_close(j->store);
     j->store = NULL;
+    return -1;
+}
+
+int jobs_unread(const jobs *j, problem *why)
+{
+    ax_err err;
+    store_unread(j->store, &err);
+    problem_set(why, 503, "no_state", "%s", err.msg);
+    why->retry_after = 2;
     return -1;
 }
 

@@ -23,7 +23,8 @@ char *job_config_of(const cJSON *spec);
 /* The name of the data set that a spec wants, NULL when it brings its data along. */
 const char *job_set_of(const cJSON *spec);
 
-/* On the jobs thread: 1 when the request's Idempotency-Key was used before; it is answered then. */
+/* On the jobs thread: 1 when the request is answered, since its Idempotency-Key was used before, or
+ * nobody can tell. */
 int job_replayed(jobs *j, request *r);
 
 /* On the jobs thread: files, row, 202; or the refusal that the check has left in r->why. */
