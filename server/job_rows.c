@@ -40,7 +40,9 @@ int jobs_finish(jobs *j, job_row *row, job_state state, ax_err *err)
 {
     buf text = {0};
     row->state = state;
-    row->publishing = row->cancelling = 0;
+    row->cancelling = 0;
+    if (state == JOB_SUCCEEDED) /* else a version may be there, which a resume has to look for */
+        row->publishing = 0;
     row->finished = wall_ms();
     job_write(j, row, &text);
     buf_char(&text, 0);
@@ -82,24 +84,34 @@ static int forget_done(void *ctx, int64_t number, const char *kind, const char *
     return 0;
 }
 
-/* Its end is no longer its end: the event "done" goes, a new one will come. */
-int jobs_requeue(jobs *j, job_row *row, ax_err *err)
+int jobs_reopen(jobs *j, job_row *row, job_state state, ax_err *err)
 {
+    char body[64];
     int64_t done = 0, number = row->next_event++;
     if (store_events(j->store, row->id, number - 2, forget_done, &done) < 0)
         return store_unread(j->store, err);
-    row->state = JOB_QUEUED;
+    row->state = state;
     row->place = store_most_place(j->store);
     row->deaths = row->cancelling = 0;
     row->finished = 0;
     row->error = "";
-    if (store_begin(j->store, 1, err) < 0)
-        return -1;
+    snprintf(body, sizeof body, "{\"state\":\"%s\",\"reason\":\"resumed\"}",
+             job_state_names[state]);
     if (done)
         store_forget_event(j->store, row->id, done);
-    store_event(j->store, row->id, number, "state",
-                "{\"state\":\"queued\",\"reason\":\"resumed\"}");
+    store_event(j->store, row->id, number, "state", body);
     store_update(j->store, row);
+    return 0;
+}
+
+int jobs_requeue(jobs *j, job_row *row, ax_err *err)
+{
+    if (store_begin(j->store, 1, err) < 0)
+        return -1;
+    if (jobs_reopen(j, row, JOB_QUEUED, err) < 0) {
+        store_cancel(j->store);
+        return -1;
+    }
     if (store_end(j->store, err) < 0)
         return -1;
     jobs_recount(j);
@@ -161,9 +173,10 @@ static int recover(jobs *j, ax_err *err)
     ax_arena_init(&mem, 0);
     int bad = 0, more = 0;
     while (!bad && (more = store_first(j->store, JOB_RUNNING, &mem, &row)) > 0) {
-        row.state = row.cancelling ? JOB_CANCELLED : JOB_QUEUED;
+        int cancelled = row.cancelling && !row.publishing; /* what is trained is published */
+        row.state = JOB_QUEUED;
         row.place = store_least_place(j->store);
-        bad = row.cancelling
+        bad = cancelled
                   ? jobs_finish(j, &row, JOB_CANCELLED, err)
                   : jobs_change(j, &row, "state",
                                 "{\"state\":\"queued\",\"reason\":\"the server was restarted\"}",
@@ -172,7 +185,7 @@ static int recover(jobs *j, ax_err *err)
     }
     if (more < 0)
         bad = store_unread(j->store, err);
-    sweep_review(j);
+    j->review_at = now_ns(); /* sweeps: by the thread, when the models are on their way */
     jobs_recount(j);
     sweep_folders(j);
     ax_arena_fini(&mem);

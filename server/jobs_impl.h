@@ -80,8 +80,10 @@ void jobs_recount(jobs *j);
 void jobs_forget_old(jobs *j);
 /* Is there no place for so many more in the queue? Then -1 with why. */
 int jobs_no_room(const jobs *j, int64_t more, problem *why);
-/* A failed or cancelled job goes back into the queue; the event that was its end is none any more.
- */
+/* Inside a transaction: a finished job is in this state again; the event that was its end is none
+ * any more, a new one will come. 0, or -1 with err. */
+int jobs_reopen(jobs *j, job_row *row, job_state state, ax_err *err);
+/* A failed or cancelled job goes back into the queue. */
 int jobs_requeue(jobs *j, job_row *row, ax_err *err);
 /* A finished job with its events and files, and its runs. */
 int jobs_delete_row(jobs *j, const job_row *row, ax_err *err);

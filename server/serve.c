@@ -227,8 +227,13 @@ static int serve(app *a, ax_err *err)
     for (; !r && started < a->n_loops; started++)
         r = loop_start(a->loops[started], err);
     if (!r)
+        r = acceptor_start(c, err);
+    if (!r) { /* the models first: a job that was about to be published looks whether it is there */
+        log_line(LOG_INFO, "listen", "http://%s", a->address);
+        request_load(a, &l);
         r = jobs_start(a->jobs, err);
-    if (r || acceptor_start(c, err) < 0) {
+    }
+    if (r) {
         log_stop();
         if (started)
             return -1; /* no thread can be started: the process ends, there is nothing to tidy up */
@@ -236,8 +241,6 @@ static int serve(app *a, ax_err *err)
         destroy(a);
         return -1;
     }
-    log_line(LOG_INFO, "listen", "http://%s", a->address);
-    request_load(a, &l);
     wait_for_signals(a, &l, &set);
     drain(a, c, &set);
     destroy(a);

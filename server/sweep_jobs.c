@@ -105,8 +105,10 @@ static void review_one(jobs *j, job_row *sweep)
     int unread = look(j, sweep->id, &t);
     if (!unread && (t.count[JOB_QUEUED] + t.count[JOB_RUNNING] || publish_running(j, sweep->id)))
         return;
+    /* where all is trained and its publishing has begun, a cancel comes too late */
+    int cancelled = sweep->cancelling && (!sweep->publishing || t.count[JOB_CANCELLED]);
     int bad = unread                   ? store_unread(j->store, &err)
-              : sweep->cancelling      ? jobs_finish(j, sweep, JOB_CANCELLED, &err)
+              : cancelled              ? jobs_finish(j, sweep, JOB_CANCELLED, &err)
               : t.count[JOB_SUCCEEDED] ? succeed(j, sweep, &err)
                                        : fail(j, sweep, &err);
     if (bad) {
@@ -203,8 +205,10 @@ static int each(jobs *j, int64_t sweep, job_state a, job_state b,
 
 int sweep_cancel(jobs *j, job_row *sweep, ax_err *err)
 {
+    int again = sweep->cancelling; /* told already; runs that were not reached then are now */
     sweep->cancelling = 1;
-    if (jobs_change(j, sweep, "state", "{\"state\":\"running\",\"cancelling\":true}", err) < 0)
+    if (!again &&
+        jobs_change(j, sweep, "state", "{\"state\":\"running\",\"cancelling\":true}", err) < 0)
         return -1;
     int bad = each(j, sweep->id, JOB_QUEUED, JOB_RUNNING, job_cancel, err);
     ax_arena mem;
@@ -218,15 +222,27 @@ int sweep_cancel(jobs *j, job_row *sweep, ax_err *err)
     return bad;
 }
 
+static int reopen_run(jobs *j, job_row *run, ax_err *err)
+{
+    return jobs_reopen(j, run, JOB_QUEUED, err);
+}
+
+/* The sweep and all its runs, or none of them. */
 int sweep_resume(jobs *j, job_row *sweep, ax_err *err)
 {
-    if (jobs_requeue(j, sweep, err) < 0)
+    if (store_begin(j->store, 1, err) < 0)
         return -1;
-    sweep->state = JOB_RUNNING;
-    int bad = jobs_change(j, sweep, "state", "{\"state\":\"running\"}", err) < 0 ||
-              each(j, sweep->id, JOB_FAILED, JOB_CANCELLED, jobs_requeue, err);
+    if (jobs_reopen(j, sweep, JOB_RUNNING, err) < 0 ||
+        each(j, sweep->id, JOB_FAILED, JOB_CANCELLED, reopen_run, err) < 0) {
+        store_cancel(j->store);
+        return -1;
+    }
+    if (store_end(j->store, err) < 0)
+        return -1;
+    jobs_recount(j);
+    follow_wake(j, sweep->id);
     j->review_at = now_ns(); /* perhaps no run had to be done again, only the publishing */
-    return bad ? -1 : 0;
+    return 0;
 }
 
 int sweep_unfinished(jobs *j, int64_t id)

@@ -117,6 +117,116 @@ static void test_unborn(void **state)
     free(short_one);
 }
 
+/* ---- publishing ---- */
+
+/* Runs of a sweep may, what would be published may not. */
+static const char never_succeeded[] =
+    "CREATE TRIGGER no BEFORE UPDATE ON jobs WHEN new.state=2 AND new.parent=0 BEGIN SELECT "
+    "RAISE(FAIL,'not now'); END";
+
+static void kill_server(void)
+{
+    kill(the.pid, SIGKILL);
+    waitpid(the.pid, NULL, 0);
+}
+
+/* Its version is there, its end is not; it is cancelled, and then the server dies. However it goes
+ * on, there is no second version. */
+static void publish_once(int id, const char *name)
+{
+    char now[128] = "", hash[128];
+    for (double end = seconds() + 60; seconds() < end && !hash_of(name, 1, hash)[0]; nap(0.02)) {
+    }
+    await_log("its end cannot be recorded yet");
+    act(id, "POST", "/cancel");
+    act(id, "POST", "/cancel");
+    kill_server();
+    meddle("DROP TRIGGER no");
+    start(flags);
+    for (double end = seconds() + 60; seconds() < end && strcmp(now, "succeeded"); nap(0.02))
+        if (!strcmp(job_state(id, now), "cancelled"))
+            act(id, "POST", "/resume");
+    assert_string_equal(now, "succeeded");
+    assert_true(hash_of(name, 1, hash)[0]);
+    assert_string_equal(hash_of(name, 2, hash), "");
+}
+
+static void test_published_once(void **state)
+{
+    (void)state;
+    char *spec = job_spec("once", 60, 2, "");
+    meddle(never_succeeded);
+    publish_once(post_job(spec, NULL), "once");
+    free(spec);
+}
+
+static void test_sweep_published_once(void **state)
+{
+    (void)state;
+    char *spec = job_spec("best", 60, 2, ",\"sweep\":{\"seed\":[1,2]}");
+    meddle(never_succeeded);
+    publish_once(post_job(spec, NULL), "best");
+    free(spec);
+}
+
+/* ---- sweeps ---- */
+
+static int count_events(int id, const char *what)
+{
+    char path[64];
+    snprintf(path, sizeof path, "/jobs/%d/events", id);
+    reply r = get(path);
+    int n = count(r.body, what);
+    reply_free(&r);
+    return n;
+}
+
+/* Cancelled twice, told once. */
+static void test_cancelled_twice(void **state)
+{
+    (void)state;
+    char *spec = job_spec("twice", 400, 100000, ",\"sweep\":{\"seed\":[1,2,3]}");
+    int id = post_job(spec, NULL);
+    await(id + 1, "running", 30);
+    pid_t pid = await_worker();
+    kill(pid, SIGSTOP); /* so that it runs still */
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(act(id, "POST", "/cancel"), 202);
+    kill(pid, SIGCONT);
+    await(id, "cancelled", 60);
+    assert_int_equal(count_events(id, "\"state\":\"running\",\"cancelling\":true"), 1);
+    free(spec);
+}
+
+/* A resume that cannot be written to its end has not begun. */
+static void test_half_resumed(void **state)
+{
+    (void)state;
+    char *spec = job_spec("halves", 400, 100000, ",\"sweep\":{\"seed\":[1,2,3]}"), trigger[256],
+         now[128];
+    int id = post_job(spec, NULL);
+    await(id + 1, "running", 30);
+    act(id, "POST", "/cancel");
+    await(id, "cancelled", 60);
+    snprintf(trigger, sizeof trigger,
+             "CREATE TRIGGER no BEFORE UPDATE ON jobs WHEN new.id=%d AND new.state=0 BEGIN SELECT "
+             "RAISE(FAIL,'not now'); END",
+             id + 2);
+    meddle(trigger);
+    assert_true(act(id, "POST", "/resume") >= 500);
+    kill_server();
+    meddle("DROP TRIGGER no");
+    start(flags);
+    for (int i = 0; i < 4; i++)
+        assert_string_equal(job_state(id + i, now), "cancelled");
+    assert_int_equal(count_events(id, "event: done"), 1);
+    assert_int_equal(act(id, "POST", "/resume"), 202);
+    await(id + 1, "running", 30);
+    act(id, "POST", "/cancel");
+    await(id, "cancelled", 60);
+    free(spec);
+}
+
 static int setup(void **state)
 {
     (void)state;
@@ -129,6 +239,10 @@ int main(void)
         cmocka_unit_test(test_unread),
         cmocka_unit_test(test_unread_end),
         cmocka_unit_test(test_unborn),
+        cmocka_unit_test(test_published_once),
+        cmocka_unit_test(test_sweep_published_once),
+        cmocka_unit_test(test_cancelled_twice),
+        cmocka_unit_test(test_half_resumed),
     };
     return cmocka_run_group_tests(tests, setup, stop_and_remove);
 }
