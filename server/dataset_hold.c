@@ -32,17 +32,21 @@ static int hold_file(const char *file, void *ctx)
 
 /* ---- while the spec is checked --------------------------------------------------------------------- */
 
+int datasets_new_hold(const app *a, char folder[DATASET_PATH])
+{
+    if (!datasets_path_of(folder, "%s/jobs", a->cfg.state) && !ax_make_folder(folder, NULL) &&
+        !datasets_path_of(folder, "%s/jobs/" HOLD "XXXXXX", a->cfg.state) && mkdtemp(folder))
+        return 0;
+    folder[0] = 0;
+    return -1;
+}
+
 /* The folder, when there is none yet, and NAME in it. */
 static int make_hold(const request *r, const char *name, char folder[DATASET_PATH])
 {
     char inner[DATASET_PATH];
-    if (!folder[0]) {
-        if (datasets_path_of(folder, "%s/jobs", r->app->cfg.state) || ax_make_folder(folder, NULL) < 0 ||
-            datasets_path_of(folder, "%s/jobs/" HOLD "XXXXXX", r->app->cfg.state) || !mkdtemp(folder)) {
-            folder[0] = 0;
-            return -1;
-        }
-    }
+    if (!folder[0] && datasets_new_hold(r->app, folder) < 0)
+        return -1;
     return datasets_path_of(inner, "%s/%s", folder, name) || mkdir(inner, 0777) < 0 ? -1 : 0;
 }
 

@@ -68,6 +68,8 @@ int datasets_holds(const char *folder, const char *name);
 void datasets_let_go(const char *folder);
 /* The same links once more, as TO/NAME, on the disk when this returns. -1 with err and errno. */
 int datasets_share(const char *folder, const char *name, const char *to, ax_err *err);
+/* An empty folder for what a job that is not accepted yet needs. 0, or -1 with errno. */
+int datasets_new_hold(const app *a, char folder[DATASET_PATH]);
 void datasets_sweep_holds(const app *a); /* of a server that was killed */
 
 /* ---- for dataset_hold.c */
