@@ -84,6 +84,16 @@ static int arrays_of(const ax_trainer *t, int i, const char *prefix[4], float *d
     return n;
 }
 
+static void tell_wait(const ax_trainer *t)
+{
+    ax_err w = {.code = AX_EEXIST};
+    if (!t->options->warn)
+        return;
+    ax_fail(&w, AX_EEXIST, "another training uses the checkpoint folder '%s'; waiting up to %d seconds for its end",
+            t->options->checkpoint_dir, PATIENCE_S);
+    t->options->warn(t->options->ctx, &w);
+}
+
 /* The folder is one training's at a time. Another one that is there may be about to stop: a server was
  * killed, its training has not noticed yet, and the next server goes on with it. */
 static int take_lock(ax_trainer *t, ax_err *err)
@@ -98,6 +108,8 @@ static int take_lock(ax_trainer *t, ax_err *err)
     for (int tenths = 0; flock(t->lock, LOCK_EX | LOCK_NB); tenths++) {
         if (errno != EWOULDBLOCK && errno != EINTR)
             return ax_fail(err, AX_EIO, "'%s' cannot be locked: %s", path, strerror(errno));
+        if (!tenths)
+            tell_wait(t);
         if (tenths == PATIENCE_S * 10) {
             ax_fail(err, AX_EEXIST, "another training uses the checkpoint folder '%s'", dir);
             return ax_err_hint(err, "give each its own folder");

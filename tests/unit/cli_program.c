@@ -8,11 +8,14 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <fcntl.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -406,6 +409,36 @@ static void stop_and_resume(void **state)
            "another training spec");
 }
 
+/* Who waits for a checkpoint folder says so at once. */
+static void waits_for_folder(void **state)
+{
+    (void)state;
+    write_spec("xor.json", 5);
+    mkdir(in("busy"), 0777);
+    int lock = open(in("busy/lock"), O_RDWR | O_CREAT, 0600), status;
+    assert_int_equal(flock(lock, LOCK_EX), 0);
+    unlink(in("err"));
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(lock);
+        _exit(axond("train @/xor.json --out @/w.safetensors --checkpoint @/busy"));
+    }
+    for (int i = 0; i < 3000; i++, usleep(10000)) {
+        FILE *f = fopen(in("err"), "rb");
+        errors[f ? fread(errors, 1, TEXT - 1, f) : 0] = 0;
+        if (f)
+            fclose(f);
+        if (strstr(errors, "waiting up to 60 seconds"))
+            break;
+    }
+    assert_non_null(strstr(errors, "axond train: warning: another training uses the checkpoint folder"));
+    assert_int_equal(waitpid(pid, &status, WNOHANG), 0); /* it waits still */
+    close(lock);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_int_equal(access(in("w.safetensors"), R_OK), 0);
+}
+
 /* When nobody reads the JSON lines any more, the training ends, with a checkpoint. */
 static void reader_goes_away(void **state)
 {
@@ -507,7 +540,7 @@ int main(void)
         cmocka_unit_test(run_arrays),
         cmocka_unit_test(json_progress),
         cmocka_unit_test(stop_and_resume),
-        cmocka_unit_test(reader_goes_away),
+        cmocka_unit_test(waits_for_folder), cmocka_unit_test(reader_goes_away),
         cmocka_unit_test(activations),
     };
     return cmocka_run_group_tests(tests, make_folder, drop_folder);
