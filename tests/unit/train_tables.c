@@ -95,6 +95,7 @@ static void test_refused(void **state)
         {"a,b,y\n1,2,0\n1,x,1\n", "", "column 2 ('b') holds text in line 3, but a number in line 2"},
         {"a,b,y\n1,x,0\n1,2,1\n", ",\"missing\":\"mean\"", "column 2 ('b') holds text in line 2, but a number in line 3"},
         {"a,y\n1e39,0\n1,1\n", "", "column 1 ('a') holds a number in line 2 that does not fit float32"},
+        {"a,y\n1e999,0\n-1e999,1\n", "", "column 1 ('a') holds a number in line 2 that does not fit float32"},
         {"a,y\n1,0\n1,-1e39\n", "", "the label, column 2 ('y'), is a number in line 3 that does not fit float32"},
         {"a,y\n1,0\n", ",\"missing\":\"average\"", "'average' is none of refuse, mean, median, most_frequent"},
         {"a,y\n1,0\n", ",\"missing\":1", "missing"},
