@@ -168,7 +168,7 @@ static void log_of(jobs *j, request *r)
     size_t n = 0;
     if (find(j, r, &row) < 0)
         return;
-    char *text = jobs_path(j, row.id, "log", path) ? NULL : ax_file_read(path, LOG_MAX, &n, NULL);
+    char *text = jobs_path(j, row.id, "log", path) ? NULL : ax_file_tail(path, LOG_MAX, &n, NULL);
     if (text)
         buf_add(&r->out, text, n);
     free(text);
