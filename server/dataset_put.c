@@ -105,10 +105,8 @@ static int move_in(request *r, char name[32])
     const datasets *s = r->app->sets;
     int bad = datasets_path(s, r->param[0], NULL, path) || (mkdir(path, 0777) < 0 && errno != EEXIST) ||
               datasets_path(s, r->param[0], "data-XXXXXX", path);
-    int fd = bad ? -1 : mkostemp(path, O_CLOEXEC);
-    if (fd < 0 || rename(r->file_path, path) < 0)
+    if (bad || datasets_rename(r->file_path, path) < 0)
         return problem_from_errno(&r->why, errno, "the data set cannot be stored");
-    close(fd);
     r->file_path = NULL; /* it is the set's file now */
     snprintf(name, 32, "%s", strrchr(path, '/') + 1);
     return 0;
@@ -320,10 +318,8 @@ static int settle(request *r, parts *p, int64_t *bytes)
         if (!has_pair(p, i < TEST_IMAGES ? IMAGES : TEST_IMAGES))
             continue;
         if (p->waits[i]) {
-            int fd = datasets_path(r->app->sets, r->param[0], "data-XXXXXX", path) ? -1 : mkostemp(path, O_CLOEXEC);
-            if (fd < 0 || rename(p->path[i], path) < 0)
+            if (datasets_path(r->app->sets, r->param[0], "data-XXXXXX", path) || datasets_rename(p->path[i], path) < 0)
                 return problem_from_errno(&r->why, errno, "the data set cannot be stored");
-            close(fd);
             snprintf(p->path[i], sizeof p->path[i], "%s", path);
             snprintf(p->name[i], sizeof p->name[i], "%s", strrchr(path, '/') + 1);
         }

@@ -69,11 +69,28 @@ static void put_entry(buf *b, const char *name, const cJSON *about)
     buf_str(b, about ? "}" : ",\"installed\":true}");
 }
 
+static int is_in(char *const *names, int n, const char *name)
+{
+    int k = 0;
+    while (k < n && strcmp(names[k], name))
+        k++;
+    return k < n;
+}
+
+/* One that nobody put here: it is read when somebody asks for its card. */
+static void add_installed(buf *b, const char *name, int *some)
+{
+    buf_str(b, (*some)++ ? "," : "");
+    put_entry(b, name, NULL);
+}
+
 static void list(request *r)
 {
-    int n, some = 0;
+    int n, m, some = 0;
     buf *b = &r->out;
-    char **names = datasets_names(r->app->sets, &n);
+    const char *name, *data = r->app->cfg.data;
+    char **names = datasets_names(datasets_folder(r->app->sets), &n);
+    char **more = datasets_names(data ? data : "", &m);
     buf_str(b, "{\"datasets\":[");
     for (int i = 0; i < n; i++) {
         cJSON *set = datasets_read(r->app->sets, names[i]);
@@ -84,21 +101,16 @@ static void list(request *r)
         }
         cJSON_Delete(set);
     }
-    const char *name;
-    for (int i = 0; (name = ax_dataset_installed(i)); i++) {
-        int hidden = 0;
-        for (int k = 0; k < n; k++)
-            hidden |= !strcmp(names[k], name);
-        if (!hidden) {
-            buf_str(b, some++ ? "," : "");
-            put_entry(b, name, NULL);
-        }
-    }
-    for (int i = 0; i < n; i++)
-        free(names[i]);
-    free(names);
-    buf_printf(b, "],\"bytes\":%lld,\"max_bytes\":%lld}\n", (long long)datasets_kept(r->app->sets),
-               (long long)r->app->cfg.max_datasets);
+    for (int i = 0; i < m; i++)
+        if (!is_in(names, n, more[i]))
+            add_installed(b, more[i], &some);
+    for (int i = 0; (name = ax_dataset_installed(i)); i++)
+        if (!is_in(names, n, name) && !is_in(more, m, name))
+            add_installed(b, name, &some);
+    datasets_free_names(names, n);
+    datasets_free_names(more, m);
+    buf_printf(b, "],\"bytes\":%lld,\"max_bytes\":%lld}\n",
+               (long long)datasets_kept(r->app->sets), (long long)r->app->cfg.max_datasets);
     request_done(r, 200, "application/json");
 }
 
@@ -178,7 +190,7 @@ static void remove_set(request *r)
         request_refuse(r);
         return;
     }
-    buf_str(&r->out, "{\"removed\":");
+    buf_str(&r->out, "{\"deleted\":");
     buf_json(&r->out, name);
     buf_str(&r->out, "}\n");
     request_done(r, 200, "application/json");

@@ -28,9 +28,12 @@ int datasets_check_name(const char *name, problem *why);
  * Thread-safe. */
 int datasets_reserve(request *r, int64_t bytes);
 void datasets_unreserve(request *r);
-/* Room that is neither kept nor set aside, and how much is kept. */
-int64_t datasets_room(const datasets *s);
-int64_t datasets_kept(const datasets *s);
+/* Room that is neither kept nor set aside, and how much is kept: by the sets, and by jobs that may be
+ * resumed where the set is another by now. Not on an event loop. */
+int64_t datasets_room(datasets *s);
+int64_t datasets_kept(datasets *s);
+/* A job has let go of its data: count again when somebody wants to know. Thread-safe; NULL is fine. */
+void datasets_let_go_of_job(datasets *s);
 
 /* STATE/datasets/NAME[/file] into path: 0, or -1 when it is too long. */
 int datasets_path(const datasets *s, const char *name, const char *file, char path[DATASET_PATH]);
@@ -38,8 +41,9 @@ int datasets_path(const datasets *s, const char *name, const char *file, char pa
 /* What set.json says, to be freed; NULL: there is no such set. Thread-safe. */
 cJSON *datasets_read(const datasets *s, const char *name);
 
-/* The names of all sets, to be freed by free() each and all; thread-safe. */
-char **datasets_names(const datasets *s, int *n);
+/* The names of all sets in a folder, ours or that of --data. Thread-safe. */
+char **datasets_names(const char *folder, int *n);
+void datasets_free_names(char **names, int n);
 
 /* The set most like a name that is none, "" : none is; thread-safe. */
 void datasets_nearest(const datasets *s, const char *name, char out[65]);
@@ -82,5 +86,8 @@ int datasets_each_file(const cJSON *set, int (*fn)(const char *file, void *ctx),
 /* 0; -1 with errno. */
 int datasets_path_of(char path[DATASET_PATH], const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int datasets_sync(const char *folder);
+/* Give a file a name that no other has; the XXXXXX at the end of `to` is filled in. 0, or -1 with errno
+ * and nothing left open or lying about. */
+int datasets_rename(const char *from, char *to);
 
 #endif

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "datasets.h"
 #include "jobs_impl.h"
 #include "log.h"
 
@@ -86,6 +87,7 @@ void jobs_forget(jobs *j, int64_t id, const char *what)
     int e = errno;
     if (!jobs_path(j, id, what, path) && ax_remove_tree(path) < 0)
         log_line(LOG_WARN, "jobs", "%s cannot be removed: %s", path, strerror(errno));
+    datasets_let_go_of_job(j->app->sets);
     errno = e;
 }
 

@@ -299,7 +299,7 @@ static void remove_model(request *r)
         request_refuse(r);
         return;
     }
-    buf_str(&r->out, "{\"removed\":");
+    buf_str(&r->out, "{\"deleted\":");
     buf_json(&r->out, r->param[0]);
     buf_printf(&r->out, ",\"versions\":%d}\n", removed);
     request_done(r, 200, "application/json");

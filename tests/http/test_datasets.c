@@ -611,6 +611,76 @@ static void test_resumed_job(void **state)
     delete_set("points", 200);
 }
 
+static double kept_bytes(void)
+{
+    cJSON *o = object(get("/datasets"));
+    double n = num(o, "bytes");
+    cJSON_Delete(o);
+    return n;
+}
+
+/* What a cancelled job keeps counts, once, and goes with it. */
+static void test_kept_by_jobs(void **state)
+{
+    (void)state;
+    char *long_spec = job_spec("long", 2000, 100000, "");
+    int blocker = post_job(long_spec, NULL);
+    await(blocker, "running", 60);
+    double before = kept_bytes();
+    put_points(6);
+    double with = kept_bytes() - before;
+    assert_true(with > 0);
+    int id = post_job(spec, NULL);
+    assert_int_equal(act(id, "POST", "/cancel"), 200);
+    assert_true(kept_bytes() - before == with);
+    delete_set("points", 200);
+    assert_true(kept_bytes() - before == with);
+    assert_int_equal(act(id, "DELETE", ""), 200);
+    assert_true(kept_bytes() == before);
+    act(blocker, "POST", "/cancel");
+    await(blocker, "cancelled", 60);
+    free(long_spec);
+}
+
+/* Sets in the folder of --data are listed; one that was put here under the same name goes before. */
+static void test_data_folder(void **state)
+{
+    (void)state;
+    char folder[128], path[256];
+    const char *const more[] = {"--data", folder, NULL};
+    static const char *const names[] = {"", "/given", "/points"};
+    stop();
+    snprintf(folder, sizeof folder, "%s/given", the.folder);
+    for (int i = 0; i < 3; i++) {
+        snprintf(path, sizeof path, "%s%s", folder, names[i]);
+        assert_int_equal(mkdir(path, 0777), 0);
+        if (!i)
+            continue;
+        snprintf(path, sizeof path, "%s%s/set.json", folder, names[i]);
+        FILE *f = fopen(path, "w");
+        fputs("{\"source\":{\"csv\":\"t.csv\"}}", f);
+        fclose(f);
+        snprintf(path, sizeof path, "%s%s/t.csv", folder, names[i]);
+        f = fopen(path, "w");
+        fputs(TABLE, f);
+        fclose(f);
+    }
+    start(more);
+    put_points(1);
+    reply r = get("/datasets");
+    assert_non_null(strstr(r.body, "{\"name\":\"given\",\"installed\":true}"));
+    assert_int_equal(count(r.body, "\"name\":\"points\""), 1);
+    reply_free(&r);
+    r = get("/datasets/given");
+    assert_int_equal(r.status, 200);
+    reply_free(&r);
+    r = ask(&(request){.method = "DELETE", .path = "/datasets/points"});
+    assert_string_equal(r.body, "{\"deleted\":\"points\"}\n");
+    reply_free(&r);
+    stop();
+    start(flags);
+}
+
 /* Each run of a sweep keeps what it learns from, also where that is what they differ in. */
 static void test_sweep(void **state)
 {
@@ -698,7 +768,8 @@ int main(void)
         cmocka_unit_test(test_quota),            cmocka_unit_test(test_vanishing_client),
         cmocka_unit_test(test_killed_server),    cmocka_unit_test(test_jobs),
         cmocka_unit_test(test_resumed_job),      cmocka_unit_test(test_bad_jobs),
-        cmocka_unit_test(test_sweep),
+        cmocka_unit_test(test_sweep),            cmocka_unit_test(test_kept_by_jobs),
+        cmocka_unit_test(test_data_folder),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

@@ -261,7 +261,8 @@ static void test_refused(void **state)
         const char *at, *word;
     } rows[] = {
         {"{}", 400, "sweep", "object"},
-        {"{\"seed\":[]}", 400, "sweep.seed", "list"},
+        {"{\"seed\":[]}", 400, "sweep.seed", "the list of values of 'seed' is empty"},
+        {"{\"seed\":7}", 400, "sweep.seed", "'seed' is not a list of values"},
         {"{\"activation\":[\"relu\",\"rellu\"]}", 422, "model.layers[0].activation", "rellu"},
         {"{\"nonsense\":[1,2]}", 400, "nonsense", "nonsense"},
         {"{\"epochs\":[1,0]}", 400, "epochs", "epochs"},
