@@ -10,15 +10,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "job_death.h"
 #include "jobs_impl.h"
 #include "log.h"
 
 enum {
-    DEATHS = 3,          /* by its own fault, without a step gained: the job has failed     */
-    KILLS = 100,         /* the same by SIGKILL, which is not its fault                     */
     LINE = 64 * 1024,    /* a longer one is thrown away                                     */
     EPOCHS_TOLD = 10000, /* of more epochs, that many are kept                              */
     GRACE_S = 30         /* from SIGTERM to SIGKILL                                         */
@@ -26,20 +26,6 @@ enum {
 
 /* ---- start -------------------------------------------------------------------------------------
  */
-
-/* Processes that the kernel has killed for their memory, on this machine, since it started. */
-static int64_t oom_kills(void)
-{
-    char line[128];
-    long long n = 0;
-    FILE *f = fopen("/proc/vmstat", "re");
-    while (f && fgets(line, sizeof line, f))
-        if (sscanf(line, "oom_kill %lld", &n) == 1)
-            break;
-    if (f)
-        fclose(f);
-    return n;
-}
 
 static int spawn(char *const argv[], const char *log, int out, pid_t *pid)
 {
@@ -120,7 +106,6 @@ void child_start(jobs *j, child *c, const job_row *row)
         ax_fail(&c->unborn, AX_EIO, "no pipe to the training process: %s", strerror(errno));
         return;
     }
-    c->oom_before = oom_kills();
     int bad = launch(j, row, ends[1], &c->pid, &c->unborn);
     close(ends[1]);
     if (bad) {
@@ -247,23 +232,17 @@ static int again(jobs *j, job_row *row, const char *reason, ax_err *err)
     return jobs_change(j, row, "state", body, err);
 }
 
-/* Killed by a signal: by the kernel for its memory, by somebody, or by its own fault. */
+/* Ended by a signal: by its own fault, or by somebody, or by the kernel. */
 static int died(jobs *j, const child *c, job_row *row, ax_err *err)
 {
-    int number = WTERMSIG(c->status), memory = number == SIGKILL && oom_kills() > c->oom_before;
-    const char *name = sigabbrev_np(number);
+    death d = {WTERMSIG(c->status), c->killed, c->peak, ax_memory()};
     char text[200];
     ax_err why;
-    snprintf(text, sizeof text, "its process was ended by SIG%s%s", name ? name : "?",
-             memory ? ": the machine ran out of memory" : "");
+    death_text(&d, text, sizeof text);
     if (c->step > row->best_step)
         row->best_step = c->step, row->deaths = 0;
-    if (!memory && ++row->deaths < (number == SIGKILL ? KILLS : DEATHS))
+    if (++row->deaths < death_tries(&d))
         return again(j, row, text, err);
-    if (memory) {
-        ax_fail(&why, AX_ENOMEM, "%s", text);
-        return jobs_fail(j, row, ax_code_name(AX_ENOMEM), &why, err);
-    }
     ax_fail(&why, AX_EIO, "%s, %d times without getting further than step %lld", text, row->deaths,
             (long long)row->best_step);
     return jobs_fail(j, row, "process_died", &why, err);
@@ -344,8 +323,11 @@ int child_ended(jobs *j, child *c)
     job_row row;
     ax_err err;
     c->again_at = now_ns() + SECOND / 50;
-    if (c->pid && waitpid(c->pid, &c->status, WNOHANG) != c->pid)
+    struct rusage used;
+    if (c->pid && wait4(c->pid, &c->status, WNOHANG, &used) != c->pid)
         return 0;
+    if (c->pid)
+        c->peak = (int64_t)used.ru_maxrss * 1024;
     c->pid = 0;
     ax_arena_init(&mem, 0);
     int over = 1, found = store_get(j->store, c->id, &mem, &row);

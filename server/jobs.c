@@ -165,6 +165,7 @@ static void end_children(jobs *j, int64_t now)
         child *c = *at;
         if (c->kill_at && now > c->kill_at && c->pid) {
             kill(c->pid, SIGKILL);
+            c->killed = 1;
             c->kill_at = 0;
         }
         int over = c->out < 0 && !c->publishing && now >= c->again_at && child_ended(j, c);

@@ -18,13 +18,14 @@ typedef struct child {
     int64_t kill_at;  /* then SIGKILL; 0: nobody asked it to stop            */
     int64_t again_at; /* then its end is to be recorded once more; 0: not    */
     int64_t told_at;  /* when a progress was stored last                     */
-    int64_t oom_before;
-    int64_t step;   /* the furthest one it told                            */
-    double eta;     /* seconds, as it says                                 */
-    int publishing; /* the admin thread makes a version of its model       */
-    char *last;     /* its {"event":"done"} or {"event":"error"}, or NULL  */
-    buf line;       /* of its output, not yet complete                     */
-    ax_err unborn;  /* why there never was a process; msg "" : there was   */
+    int killed;       /* by this server, with SIGKILL                        */
+    int64_t peak;     /* bytes it held at most, when it has ended            */
+    int64_t step;     /* the furthest one it told                            */
+    double eta;       /* seconds, as it says                                 */
+    int publishing;   /* the admin thread makes a version of its model       */
+    char *last;       /* its {"event":"done"} or {"event":"error"}, or NULL  */
+    buf line;         /* of its output, not yet complete                     */
+    ax_err unborn;    /* why there never was a process; msg "" : there was   */
 } child;
 
 typedef struct follower follower;

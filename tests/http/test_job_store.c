@@ -181,6 +181,26 @@ static int count_events(int id, const char *what)
     return n;
 }
 
+/* Of a process that somebody killed no more is told than is known. */
+static void test_killed(void **state)
+{
+    (void)state;
+    char *spec = job_spec("points", 400, 100000, "");
+    int id = post_job(spec, NULL);
+    await(id, "running", 30);
+    pid_t first = await_worker();
+    kill(first, SIGKILL);
+    for (double end = seconds() + 30; seconds() < end; nap(0.01))
+        if (worker() && worker() != first)
+            break;
+    act(id, "POST", "/cancel");
+    await(id, "cancelled", 60);
+    assert_int_equal(count_events(id, "\"reason\":\"its process was ended by SIGKILL, which this "
+                                      "server did not send\""),
+                     1);
+    free(spec);
+}
+
 /* Cancelled twice, told once. */
 static void test_cancelled_twice(void **state)
 {
@@ -236,13 +256,10 @@ static int setup(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_unread),
-        cmocka_unit_test(test_unread_end),
-        cmocka_unit_test(test_unborn),
-        cmocka_unit_test(test_published_once),
-        cmocka_unit_test(test_sweep_published_once),
-        cmocka_unit_test(test_cancelled_twice),
-        cmocka_unit_test(test_half_resumed),
+        cmocka_unit_test(test_unread),          cmocka_unit_test(test_unread_end),
+        cmocka_unit_test(test_unborn),          cmocka_unit_test(test_killed),
+        cmocka_unit_test(test_published_once),  cmocka_unit_test(test_sweep_published_once),
+        cmocka_unit_test(test_cancelled_twice), cmocka_unit_test(test_half_resumed),
     };
     return cmocka_run_group_tests(tests, setup, stop_and_remove);
 }
