@@ -32,7 +32,8 @@ struct datasets {
     pthread_mutex_t counting; /* one at a time                                          */
 };
 
-/* ---- paths --------------------------------------------------------------------------------------- */
+/* ---- paths
+ * --------------------------------------------------------------------------------------- */
 
 int datasets_path_of(char path[DATASET_PATH], const char *fmt, ...)
 {
@@ -45,7 +46,8 @@ int datasets_path_of(char path[DATASET_PATH], const char *fmt, ...)
 
 int datasets_path(const datasets *s, const char *name, const char *file, char path[DATASET_PATH])
 {
-    return file ? datasets_path_of(path, "%s/%s/%s", s->folder, name, file) : datasets_path_of(path, "%s/%s", s->folder, name);
+    return file ? datasets_path_of(path, "%s/%s/%s", s->folder, name, file)
+                : datasets_path_of(path, "%s/%s", s->folder, name);
 }
 
 const char *datasets_folder(const datasets *s)
@@ -86,13 +88,16 @@ int datasets_sync(const char *path)
     return bad ? -1 : 0;
 }
 
-/* ---- set.json ------------------------------------------------------------------------------------ */
+/* ---- set.json
+ * ------------------------------------------------------------------------------------ */
 
 cJSON *datasets_read(const datasets *s, const char *name)
 {
     char path[DATASET_PATH];
     size_t n;
-    char *text = ax_name_ok(name) && !datasets_path(s, name, "set.json", path) ? ax_file_read(path, SET_BYTES, &n, NULL) : NULL;
+    char *text = ax_name_ok(name) && !datasets_path(s, name, "set.json", path)
+                     ? ax_file_read(path, SET_BYTES, &n, NULL)
+                     : NULL;
     cJSON *set = text ? ax_json_parse(text, n, NULL) : NULL;
     free(text);
     return set;
@@ -123,11 +128,13 @@ static int tidy(const datasets *s, const char *name, const cJSON *set)
 {
     char folder[DATASET_PATH], path[DATASET_PATH];
     struct dirent **list;
-    int left = 0, n = datasets_path(s, name, NULL, folder) ? -1 : scandir(folder, &list, NULL, alphasort);
+    int left = 0,
+        n = datasets_path(s, name, NULL, folder) ? -1 : scandir(folder, &list, NULL, alphasort);
     for (int i = 0; i < n; i++) {
         char *file = list[i]->d_name;
         int ours = strcmp(file, ".") && strcmp(file, "..");
-        int wanted = !strncmp(file, PART, sizeof PART - 1) || (set && (!strcmp(file, "set.json") || datasets_each_file(set, is_same, file)));
+        int wanted = !strncmp(file, PART, sizeof PART - 1) ||
+                     (set && (!strcmp(file, "set.json") || datasets_each_file(set, is_same, file)));
         if (ours && !wanted && !datasets_path_of(path, "%s/%s", folder, file))
             unlink(path);
         left |= ours && wanted;
@@ -153,8 +160,8 @@ static char **list_folders(const char *folder, int *n)
     *n = 0;
     for (int i = 0; i < found; i++) {
         const char *name = list[i]->d_name;
-        if (names && ax_name_ok(name) && !datasets_path_of(path, "%s/%s", folder, name) && is_dir(path) &&
-            (names[*n] = strdup(name)))
+        if (names && ax_name_ok(name) && !datasets_path_of(path, "%s/%s", folder, name) &&
+            is_dir(path) && (names[*n] = strdup(name)))
             ++*n;
         free(list[i]);
     }
@@ -201,14 +208,15 @@ void datasets_nearest(const datasets *s, const char *name, char out[65])
     datasets_free_names(names, n);
 }
 
-/* ---- the quota ----------------------------------------------------------------------------------- */
+/* ---- the quota
+ * ----------------------------------------------------------------------------------- */
 
 /* Files by their inodes: links to one, of a set and of the jobs that learn from it, count once. */
 typedef struct inodes {
     struct inode {
         ino_t number;
         int64_t size;
-    } *at;
+    } * at;
     size_t n, cap;
 } inodes;
 
@@ -231,7 +239,8 @@ static void add_files(inodes *all, const char *folder)
     struct stat st;
     DIR *d = opendir(folder);
     for (const struct dirent *e; d && (e = readdir(d));)
-        if (!datasets_path_of(path, "%s/%s", folder, e->d_name) && lstat(path, &st) == 0 && S_ISREG(st.st_mode))
+        if (!datasets_path_of(path, "%s/%s", folder, e->d_name) && lstat(path, &st) == 0 &&
+            S_ISREG(st.st_mode))
             add_inode(all, &st);
     if (d)
         closedir(d);
@@ -255,7 +264,8 @@ static void add_jobs(inodes *all, const app *a)
     char path[DATASET_PATH];
     DIR *d = datasets_path_of(path, "%s/jobs", a->cfg.state) ? NULL : opendir(path);
     for (const struct dirent *e; d && (e = readdir(d));)
-        if (e->d_name[0] != '.' && !datasets_path_of(path, "%s/jobs/%s/data", a->cfg.state, e->d_name))
+        if (e->d_name[0] != '.' &&
+            !datasets_path_of(path, "%s/jobs/%s/data", a->cfg.state, e->d_name))
             add_sets(all, path);
     if (d)
         closedir(d);
@@ -307,7 +317,8 @@ int64_t datasets_kept(datasets *s)
 int64_t datasets_room(datasets *s)
 {
     recount(s);
-    int64_t room = s->app->cfg.max_datasets - atomic_load(&s->kept) - atomic_load(&s->app->arriving);
+    int64_t room =
+        s->app->cfg.max_datasets - atomic_load(&s->kept) - atomic_load(&s->app->arriving);
     return room > 0 ? room : 0;
 }
 
@@ -318,7 +329,8 @@ int datasets_reserve(request *r, int64_t bytes)
     if (more <= 0)
         return 0;
     if (!r->reserved && atomic_load(&s->n) >= DATASETS_MAX && !datasets_known(r->app, r->param[0]))
-        return problem_set(&r->why, 507, "quota", "there are %d data sets already, the most there may be", DATASETS_MAX);
+        return problem_set(&r->why, 507, "quota",
+                           "there are %d data sets already, the most there may be", DATASETS_MAX);
     int64_t all = atomic_fetch_add(&s->app->arriving, more) + more;
     if (all + atomic_load(&s->kept) > most)
         recount(s);
@@ -327,10 +339,14 @@ int datasets_reserve(request *r, int64_t bytes)
         return 0;
     }
     atomic_fetch_sub(&s->app->arriving, more);
-    problem_set(&r->why, 507, "quota", "the data sets here, and those that are arriving, would take more than the %lld bytes set aside for them",
+    problem_set(&r->why, 507, "quota",
+                "the data sets here, and those that are arriving, would take more than the %lld "
+                "bytes set aside for them",
                 (long long)most);
     problem_expect(&r->why, "%lld", (long long)most);
-    return ax_err_hint(&r->why.err, "DELETE /datasets/NAME makes room, also before a set is replaced, and DELETE /jobs/ID of jobs that failed and keep theirs; --max-datasets sets the bound");
+    return ax_err_hint(
+        &r->why.err, "DELETE /datasets/NAME makes room, also before a set is replaced, and DELETE "
+                     "/jobs/ID of jobs that failed and keep theirs; --max-datasets sets the bound");
 }
 
 void datasets_unreserve(request *r)
@@ -349,7 +365,8 @@ void datasets_unlock(datasets *s)
     pthread_mutex_unlock(&s->lock);
 }
 
-/* ---- changes ------------------------------------------------------------------------------------- */
+/* ---- changes
+ * ------------------------------------------------------------------------------------- */
 
 void datasets_submit(request *r, void (*fn)(request *r))
 {
@@ -412,7 +429,8 @@ int datasets_remove(datasets *s, const char *name, problem *why)
     return 0;
 }
 
-/* ---- begin and end --------------------------------------------------------------------------------- */
+/* ---- begin and end
+ * --------------------------------------------------------------------------------- */
 
 void datasets_sweep(datasets *s)
 {
@@ -424,7 +442,8 @@ void datasets_sweep(datasets *s)
         cJSON *set = datasets_read(s, names[i]);
         int unread = !set && !datasets_path(s, names[i], "set.json", path) && !access(path, F_OK);
         if (unread)
-            log_line(LOG_ERROR, "datasets", "%s is damaged: the data set '%s' is left out", path, names[i]);
+            log_line(LOG_ERROR, "datasets", "%s is damaged: the data set '%s' is left out", path,
+                     names[i]);
         else if (!tidy(s, names[i], set) && !datasets_path(s, names[i], NULL, path))
             rmdir(path);
         cJSON_Delete(set);
