@@ -119,7 +119,8 @@ static int take_table(samples *s, const ax_csv *t, const ax_model_info *m, ax_er
             return ax_fail(err, AX_EINVAL, "%s has %lld missing values, the first in line %lld",
                            column, (long long)col->missing, (long long)col->first_missing_line);
         for (int64_t r = 0; r < t->n_rows; r++)
-            if (tensor_store(col->number[r], p->dtype, s->data[0], r * count + c))
+            if (!isfinite(col->number[r]) ||
+                tensor_store(col->number[r], p->dtype, s->data[0], r * count + c))
                 return ax_fail(err, AX_ERANGE, "%s of sample %lld: %s does not fit %s", column,
                                (long long)r, AX_NUMBER(col->number[r]), ax_dtype_name(p->dtype));
     }
@@ -213,7 +214,8 @@ static int take_inputs(samples *s, const cJSON *j, const ax_model_info *m, ax_er
     return 0;
 }
 
-/* A body for POST /predict may have fields that say how to answer: here the command line says it. */
+/* A body for POST /predict may have fields that say how to answer: here the command line says it.
+ */
 static int check_fields(const cJSON *j, ax_err *err)
 {
     static const struct {

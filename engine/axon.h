@@ -33,6 +33,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/json.h"
+#include "base/memory.h"
 #include "base/name.h"
 #include "base/number.h"
 #include "base/pool.h"

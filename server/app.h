@@ -5,6 +5,7 @@
 #ifndef SERVER_APP_H
 #define SERVER_APP_H
 
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <time.h>
@@ -19,19 +20,21 @@ struct jobs;
 typedef struct app {
     config cfg;
     struct repository *models;
-    struct workers *work;  /* computations and bodies too long for an event loop    */
-    struct workers *admin; /* one thread: everything that changes the model folder  */
-    struct auth *keys;     /* NULL: open                                            */
-    struct datasets *sets; /* data sets that were put here                          */
-    struct jobs *jobs;     /* trainings                                             */
-    ax_pool *pool;         /* threads inside one computation                        */
+    struct workers *work;        /* computations and bodies too long for an event loop    */
+    struct workers *admin;       /* one thread: everything that changes the model folder  */
+    struct auth *keys;           /* NULL: open                                            */
+    struct datasets *sets;       /* data sets that were put here                          */
+    struct jobs *jobs;           /* trainings                                             */
+    pthread_mutex_t state_mutex; /* guards the claim on the state folder                */
+    int state_lock;              /* its lock, held until the end; -1: not claimed yet     */
+    ax_pool *pool;               /* threads inside one computation                        */
     struct loop **loops;
     int n_loops;
     char address[80]; /* "127.0.0.1:8080", as bound                            */
     int64_t started_ns;
     _Atomic int state; /* app_state                                     */
     _Atomic int connections;
-    _Atomic int diagnosing; /* a worker looks at a model's activations          */
+    _Atomic int diagnosing;              /* a worker looks at a model's activations          */
     _Atomic int64_t queued, queued_rows; /* requests and samples waiting or computed */
     _Atomic int64_t done_rows;           /* samples answered, ever                        */
     _Atomic int64_t rows_per_second;     /* measured over the last seconds               */

@@ -1,5 +1,5 @@
-/* dataset_put.c - PUT /datasets/{name}, from a file that has arrived to a data set; on the thread of
- * the data sets. See docs/datasets.md.
+/* dataset_put.c - PUT /datasets/{name}, from a file that has arrived to a data set; on the thread
+ * of the data sets. See docs/datasets.md.
  *
  * What the file is, its content says. It is unpacked where it is gzip, read with the trainer's own
  * reader, described, and only then becomes the set. Of an IDX set the parts come one by one: each
@@ -27,7 +27,8 @@ enum { IMAGES, LABELS, TEST_IMAGES, TEST_LABELS, PARTS };
 
 static const char *const part_names[PARTS] = {"images", "labels", "test_images", "test_labels"};
 
-/* ---- the file ------------------------------------------------------------------------------------ */
+/* ---- the file
+ * ------------------------------------------------------------------------------------ */
 
 static kind kind_of(int fd)
 {
@@ -62,11 +63,15 @@ static int refuse(request *r, const ax_err *err)
 static int too_much(request *r, int64_t limit)
 {
     if (limit < r->app->cfg.max_dataset) {
-        problem_set(&r->why, 507, "quota", "unpacked the data set would take more than what is left of the %lld bytes set aside for them",
+        problem_set(&r->why, 507, "quota",
+                    "unpacked the data set would take more than what is left of the %lld bytes set "
+                    "aside for them",
                     (long long)r->app->cfg.max_datasets);
-        return ax_err_hint(&r->why.err, "DELETE /datasets/NAME makes room; --max-datasets sets the bound");
+        return ax_err_hint(&r->why.err,
+                           "DELETE /datasets/NAME makes room; --max-datasets sets the bound");
     }
-    problem_set(&r->why, 413, "body_too_large", "unpacked the data set is larger than %lld bytes", (long long)limit);
+    problem_set(&r->why, 413, "body_too_large", "unpacked the data set is larger than %lld bytes",
+                (long long)limit);
     problem_expect(&r->why, "%lld", (long long)limit);
     return ax_err_hint(&r->why.err, "--max-dataset sets the bound");
 }
@@ -87,15 +92,20 @@ static int unpack(request *r)
     unlink(n < 0 ? path : r->file_path);
     close(n < 0 ? fd : r->file);
     if (n < 0)
-        return err.code == AX_ELIMIT ? too_much(r, limit) : err.code == AX_EIO ? storage_failed(r, &err, e) : refuse(r, &err);
+        return err.code == AX_ELIMIT ? too_much(r, limit)
+               : err.code == AX_EIO  ? storage_failed(r, &err, e)
+                                     : refuse(r, &err);
     r->file = fd;
     r->file_path = path;
-    return kind_of(fd) == GZIP ? problem_set(&r->why, 422, "invalid", "the file is packed with gzip twice") : 0;
+    return kind_of(fd) == GZIP
+               ? problem_set(&r->why, 422, "invalid", "the file is packed with gzip twice")
+               : 0;
 }
 
 static int sync_file(request *r)
 {
-    return fsync(r->file) < 0 ? problem_from_errno(&r->why, errno, "the data set cannot be stored") : 0;
+    return fsync(r->file) < 0 ? problem_from_errno(&r->why, errno, "the data set cannot be stored")
+                              : 0;
 }
 
 /* The folder of the set, which keeps the file under a name that no other has. */
@@ -103,22 +113,23 @@ static int move_in(request *r, char name[32])
 {
     char path[DATASET_PATH];
     const datasets *s = r->app->sets;
-    int bad = datasets_path(s, r->param[0], NULL, path) || (mkdir(path, 0777) < 0 && errno != EEXIST) ||
+    int bad = datasets_path(s, r->param[0], NULL, path) ||
+              (mkdir(path, 0777) < 0 && errno != EEXIST) ||
               datasets_path(s, r->param[0], "data-XXXXXX", path);
-    int fd = bad ? -1 : mkostemp(path, O_CLOEXEC);
-    if (fd < 0 || rename(r->file_path, path) < 0)
+    if (bad || datasets_rename(r->file_path, path) < 0)
         return problem_from_errno(&r->why, errno, "the data set cannot be stored");
-    close(fd);
     r->file_path = NULL; /* it is the set's file now */
     snprintf(name, 32, "%s", strrchr(path, '/') + 1);
     return 0;
 }
 
-/* ---- options ------------------------------------------------------------------------------------- */
+/* ---- options
+ * ------------------------------------------------------------------------------------- */
 
 static int option_misfit(request *r, const char *name, kind k)
 {
-    problem_set(&r->why, 400, "bad_option", "'%s' is for %s, and the file is %s", name, strcmp(name, "part") ? "CSV" : "IDX",
+    problem_set(&r->why, 400, "bad_option", "'%s' is for %s, and the file is %s", name,
+                strcmp(name, "part") ? "CSV" : "IDX",
                 k == CSV ? "none of IDX, npz, safetensors: it was taken for CSV" : kind_names[k]);
     snprintf(r->why.err.at, sizeof r->why.err.at, "%s", name);
     return -1;
@@ -132,7 +143,8 @@ static int check_options(request *r, kind k)
             return option_misfit(r, name, k);
     }
     if (r->type == BODY_CSV && k != CSV) {
-        problem_set(&r->why, 415, "unsupported_media_type", "the Content-Type is that of CSV, the file is %s", kind_names[k]);
+        problem_set(&r->why, 415, "unsupported_media_type",
+                    "the Content-Type is that of CSV, the file is %s", kind_names[k]);
         return ax_err_hint(&r->why.err, "application/octet-stream takes any kind of data set");
     }
     return 0;
@@ -156,7 +168,8 @@ static cJSON *source_of(const request *r, kind k, const char *file)
     return NULL;
 }
 
-/* ---- the answer ---------------------------------------------------------------------------------- */
+/* ---- the answer
+ * ---------------------------------------------------------------------------------- */
 
 static cJSON *describe(request *r, const cJSON *source)
 {
@@ -215,7 +228,8 @@ static int keep(request *r, cJSON *source, cJSON *about, int64_t bytes)
     return bad;
 }
 
-/* ---- one file ------------------------------------------------------------------------------------ */
+/* ---- one file
+ * ------------------------------------------------------------------------------------ */
 
 static int put_file(request *r, kind k)
 {
@@ -227,12 +241,14 @@ static int put_file(request *r, kind k)
         return -1;
     if (sync_file(r) < 0 || fstat(r->file, &st) < 0 || move_in(r, file) < 0) {
         cJSON_Delete(about);
-        return r->why.status ? -1 : problem_from_errno(&r->why, errno, "the data set cannot be stored");
+        return r->why.status ? -1
+                             : problem_from_errno(&r->why, errno, "the data set cannot be stored");
     }
     return keep(r, source_of(r, k, file), about, st.st_size);
 }
 
-/* ---- IDX ----------------------------------------------------------------------------------------- */
+/* ---- IDX
+ * ----------------------------------------------------------------------------------------- */
 
 static int which_part(request *r)
 {
@@ -241,17 +257,21 @@ static int which_part(request *r)
         if (!strcmp(part_names[i], name))
             return i;
     if (name)
-        problem_set(&r->why, 400, "bad_option", "part: '%.40s' is none of images, labels, test_images, test_labels", name);
+        problem_set(&r->why, 400, "bad_option",
+                    "part: '%.40s' is none of images, labels, test_images, test_labels", name);
     else
-        problem_set(&r->why, 400, "missing_option", "an IDX file is a part of a data set: say which");
+        problem_set(&r->why, 400, "missing_option",
+                    "an IDX file is a part of a data set: say which");
     snprintf(r->why.err.at, sizeof r->why.err.at, "part");
-    return ax_err_hint(&r->why.err, "?part=images and ?part=labels make a set; test_images and test_labels may be added");
+    return ax_err_hint(
+        &r->why.err,
+        "?part=images and ?part=labels make a set; test_images and test_labels may be added");
 }
 
 /* The parts of a set: those that wait, and those that it has. */
 typedef struct parts {
     char path[PARTS][DATASET_PATH];
-    char name[PARTS][32];  /* in the folder; "" : there is none  */
+    char name[PARTS][32]; /* in the folder; "" : there is none  */
     int waits[PARTS];
 } parts;
 
@@ -266,7 +286,8 @@ static void take_pair(parts *p, const cJSON *list, int first)
 
 static void find_parts(const request *r, parts *p)
 {
-    cJSON *set = datasets_read(r->app->sets, r->param[0]), *source = cJSON_GetObjectItemCaseSensitive(set, "source");
+    cJSON *set = datasets_read(r->app->sets, r->param[0]),
+          *source = cJSON_GetObjectItemCaseSensitive(set, "source");
     char path[DATASET_PATH];
     *p = (parts){0};
     for (int i = 0; i < PARTS; i++) {
@@ -320,10 +341,9 @@ static int settle(request *r, parts *p, int64_t *bytes)
         if (!has_pair(p, i < TEST_IMAGES ? IMAGES : TEST_IMAGES))
             continue;
         if (p->waits[i]) {
-            int fd = datasets_path(r->app->sets, r->param[0], "data-XXXXXX", path) ? -1 : mkostemp(path, O_CLOEXEC);
-            if (fd < 0 || rename(p->path[i], path) < 0)
+            if (datasets_path(r->app->sets, r->param[0], "data-XXXXXX", path) ||
+                datasets_rename(p->path[i], path) < 0)
                 return problem_from_errno(&r->why, errno, "the data set cannot be stored");
-            close(fd);
             snprintf(p->path[i], sizeof p->path[i], "%s", path);
             snprintf(p->name[i], sizeof p->name[i], "%s", strrchr(path, '/') + 1);
         }
@@ -399,7 +419,8 @@ static int put_part(request *r)
     return keep(r, idx_source(r, p, 0), about, bytes) < 0 ? -1 : 201;
 }
 
-/* ---- the handler --------------------------------------------------------------------------------- */
+/* ---- the handler
+ * --------------------------------------------------------------------------------- */
 
 static void put(request *r)
 {
@@ -409,7 +430,10 @@ static void put(request *r)
         return;
     }
     k = kind_of(r->file);
-    int status = check_options(r, k) < 0 ? -1 : k == IDX ? put_part(r) : put_file(r, k) < 0 ? -1 : 201;
+    int status = check_options(r, k) < 0 ? -1
+                 : k == IDX              ? put_part(r)
+                 : put_file(r, k) < 0    ? -1
+                                         : 201;
     if (status < 0)
         request_refuse(r);
     else
@@ -423,7 +447,8 @@ void datasets_put(request *r)
     if (!r->received)
         bad = problem_set(&r->why, 400, "empty_body", "the body is empty: expected a data set");
     else if (header && strcmp(header, "true") && strcmp(header, "false")) {
-        bad = problem_set(&r->why, 400, "bad_option", "header: '%.40s' is neither true nor false", header);
+        bad = problem_set(&r->why, 400, "bad_option", "header: '%.40s' is neither true nor false",
+                          header);
         snprintf(r->why.err.at, sizeof r->why.err.at, "header");
     }
     if (bad)

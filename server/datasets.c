@@ -15,6 +15,7 @@
 #include "handlers.h"
 #include "log.h"
 #include "repository.h"
+#include "state.h"
 
 #define PART "part-" /* of an IDX pair, waiting: not in set.json yet */
 
@@ -27,9 +28,12 @@ struct datasets {
     pthread_mutex_t lock; /* between a set.json and the files it names, for who needs both */
     _Atomic int64_t kept;
     _Atomic int n;
+    _Atomic int stale;        /* a job has let go of its links since they were counted */
+    pthread_mutex_t counting; /* one at a time                                          */
 };
 
-/* ---- paths --------------------------------------------------------------------------------------- */
+/* ---- paths
+ * --------------------------------------------------------------------------------------- */
 
 int datasets_path_of(char path[DATASET_PATH], const char *fmt, ...)
 {
@@ -42,7 +46,8 @@ int datasets_path_of(char path[DATASET_PATH], const char *fmt, ...)
 
 int datasets_path(const datasets *s, const char *name, const char *file, char path[DATASET_PATH])
 {
-    return file ? datasets_path_of(path, "%s/%s/%s", s->folder, name, file) : datasets_path_of(path, "%s/%s", s->folder, name);
+    return file ? datasets_path_of(path, "%s/%s/%s", s->folder, name, file)
+                : datasets_path_of(path, "%s/%s", s->folder, name);
 }
 
 const char *datasets_folder(const datasets *s)
@@ -60,6 +65,20 @@ int datasets_check_name(const char *name, problem *why)
     return -1;
 }
 
+int datasets_rename(const char *from, char *to)
+{
+    int fd = mkostemp(to, O_CLOEXEC);
+    if (fd < 0)
+        return -1;
+    close(fd);
+    if (rename(from, to) == 0)
+        return 0;
+    int e = errno;
+    unlink(to);
+    errno = e;
+    return -1;
+}
+
 int datasets_sync(const char *path)
 {
     int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -69,13 +88,16 @@ int datasets_sync(const char *path)
     return bad ? -1 : 0;
 }
 
-/* ---- set.json ------------------------------------------------------------------------------------ */
+/* ---- set.json
+ * ------------------------------------------------------------------------------------ */
 
 cJSON *datasets_read(const datasets *s, const char *name)
 {
     char path[DATASET_PATH];
     size_t n;
-    char *text = ax_name_ok(name) && !datasets_path(s, name, "set.json", path) ? ax_file_read(path, SET_BYTES, &n, NULL) : NULL;
+    char *text = ax_name_ok(name) && !datasets_path(s, name, "set.json", path)
+                     ? ax_file_read(path, SET_BYTES, &n, NULL)
+                     : NULL;
     cJSON *set = text ? ax_json_parse(text, n, NULL) : NULL;
     free(text);
     return set;
@@ -106,11 +128,13 @@ static int tidy(const datasets *s, const char *name, const cJSON *set)
 {
     char folder[DATASET_PATH], path[DATASET_PATH];
     struct dirent **list;
-    int left = 0, n = datasets_path(s, name, NULL, folder) ? -1 : scandir(folder, &list, NULL, alphasort);
+    int left = 0,
+        n = datasets_path(s, name, NULL, folder) ? -1 : scandir(folder, &list, NULL, alphasort);
     for (int i = 0; i < n; i++) {
         char *file = list[i]->d_name;
         int ours = strcmp(file, ".") && strcmp(file, "..");
-        int wanted = !strncmp(file, PART, sizeof PART - 1) || (set && (!strcmp(file, "set.json") || datasets_each_file(set, is_same, file)));
+        int wanted = !strncmp(file, PART, sizeof PART - 1) ||
+                     (set && (!strcmp(file, "set.json") || datasets_each_file(set, is_same, file)));
         if (ours && !wanted && !datasets_path_of(path, "%s/%s", folder, file))
             unlink(path);
         left |= ours && wanted;
@@ -124,20 +148,20 @@ static int tidy(const datasets *s, const char *name, const cJSON *set)
 static int is_dir(const char *path)
 {
     struct stat st;
-    return lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-/* The folders in s->folder that may be sets. */
-static char **list_folders(const datasets *s, int *n)
+/* The folders in a folder that may be sets. */
+static char **list_folders(const char *folder, int *n)
 {
     struct dirent **list;
-    int found = scandir(s->folder, &list, NULL, alphasort);
+    int found = scandir(folder, &list, NULL, alphasort);
     char **names = calloc((size_t)(found > 0 ? found : 0) + 1, sizeof *names), path[DATASET_PATH];
     *n = 0;
     for (int i = 0; i < found; i++) {
         const char *name = list[i]->d_name;
-        if (names && ax_name_ok(name) && !datasets_path(s, name, NULL, path) && is_dir(path) &&
-            (names[*n] = strdup(name)))
+        if (names && ax_name_ok(name) && !datasets_path_of(path, "%s/%s", folder, name) &&
+            is_dir(path) && (names[*n] = strdup(name)))
             ++*n;
         free(list[i]);
     }
@@ -146,20 +170,20 @@ static char **list_folders(const datasets *s, int *n)
     return names;
 }
 
-static void free_names(char **names, int n)
+void datasets_free_names(char **names, int n)
 {
     for (int i = 0; i < n; i++)
         free(names[i]);
     free(names);
 }
 
-char **datasets_names(const datasets *s, int *n)
+char **datasets_names(const char *folder, int *n)
 {
     char path[DATASET_PATH];
     int all, kept = 0;
-    char **names = list_folders(s, &all);
+    char **names = list_folders(folder, &all);
     for (int i = 0; names && i < all; i++)
-        if (!datasets_path(s, names[i], "set.json", path) && !access(path, F_OK))
+        if (!datasets_path_of(path, "%s/%s/set.json", folder, names[i]) && !access(path, F_OK))
             names[kept++] = names[i];
         else
             free(names[i]);
@@ -170,7 +194,7 @@ char **datasets_names(const datasets *s, int *n)
 void datasets_nearest(const datasets *s, const char *name, char out[65])
 {
     int n;
-    char **names = datasets_names(s, &n);
+    char **names = datasets_names(s->folder, &n);
     const char **all = calloc((size_t)n + 64, sizeof *all), *near = NULL;
     int m = 0;
     for (int i = 0; all && i < n; i++)
@@ -181,41 +205,120 @@ void datasets_nearest(const datasets *s, const char *name, char out[65])
         near = ax_nearest(name, all, m);
     snprintf(out, 65, "%s", near ? near : "");
     free(all);
-    free_names(names, n);
+    datasets_free_names(names, n);
 }
 
-/* ---- the quota ----------------------------------------------------------------------------------- */
+/* ---- the quota
+ * ----------------------------------------------------------------------------------- */
+
+/* Files by their inodes: links to one, of a set and of the jobs that learn from it, count once. */
+typedef struct inodes {
+    struct inode {
+        ino_t number;
+        int64_t size;
+    } * at;
+    size_t n, cap;
+} inodes;
+
+static void add_inode(inodes *all, const struct stat *st)
+{
+    if (all->n == all->cap) {
+        size_t cap = all->cap ? 2 * all->cap : 256;
+        struct inode *more = realloc(all->at, cap * sizeof *more);
+        if (!more)
+            return;
+        all->at = more;
+        all->cap = cap;
+    }
+    all->at[all->n++] = (struct inode){st->st_ino, st->st_size};
+}
+
+static void add_files(inodes *all, const char *folder)
+{
+    char path[DATASET_PATH];
+    struct stat st;
+    DIR *d = opendir(folder);
+    for (const struct dirent *e; d && (e = readdir(d));)
+        if (!datasets_path_of(path, "%s/%s", folder, e->d_name) && lstat(path, &st) == 0 &&
+            S_ISREG(st.st_mode))
+            add_inode(all, &st);
+    if (d)
+        closedir(d);
+}
+
+/* What is in the folders of a folder. Gives how many there are. */
+static int add_sets(inodes *all, const char *folder)
+{
+    int n;
+    char **names = list_folders(folder, &n), path[DATASET_PATH];
+    for (int i = 0; i < n; i++)
+        if (!datasets_path_of(path, "%s/%s", folder, names[i]))
+            add_files(all, path);
+    datasets_free_names(names, n);
+    return n;
+}
+
+/* A job that was not finished well keeps its data, also when the set is gone. */
+static void add_jobs(inodes *all, const app *a)
+{
+    char path[DATASET_PATH];
+    DIR *d = datasets_path_of(path, "%s/jobs", a->cfg.state) ? NULL : opendir(path);
+    for (const struct dirent *e; d && (e = readdir(d));)
+        if (e->d_name[0] != '.' &&
+            !datasets_path_of(path, "%s/jobs/%s/data", a->cfg.state, e->d_name))
+            add_sets(all, path);
+    if (d)
+        closedir(d);
+}
+
+static int by_number(const void *a, const void *b)
+{
+    const struct inode *x = a, *y = b;
+    return (x->number > y->number) - (x->number < y->number);
+}
 
 void datasets_count(datasets *s)
 {
-    int n;
+    inodes all = {NULL, 0, 0};
     int64_t bytes = 0;
-    char **names = list_folders(s, &n), folder[DATASET_PATH], path[DATASET_PATH];
-    for (int i = 0; i < n; i++) {
-        struct dirent **list;
-        struct stat st;
-        int files = datasets_path(s, names[i], NULL, folder) ? -1 : scandir(folder, &list, NULL, NULL);
-        for (int k = 0; k < files; k++) {
-            if (!datasets_path_of(path, "%s/%s", folder, list[k]->d_name) && lstat(path, &st) == 0 && S_ISREG(st.st_mode))
-                bytes += st.st_size;
-            free(list[k]);
-        }
-        if (files >= 0)
-            free(list);
-    }
-    free_names(names, n);
+    pthread_mutex_lock(&s->counting);
+    atomic_store(&s->stale, 0);
+    int n = add_sets(&all, s->folder);
+    add_jobs(&all, s->app);
+    if (all.n)
+        qsort(all.at, all.n, sizeof *all.at, by_number);
+    for (size_t i = 0; i < all.n; i++)
+        if (!i || all.at[i].number != all.at[i - 1].number)
+            bytes += all.at[i].size;
+    free(all.at);
     atomic_store(&s->kept, bytes);
     atomic_store(&s->n, n);
+    pthread_mutex_unlock(&s->counting);
 }
 
-int64_t datasets_kept(const datasets *s)
+void datasets_let_go_of_job(datasets *s)
 {
+    if (s)
+        atomic_store(&s->stale, 1);
+}
+
+static void recount(datasets *s)
+{
+    if (atomic_load(&s->stale))
+        datasets_count(s);
+}
+
+int64_t datasets_kept(datasets *s)
+{
+    recount(s);
     return atomic_load(&s->kept);
 }
 
-int64_t datasets_room(const datasets *s)
+int64_t datasets_room(datasets *s)
 {
-    int64_t room = s->app->cfg.max_datasets - atomic_load(&s->kept) - atomic_load(&s->app->arriving);
+    recount(s);
+    int64_t room =
+        s->app->cfg.max_datasets - atomic_load(&s->kept) - atomic_load(&s->app->arriving);
     return room > 0 ? room : 0;
 }
 
@@ -226,16 +329,24 @@ int datasets_reserve(request *r, int64_t bytes)
     if (more <= 0)
         return 0;
     if (!r->reserved && atomic_load(&s->n) >= DATASETS_MAX && !datasets_known(r->app, r->param[0]))
-        return problem_set(&r->why, 507, "quota", "there are %d data sets already, the most there may be", DATASETS_MAX);
-    if (atomic_fetch_add(&s->app->arriving, more) + more + atomic_load(&s->kept) <= most) {
+        return problem_set(&r->why, 507, "quota",
+                           "there are %d data sets already, the most there may be", DATASETS_MAX);
+    int64_t all = atomic_fetch_add(&s->app->arriving, more) + more;
+    if (all + atomic_load(&s->kept) > most)
+        recount(s);
+    if (all + atomic_load(&s->kept) <= most) {
         r->reserved = bytes;
         return 0;
     }
     atomic_fetch_sub(&s->app->arriving, more);
-    problem_set(&r->why, 507, "quota", "the data sets here, and those that are arriving, would take more than the %lld bytes set aside for them",
+    problem_set(&r->why, 507, "quota",
+                "the data sets here, and those that are arriving, would take more than the %lld "
+                "bytes set aside for them",
                 (long long)most);
     problem_expect(&r->why, "%lld", (long long)most);
-    return ax_err_hint(&r->why.err, "DELETE /datasets/NAME makes room, also before a set is replaced; --max-datasets sets the bound");
+    return ax_err_hint(
+        &r->why.err, "DELETE /datasets/NAME makes room, also before a set is replaced, and DELETE "
+                     "/jobs/ID of jobs that failed and keep theirs; --max-datasets sets the bound");
 }
 
 void datasets_unreserve(request *r)
@@ -254,7 +365,8 @@ void datasets_unlock(datasets *s)
     pthread_mutex_unlock(&s->lock);
 }
 
-/* ---- changes ------------------------------------------------------------------------------------- */
+/* ---- changes
+ * ------------------------------------------------------------------------------------- */
 
 void datasets_submit(request *r, void (*fn)(request *r))
 {
@@ -317,25 +429,28 @@ int datasets_remove(datasets *s, const char *name, problem *why)
     return 0;
 }
 
-/* ---- begin and end --------------------------------------------------------------------------------- */
+/* ---- begin and end
+ * --------------------------------------------------------------------------------- */
 
-static void sweep(const datasets *s)
+void datasets_sweep(datasets *s)
 {
     int n;
     char path[DATASET_PATH];
     repository_sweep(s->folder);
-    char **names = list_folders(s, &n);
+    char **names = list_folders(s->folder, &n);
     for (int i = 0; i < n; i++) {
         cJSON *set = datasets_read(s, names[i]);
         int unread = !set && !datasets_path(s, names[i], "set.json", path) && !access(path, F_OK);
         if (unread)
-            log_line(LOG_ERROR, "datasets", "%s is damaged: the data set '%s' is left out", path, names[i]);
+            log_line(LOG_ERROR, "datasets", "%s is damaged: the data set '%s' is left out", path,
+                     names[i]);
         else if (!tidy(s, names[i], set) && !datasets_path(s, names[i], NULL, path))
             rmdir(path);
         cJSON_Delete(set);
     }
-    free_names(names, n);
+    datasets_free_names(names, n);
     datasets_sweep_holds(s->app);
+    datasets_count(s);
 }
 
 datasets *datasets_new(app *a, ax_err *err)
@@ -347,6 +462,7 @@ datasets *datasets_new(app *a, ax_err *err)
     }
     s->app = a;
     pthread_mutex_init(&s->lock, NULL);
+    pthread_mutex_init(&s->counting, NULL);
     if (datasets_path_of(s->folder, "%s/datasets", a->cfg.state) < 0)
         ax_fail(err, AX_ELIMIT, "--state: the name of the folder is too long");
     else
@@ -355,8 +471,8 @@ datasets *datasets_new(app *a, ax_err *err)
         datasets_free(s);
         return NULL;
     }
-    sweep(s);
-    datasets_count(s);
+    if (state_is_claimed(a))
+        datasets_sweep(s);
     return s;
 }
 
@@ -366,5 +482,6 @@ void datasets_free(datasets *s)
         return;
     workers_free(s->thread);
     pthread_mutex_destroy(&s->lock);
+    pthread_mutex_destroy(&s->counting);
     free(s);
 }

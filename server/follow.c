@@ -48,7 +48,7 @@ static int add_event(void *ctx, int64_t number, const char *kind, const char *bo
 static int fill(jobs *j, follower *f, int *done)
 {
     page p = {&f->r->out, f->after, 0};
-    store_events(j->store, f->job, f->after, add_event, &p);
+    store_events(j->store, f->job, f->after, add_event, &p); /* what it cannot read comes later */
     f->after = p.last;
     *done = p.done;
     return f->r->out.len > 0;
@@ -75,7 +75,8 @@ static int is_over(jobs *j, int64_t job)
     ax_arena mem;
     job_row row;
     ax_arena_init(&mem, 0);
-    int over = !store_get(j->store, job, &mem, &row) || row.state >= JOB_SUCCEEDED;
+    int found = store_get(j->store, job, &mem, &row);
+    int over = !found || (found > 0 && row.state >= JOB_SUCCEEDED);
     ax_arena_fini(&mem);
     return over;
 }
@@ -121,12 +122,16 @@ static void answer_job(jobs *j, request *r, int64_t job)
     ax_arena mem;
     job_row row;
     ax_arena_init(&mem, 0);
-    if (store_get(j->store, job, &mem, &row)) {
+    int found = store_get(j->store, job, &mem, &row);
+    if (found > 0) {
         job_write(j, &row, &r->out);
         buf_char(&r->out, '\n');
         request_done(r, 200, "application/json");
     } else {
-        problem_set(&r->why, 404, "unknown_job", "job %lld is gone", (long long)job);
+        if (found < 0)
+            jobs_unread(j, &r->why);
+        else
+            problem_set(&r->why, 404, "unknown_job", "job %lld is gone", (long long)job);
         request_refuse(r);
     }
     ax_arena_fini(&mem);

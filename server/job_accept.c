@@ -1,7 +1,11 @@
 /* job_accept.c - a checked submission becomes a job, or a sweep of jobs: files first, then rows,
- * then the answer. See submission.h. */
+ * then the answer. See submission.h.
+ *
+ * The files of a long sweep are many, and each is brought to the disk: they are written where the
+ * check was made, in a folder of their own, so that the jobs thread only renames. */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "log.h"
@@ -21,8 +25,14 @@ int job_replayed(jobs *j, request *r)
 {
     const submission *s = r->job;
     job_row row;
-    if (!r->key || !store_find_key(j->store, r->key, &r->mem, &row))
+    int found = r->key ? store_find_key(j->store, r->key, &r->mem, &row) : 0;
+    if (!found)
         return 0;
+    if (found < 0) {
+        jobs_unread(j, &r->why);
+        request_refuse(r);
+        return 1;
+    }
     if (strcmp(row.digest, s->digest)) {
         problem_set(&r->why, 422, "idempotency_key_reused",
                     "job %lld has this Idempotency-Key and another body", (long long)row.id);
@@ -57,23 +67,25 @@ const char *job_set_of(const cJSON *spec)
     return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(spec, "dataset"));
 }
 
-/* ---- files */
+/* ---- files: on the thread of the checks
+ * -------------------------------------------------------------------------------------------------
+ */
 
 /* The model that is trained further, as it is now: a resumed training must find the same. */
-static int keep_base(const jobs *j, int64_t id, const cJSON *run, ax_err *err)
+static int keep_base(const request *r, const char *folder, const cJSON *run, ax_err *err)
 {
-    char path[4096], folder[4096], name[96];
+    char path[DATASET_PATH], models[DATASET_PATH];
     const char *base = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(run, "model"));
     problem why;
     if (!base)
         return 0;
-    served *m = repository_acquire(j->app->models, base, 0, &why);
+    served *m = repository_acquire(r->app->models, base, 0, &why);
     if (!m)
         return ax_fail(err, AX_ENOTFOUND, "%s", why.err.msg);
-    snprintf(name, sizeof name, "models/%.64s.safetensors", base);
-    int bad = jobs_path(j, id, "models", folder) || jobs_path(j, id, name, path)
+    int bad = datasets_path_of(models, "%s/models", folder) ||
+                      datasets_path_of(path, "%s/%.64s.safetensors", models, base)
                   ? ax_fail(err, AX_ELIMIT, "the name of the state folder is too long")
-                  : ax_make_folder(folder, err);
+                  : ax_make_folder(models, err);
     if (!bad && ax_file_link(m->path, path) < 0)
         bad = ax_fail(err, AX_EIO, "the model '%s' cannot be kept: %s", base, strerror(errno));
     served_release(m);
@@ -81,97 +93,62 @@ static int keep_base(const jobs *j, int64_t id, const cJSON *run, ax_err *err)
 }
 
 /* The data set, likewise, when it was put here. */
-static int keep_data(const jobs *j, int64_t id, const submission *s, const char *set, ax_err *err)
+static int keep_data(const submission *s, const char *folder, const char *set, ax_err *err)
 {
-    char path[4096];
+    char path[DATASET_PATH];
     if (!set || !datasets_holds(s->data, set))
         return 0;
-    if (jobs_path(j, id, "data", path))
+    if (datasets_path_of(path, "%s/data", folder))
         return ax_fail(err, AX_ELIMIT, "the name of the state folder is too long");
     return datasets_share(s->data, set, path, err);
 }
 
-static int write_files(const jobs *j, int64_t id, const request *r, const cJSON *run,
-                       const char *text, size_t len, ax_err *err)
+static int write_files(const request *r, int i, const cJSON *run, const char *text, size_t len,
+                       ax_err *err)
 {
-    char folder[4096], spec[4096];
-    if (jobs_path(j, id, NULL, folder) || jobs_path(j, id, "spec.json", spec))
+    char folder[DATASET_PATH], spec[DATASET_PATH];
+    const submission *s = r->job;
+    if (datasets_path_of(folder, "%s/%d", s->files, i) ||
+        datasets_path_of(spec, "%s/spec.json", folder))
         return ax_fail(err, AX_ELIMIT, "the name of the state folder is too long");
     /* the spec comes last: writing it brings the folder to the disk, with all that is in it */
-    return ax_make_folder(folder, err) < 0 || keep_data(j, id, r->job, job_set_of(run), err) < 0 ||
-                   keep_base(j, id, run, err) < 0
+    return ax_make_folder(folder, err) < 0 || keep_data(s, folder, job_set_of(run), err) < 0 ||
+                   keep_base(r, folder, run, err) < 0
                ? -1
                : ax_file_write(spec, text, len, err);
 }
 
-static int insert(jobs *j, job_row *row, ax_err *err)
-{
-    if (store_begin(j->store, 1, err) < 0)
-        return -1;
-    store_insert(j->store, row);
-    store_event(j->store, row->id, 1, "state", "{\"state\":\"queued\"}");
-    return store_end(j->store, err);
-}
-
-/* ---- a sweep: its row, and one for each run, all or none
- * ------------------------------------------------ */
-
-static int insert_run(jobs *j, const request *r, const job_row *sweep, int i, ax_err *err)
+static int prepare_run(const request *r, int i, ax_err *err)
 {
     const submission *s = r->job;
     cJSON *values, *spec = sweep_spec(s->spec, i, &values, err);
     if (!spec)
         return -1;
-    char *text = ax_json_text(spec, 0), *shown = job_config_of(spec),
-         *chosen = ax_json_text(values, 0);
+    char *text = ax_json_text(spec, 0);
+    s->run[i] = (run_texts){job_config_of(spec), ax_json_text(values, 0)};
+    int bad = !text || !s->run[i].config || !s->run[i].values
+                  ? ax_fail(err, AX_ENOMEM, "out of memory")
+                  : write_files(r, i, spec, text, strlen(text), err);
     cJSON_Delete(values);
-    int64_t id = sweep->id + 1 + i;
-    job_row run = {.id = id,
-                   .state = JOB_QUEUED,
-                   .place = sweep->place + i,
-                   .created = sweep->created,
-                   .next_event = 2,
-                   .parent = sweep->id,
-                   .config = shown,
-                   .sweep = chosen,
-                   .warnings = "[]"};
-    int bad = !text || !shown || !chosen ? ax_fail(err, AX_ENOMEM, "out of memory")
-                                         : write_files(j, id, r, spec, text, strlen(text), err);
     cJSON_Delete(spec);
-    if (!bad) {
-        store_insert(j->store, &run);
-        store_event(j->store, id, 1, "state", "{\"state\":\"queued\"}");
-    }
     cJSON_free(text);
-    cJSON_free(shown);
-    cJSON_free(chosen);
     return bad;
 }
 
-/* The texts of the row that are not the submission's go to mem. */
-static int insert_sweep(jobs *j, const request *r, job_row *sweep, ax_arena *mem, ax_err *err)
+static int prepare(const request *r, ax_err *err)
 {
-    const submission *s = r->job;
-    char *axes = ax_json_text(cJSON_GetObjectItemCaseSensitive(s->spec, "sweep"), 0);
-    int bad = axes ? store_begin(j->store, 1, err) : ax_fail(err, AX_ENOMEM, "out of memory");
-    sweep->sweep = axes;
-    sweep->state = JOB_RUNNING;
-    sweep->started = sweep->created;
-    if (!bad) {
-        store_insert(j->store, sweep);
-        store_event(j->store, sweep->id, 1, "state", "{\"state\":\"running\"}");
-        for (int i = 0; i < s->runs && !bad; i++)
-            bad = insert_run(j, r, sweep, i, err);
-        if (bad)
-            store_cancel(j->store);
-        else
-            bad = store_end(j->store, err);
-    }
-    for (int i = 0; i < s->runs && bad; i++)
-        jobs_forget_folder(j, sweep->id + 1 + i);
-    sweep->sweep = axes ? ax_arena_strdup(mem, axes) : NULL;
-    cJSON_free(axes);
-    return bad ? -1 : sweep->sweep ? 0 : ax_fail(err, AX_ENOMEM, "out of memory");
+    submission *s = r->job;
+    if (datasets_new_hold(r->app, s->files) < 0)
+        return ax_fail(err, AX_EIO, "the job cannot be kept: %s", strerror(errno));
+    if (!s->runs)
+        return write_files(r, 0, s->spec, r->body.data, r->body.len, err);
+    s->axes = ax_json_text(cJSON_GetObjectItemCaseSensitive(s->spec, "sweep"), 0);
+    if (!s->axes || !(s->run = calloc((size_t)s->runs, sizeof *s->run)))
+        return ax_fail(err, AX_ENOMEM, "out of memory");
+    for (int i = 0; i < s->runs; i++)
+        if (prepare_run(r, i, err) < 0)
+            return -1;
+    return 0;
 }
 
 /* What the disk refused, as a person may know it. */
@@ -185,16 +162,111 @@ static void cannot_keep(request *r, const ax_err *err)
         problem_from(&r->why, err);
 }
 
-static int insert_job(jobs *j, request *r, job_row *row, ax_err *err)
+int job_prepare(request *r)
 {
-    const submission *s = r->job;
-    if (s->runs)
-        return insert_sweep(j, r, row, &r->mem, err);
-    if (write_files(j, row->id, r, s->spec, r->body.data, r->body.len, err) == 0 &&
-        insert(j, row, err) == 0)
+    ax_err err;
+    errno = 0;
+    if (prepare(r, &err) == 0)
         return 0;
-    jobs_forget_folder(j, row->id);
+    cannot_keep(r, &err);
+    job_unprepare(r->job);
     return -1;
+}
+
+void job_unprepare(submission *s)
+{
+    if (s->files[0])
+        datasets_let_go(s->files);
+    s->files[0] = 0;
+    for (int i = 0; s->run && i < s->runs; i++) {
+        cJSON_free(s->run[i].config);
+        cJSON_free(s->run[i].values);
+    }
+    free(s->run);
+    s->run = NULL;
+    cJSON_free(s->axes);
+    s->axes = NULL;
+}
+
+/* ---- rows: on the jobs thread
+ * -------------------------------------------------------------------------------------------------
+ */
+
+/* The files of job i get their place; whoever calls brings the folder of all jobs to the disk. */
+static int move_files(jobs *j, int64_t id, const submission *s, int i, ax_err *err)
+{
+    char from[DATASET_PATH], to[DATASET_PATH];
+    if (datasets_path_of(from, "%s/%d", s->files, i) || jobs_path(j, id, NULL, to))
+        return ax_fail(err, AX_ELIMIT, "the name of the state folder is too long");
+    jobs_forget_folder(j, id); /* what a sweep that was not accepted may have left */
+    return rename(from, to) == 0
+               ? 0
+               : ax_fail(err, AX_EIO, "the job cannot be kept: %s", strerror(errno));
+}
+
+/* All that was moved is there after a power cut, before a row says so. */
+static int sync_folder(const jobs *j, ax_err *err)
+{
+    char path[DATASET_PATH];
+    if (!datasets_path_of(path, "%s/jobs", j->app->cfg.state) && !datasets_sync(path))
+        return 0;
+    return ax_fail(err, AX_EIO, "the job cannot be kept: %s", strerror(errno));
+}
+
+static int insert_run(jobs *j, const submission *s, const job_row *sweep, int i, ax_err *err)
+{
+    job_row run = {.id = sweep->id + 1 + i,
+                   .state = JOB_QUEUED,
+                   .place = sweep->place + i,
+                   .created = sweep->created,
+                   .next_event = 2,
+                   .parent = sweep->id,
+                   .config = s->run[i].config,
+                   .sweep = s->run[i].values,
+                   .warnings = "[]"};
+    if (move_files(j, run.id, s, i, err) < 0)
+        return -1;
+    store_insert(j->store, &run);
+    store_event(j->store, run.id, 1, "state", "{\"state\":\"queued\"}");
+    return 0;
+}
+
+/* A sweep: its row, and one for each run. */
+static int insert_sweep(jobs *j, const submission *s, job_row *sweep, ax_err *err)
+{
+    sweep->state = JOB_RUNNING;
+    sweep->started = sweep->created;
+    store_insert(j->store, sweep);
+    store_event(j->store, sweep->id, 1, "state", "{\"state\":\"running\"}");
+    for (int i = 0; i < s->runs; i++)
+        if (insert_run(j, s, sweep, i, err) < 0)
+            return -1;
+    return 0;
+}
+
+static int insert_one(jobs *j, const submission *s, const job_row *row, ax_err *err)
+{
+    if (move_files(j, row->id, s, 0, err) < 0)
+        return -1;
+    store_insert(j->store, row);
+    store_event(j->store, row->id, 1, "state", "{\"state\":\"queued\"}");
+    return 0;
+}
+
+/* All rows or none; folders without a row go. */
+static int insert(jobs *j, const submission *s, job_row *row, ax_err *err)
+{
+    if (store_begin(j->store, 1, err) < 0)
+        return -1;
+    int bad = (s->runs ? insert_sweep(j, s, row, err) : insert_one(j, s, row, err)) ||
+              sync_folder(j, err);
+    if (bad)
+        store_cancel(j->store);
+    else
+        bad = store_end(j->store, err);
+    for (int i = 0; i <= s->runs && bad; i++)
+        jobs_forget_folder(j, row->id + i);
+    return bad ? -1 : 0;
 }
 
 void job_accept(jobs *j, request *r)
@@ -214,6 +286,11 @@ void job_accept(jobs *j, request *r)
     }
     char name[65];
     int64_t id = store_next_id(j->store);
+    if (id < 0) {
+        jobs_unread(j, &r->why);
+        request_refuse(r);
+        return;
+    }
     snprintf(name, sizeof name, "job-%lld", (long long)id);
     job_row row = {.id = id,
                    .state = JOB_QUEUED,
@@ -228,9 +305,9 @@ void job_accept(jobs *j, request *r)
                    .error = "",
                    .result = "",
                    .warnings = s->warned,
-                   .sweep = ""};
+                   .sweep = s->runs ? s->axes : ""};
     errno = 0;
-    if (insert_job(j, r, &row, &err) < 0) {
+    if (insert(j, s, &row, &err) < 0) {
         cannot_keep(r, &err);
         request_refuse(r);
         return;

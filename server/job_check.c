@@ -1,8 +1,9 @@
 /* job_check.c - POST /train, from the body to a job in the queue; see jobs_impl.h.
  *
  *     jobs thread: is there room? was it posted before?
- *     check thread: ax_train_check - the spec, the data, how they fit, the graphs, the memory
- *     jobs thread: files, row, 202
+ *     check thread: ax_train_check - the spec, the data, how they fit, the graphs, the memory; then
+ *         the files of the job, or of all runs of a sweep
+ *     jobs thread: the files in their places, rows, 202
  *
  * Nothing is in the queue before everything that can be checked is. */
 #include <errno.h>
@@ -28,6 +29,7 @@ static void release(request *r)
     cJSON_Delete(s->warnings);
     cJSON_free(s->config);
     cJSON_free(s->warned);
+    job_unprepare(s);
 }
 
 /* ---- the check
@@ -181,7 +183,9 @@ static int check_spec(request *r)
     if (check_all(r, &err) < 0)
         return r->why.status ? -1 : refuse_spec(r, &err);
     name_result(s, s->spec);
-    return make_texts(s) ? problem_set(&r->why, 503, "out_of_memory", "out of memory") : 0;
+    if (make_texts(s))
+        return problem_set(&r->why, 503, "out_of_memory", "out of memory");
+    return job_prepare(r);
 }
 
 static void check(request *r)

@@ -10,15 +10,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "job_death.h"
 #include "jobs_impl.h"
 #include "log.h"
 
 enum {
-    DEATHS = 3,          /* by its own fault, without a step gained: the job has failed     */
-    KILLS = 100,         /* the same by SIGKILL, which is not its fault                     */
     LINE = 64 * 1024,    /* a longer one is thrown away                                     */
     EPOCHS_TOLD = 10000, /* of more epochs, that many are kept                              */
     GRACE_S = 30         /* from SIGTERM to SIGKILL                                         */
@@ -26,20 +26,6 @@ enum {
 
 /* ---- start -------------------------------------------------------------------------------------
  */
-
-/* Processes that the kernel has killed for their memory, on this machine, since it started. */
-static int64_t oom_kills(void)
-{
-    char line[128];
-    long long n = 0;
-    FILE *f = fopen("/proc/vmstat", "re");
-    while (f && fgets(line, sizeof line, f))
-        if (sscanf(line, "oom_kill %lld", &n) == 1)
-            break;
-    if (f)
-        fclose(f);
-    return n;
-}
 
 static int spawn(char *const argv[], const char *log, int out, pid_t *pid)
 {
@@ -102,30 +88,33 @@ static int launch(const jobs *j, const job_row *row, int out, pid_t *pid, ax_err
     return e ? ax_fail(err, AX_EIO, "the training process cannot be started: %s", strerror(e)) : 0;
 }
 
-child *child_start(jobs *j, const job_row *row, ax_err *err)
+child *child_new(int64_t id)
+{
+    child *c = calloc(1, sizeof *c);
+    if (c) {
+        c->id = id;
+        c->eta = 60;
+        c->out = -1;
+    }
+    return c;
+}
+
+void child_start(jobs *j, child *c, const job_row *row)
 {
     int ends[2];
-    child *c = calloc(1, sizeof *c);
-    if (!c || pipe2(ends, O_CLOEXEC) < 0) {
-        ax_fail(err, c ? AX_EIO : AX_ENOMEM, "no pipe to the training process: %s",
-                strerror(errno));
-        free(c);
-        return NULL;
+    if (pipe2(ends, O_CLOEXEC) < 0) {
+        ax_fail(&c->unborn, AX_EIO, "no pipe to the training process: %s", strerror(errno));
+        return;
     }
-    c->id = row->id;
-    c->eta = 60;
-    c->out = ends[0];
-    c->oom_before = oom_kills();
-    int bad = launch(j, row, ends[1], &c->pid, err);
+    int bad = launch(j, row, ends[1], &c->pid, &c->unborn);
     close(ends[1]);
     if (bad) {
         close(ends[0]);
-        free(c);
-        return NULL;
+        return;
     }
+    c->out = ends[0];
     fcntl(c->out, F_SETFL, O_NONBLOCK);
     log_line(LOG_INFO, "job", "%lld runs as process %d", (long long)row->id, (int)c->pid);
-    return c;
 }
 
 void child_free(child *c)
@@ -175,7 +164,7 @@ static void take_progress(jobs *j, child *c, cJSON *o, const char *kind)
     ax_arena_init(&mem, 0);
     cJSON_DeleteItemFromObjectCaseSensitive(o, "event");
     char *text = ax_json_text(o, 0);
-    if (text && store_get(j->store, c->id, &mem, &row)) {
+    if (text && store_get(j->store, c->id, &mem, &row) == 1) {
         row.progress = text;
         if (c->step > row.best_step) {
             row.best_step = c->step;
@@ -243,23 +232,17 @@ static int again(jobs *j, job_row *row, const char *reason, ax_err *err)
     return jobs_change(j, row, "state", body, err);
 }
 
-/* Killed by a signal: by the kernel for its memory, by somebody, or by its own fault. */
+/* Ended by a signal: by its own fault, or by somebody, or by the kernel. */
 static int died(jobs *j, const child *c, job_row *row, ax_err *err)
 {
-    int number = WTERMSIG(c->status), memory = number == SIGKILL && oom_kills() > c->oom_before;
-    const char *name = sigabbrev_np(number);
+    death d = {WTERMSIG(c->status), c->killed, c->peak, ax_memory()};
     char text[200];
     ax_err why;
-    snprintf(text, sizeof text, "its process was ended by SIG%s%s", name ? name : "?",
-             memory ? ": the machine ran out of memory" : "");
+    death_text(&d, text, sizeof text);
     if (c->step > row->best_step)
         row->best_step = c->step, row->deaths = 0;
-    if (!memory && ++row->deaths < (number == SIGKILL ? KILLS : DEATHS))
+    if (++row->deaths < death_tries(&d))
         return again(j, row, text, err);
-    if (memory) {
-        ax_fail(&why, AX_ENOMEM, "%s", text);
-        return jobs_fail(j, row, ax_code_name(AX_ENOMEM), &why, err);
-    }
     ax_fail(&why, AX_EIO, "%s, %d times without getting further than step %lld", text, row->deaths,
             (long long)row->best_step);
     return jobs_fail(j, row, "process_died", &why, err);
@@ -305,7 +288,8 @@ static int done_unpublished(jobs *j, const child *c, job_row *row, ax_err *err)
 
 static int decide(jobs *j, child *c, job_row *row, ax_err *err)
 {
-    int exited = WIFEXITED(c->status), done = exited && !WEXITSTATUS(c->status);
+    int unborn = c->unborn.msg[0] != 0;
+    int exited = WIFEXITED(c->status), done = !unborn && exited && !WEXITSTATUS(c->status);
     if (row->cancelling && !done)
         return jobs_finish(j, row, JOB_CANCELLED, err);
     if (done)
@@ -313,6 +297,8 @@ static int decide(jobs *j, child *c, job_row *row, ax_err *err)
                              : done_unpublished(j, c, row, err);
     if (atomic_load(&j->draining))
         return again(j, row, "the server stops", err);
+    if (unborn)
+        return jobs_fail(j, row, ax_code_name(c->unborn.code), &c->unborn, err);
     return exited ? gave_up(j, c, row, err) : died(j, c, row, err);
 }
 
@@ -337,14 +323,18 @@ int child_ended(jobs *j, child *c)
     job_row row;
     ax_err err;
     c->again_at = now_ns() + SECOND / 50;
-    if (c->pid && waitpid(c->pid, &c->status, WNOHANG) != c->pid)
+    struct rusage used;
+    if (c->pid && wait4(c->pid, &c->status, WNOHANG, &used) != c->pid)
         return 0;
+    if (c->pid)
+        c->peak = (int64_t)used.ru_maxrss * 1024;
     c->pid = 0;
     ax_arena_init(&mem, 0);
-    int over = 1;
-    if (!store_get(j->store, c->id, &mem, &row))
+    int over = 1, found = store_get(j->store, c->id, &mem, &row);
+    if (!found)
         log_line(LOG_ERROR, "job", "%lld is gone from the store", (long long)c->id);
-    else if (row.state == JOB_RUNNING && decide(j, c, &row, &err) < 0) {
+    else if (found < 0 ? store_unread(j->store, &err)
+                       : row.state == JOB_RUNNING && decide(j, c, &row, &err) < 0) {
         log_line(LOG_ERROR, "job", "%lld: its end cannot be recorded yet: %s", (long long)c->id,
                  err.msg);
         c->again_at = now_ns() + SECOND;

@@ -117,8 +117,10 @@ static int record(jobs *j, const publication *p)
     int bad = -1;
     char *text = p->why.status ? NULL : result_of(p);
     const char *code = p->why.code ? p->why.code : ax_code_name(p->why.err.code);
-    if (!store_get(j->store, p->job, &mem, &row) || (!text && !p->why.status))
+    if (!text && !p->why.status)
         ax_fail(&err, AX_ENOMEM, "out of memory");
+    else if (store_get(j->store, p->job, &mem, &row) != 1)
+        store_unread(j->store, &err);
     else if (p->why.status)
         bad = jobs_fail(j, &row, code, &p->why.err, &err);
     else {

@@ -47,8 +47,14 @@ static int find(jobs *j, request *r, job_row *row)
     int64_t id = id_of(r);
     if (closed(j, r))
         return -1;
-    if (j->store && id && store_get(j->store, id, &r->mem, row))
+    int found = j->store && id ? store_get(j->store, id, &r->mem, row) : 0;
+    if (found > 0)
         return 0;
+    if (found < 0) {
+        jobs_unread(j, &r->why);
+        request_refuse(r);
+        return -1;
+    }
     problem_set(&r->why, 404, "unknown_job", "there is no job '%.40s'", r->param[0]);
     snprintf(r->why.err.at, sizeof r->why.err.at, "id");
     ax_err_hint(&r->why.err, "GET /jobs lists them");
@@ -118,8 +124,11 @@ static void list(jobs *j, request *r)
         return;
     listing l = {j, &r->out, 0};
     buf_str(&r->out, "{\"jobs\":[");
-    if (j->store)
-        store_list(j->store, state, before, (int)limit, &r->mem, list_one, &l);
+    if (j->store && store_list(j->store, state, before, (int)limit, &r->mem, list_one, &l) < 0) {
+        jobs_unread(j, &r->why);
+        request_refuse(r);
+        return;
+    }
     buf_str(&r->out, "],\"counts\":{");
     for (int i = 0; i < JOB_STATES; i++)
         buf_printf(&r->out, "%s\"%s\":%lld", i ? "," : "", job_state_names[i],
@@ -159,7 +168,7 @@ static void log_of(jobs *j, request *r)
     size_t n = 0;
     if (find(j, r, &row) < 0)
         return;
-    char *text = jobs_path(j, row.id, "log", path) ? NULL : ax_file_read(path, LOG_MAX, &n, NULL);
+    char *text = jobs_path(j, row.id, "log", path) ? NULL : ax_file_tail(path, LOG_MAX, &n, NULL);
     if (text)
         buf_add(&r->out, text, n);
     free(text);
@@ -236,7 +245,10 @@ static void resume(jobs *j, request *r)
     if (find(j, r, &row) < 0)
         return;
     int more = sweep_is(&row) ? sweep_unfinished(j, row.id) : 1;
-    if (row.parent)
+    if (more < 0) {
+        jobs_unread(j, &r->why);
+        request_refuse(r);
+    } else if (row.parent)
         wrong_state(r, &row, "no run of a sweep", "the sweep it belongs to can be resumed");
     else if (row.state != JOB_FAILED && row.state != JOB_CANCELLED)
         wrong_state(r, &row, "failed or cancelled", "GET /jobs/ID shows how far it is");

@@ -7,6 +7,7 @@
 
 #include "jobs_impl.h"
 #include "log.h"
+#include "state.h"
 
 void jobs_recount(jobs *j)
 {
@@ -39,7 +40,9 @@ int jobs_finish(jobs *j, job_row *row, job_state state, ax_err *err)
 {
     buf text = {0};
     row->state = state;
-    row->publishing = row->cancelling = 0;
+    row->cancelling = 0;
+    if (state == JOB_SUCCEEDED) /* else a version may be there, which a resume has to look for */
+        row->publishing = 0;
     row->finished = wall_ms();
     job_write(j, row, &text);
     buf_char(&text, 0);
@@ -81,23 +84,34 @@ static int forget_done(void *ctx, int64_t number, const char *kind, const char *
     return 0;
 }
 
-/* Its end is no longer its end: the event "done" goes, a new one will come. */
-int jobs_requeue(jobs *j, job_row *row, ax_err *err)
+int jobs_reopen(jobs *j, job_row *row, job_state state, ax_err *err)
 {
+    char body[64];
     int64_t done = 0, number = row->next_event++;
-    store_events(j->store, row->id, number - 2, forget_done, &done);
-    row->state = JOB_QUEUED;
+    if (store_events(j->store, row->id, number - 2, forget_done, &done) < 0)
+        return store_unread(j->store, err);
+    row->state = state;
     row->place = store_most_place(j->store);
     row->deaths = row->cancelling = 0;
     row->finished = 0;
     row->error = "";
-    if (store_begin(j->store, 1, err) < 0)
-        return -1;
+    snprintf(body, sizeof body, "{\"state\":\"%s\",\"reason\":\"resumed\"}",
+             job_state_names[state]);
     if (done)
         store_forget_event(j->store, row->id, done);
-    store_event(j->store, row->id, number, "state",
-                "{\"state\":\"queued\",\"reason\":\"resumed\"}");
+    store_event(j->store, row->id, number, "state", body);
     store_update(j->store, row);
+    return 0;
+}
+
+int jobs_requeue(jobs *j, job_row *row, ax_err *err)
+{
+    if (store_begin(j->store, 1, err) < 0)
+        return -1;
+    if (jobs_reopen(j, row, JOB_QUEUED, err) < 0) {
+        store_cancel(j->store);
+        return -1;
+    }
     if (store_end(j->store, err) < 0)
         return -1;
     jobs_recount(j);
@@ -127,7 +141,7 @@ void jobs_forget_old(jobs *j)
         job_row row;
         ax_arena_init(&mem, 0);
         int64_t id = store_oldest_finished(j->store);
-        bad = !id || !store_get(j->store, id, &mem, &row) || jobs_delete_row(j, &row, &err);
+        bad = !id || store_get(j->store, id, &mem, &row) != 1 || jobs_delete_row(j, &row, &err);
         ax_arena_fini(&mem);
     }
 }
@@ -157,18 +171,21 @@ static int recover(jobs *j, ax_err *err)
     ax_arena mem;
     job_row row;
     ax_arena_init(&mem, 0);
-    int bad = 0;
-    while (!bad && store_first(j->store, JOB_RUNNING, &mem, &row)) {
-        row.state = row.cancelling ? JOB_CANCELLED : JOB_QUEUED;
+    int bad = 0, more = 0;
+    while (!bad && (more = store_first(j->store, JOB_RUNNING, &mem, &row)) > 0) {
+        int cancelled = row.cancelling && !row.publishing; /* what is trained is published */
+        row.state = JOB_QUEUED;
         row.place = store_least_place(j->store);
-        bad = row.cancelling
+        bad = cancelled
                   ? jobs_finish(j, &row, JOB_CANCELLED, err)
                   : jobs_change(j, &row, "state",
                                 "{\"state\":\"queued\",\"reason\":\"the server was restarted\"}",
                                 err);
         ax_arena_reset(&mem);
     }
-    sweep_review(j);
+    if (more < 0)
+        bad = store_unread(j->store, err);
+    j->review_at = now_ns(); /* sweeps: by the thread, when the models are on their way */
     jobs_recount(j);
     sweep_folders(j);
     ax_arena_fini(&mem);
@@ -207,7 +224,7 @@ int jobs_no_room(const jobs *j, int64_t more, problem *why)
 /* The folder is opened, or made; then what was left is looked at. */
 int jobs_open_store(jobs *j, ax_err *err)
 {
-    if (!(j->store = store_open(j->app->cfg.state, err)))
+    if (state_claim(j->app, err) < 0 || !(j->store = store_open(j->app->cfg.state, err)))
         return -1;
     if (recover(j, err) == 0)
         return 0;
@@ -216,18 +233,20 @@ int jobs_open_store(jobs *j, ax_err *err)
     return -1;
 }
 
+int jobs_unread(const jobs *j, problem *why)
+{
+    ax_err err;
+    store_unread(j->store, &err);
+    problem_set(why, 503, "no_state", "%s", err.msg);
+    why->retry_after = 2;
+    return -1;
+}
+
 store *jobs_store(jobs *j, problem *why)
 {
     ax_err err;
     if (j->store || jobs_open_store(j, &err) == 0)
         return j->store;
-    if (err.code == AX_ELIMIT) {
-        problem_set(why, 507, "disk_full", "%s", err.msg);
-        return NULL;
-    }
-    problem_set(why, 503, "no_state", "%s", err.msg);
-    ax_err_hint(&why->err, "%s",
-                err.hint[0] ? err.hint
-                            : "--state DIR says where jobs are kept; it has to be writable");
+    state_refuse(why, &err);
     return NULL;
 }

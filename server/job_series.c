@@ -72,7 +72,7 @@ static void put_series(buf *out, const job_series *s, int k, int64_t most)
 void job_series_read(jobs *j, int64_t id, int64_t since, job_series *s)
 {
     *s = (job_series){.since = since};
-    store_events(j->store, id, 0, add_point, s);
+    s->failed |= store_events(j->store, id, 0, add_point, s) < 0;
 }
 
 void job_series_write(const job_series *s, int64_t most, buf *out)

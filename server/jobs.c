@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "datasets.h"
 #include "jobs_impl.h"
 #include "log.h"
 
@@ -86,6 +87,7 @@ void jobs_forget(jobs *j, int64_t id, const char *what)
     int e = errno;
     if (!jobs_path(j, id, what, path) && ax_remove_tree(path) < 0)
         log_line(LOG_WARN, "jobs", "%s cannot be removed: %s", path, strerror(errno));
+    datasets_let_go_of_job(j->app->sets);
     errno = e;
 }
 
@@ -105,26 +107,26 @@ child *jobs_child(jobs *j, int64_t id)
     return c;
 }
 
-/* 0 when the job runs, or will not; -1: try again later. */
+/* 0 when the job runs, or has a child that records why it cannot; -1: it is queued still. */
 static int start(jobs *j, job_row *row)
 {
     ax_err err;
+    child *c = child_new(row->id);
+    if (!c)
+        return -1;
     row->state = JOB_RUNNING;
     if (!row->started)
         row->started = wall_ms();
     if (jobs_change(j, row, "state", "{\"state\":\"running\"}", &err) < 0) {
         log_line(LOG_ERROR, "job", "%lld cannot be started: %s", (long long)row->id, err.msg);
+        child_free(c);
         return -1;
     }
-    child *c = child_start(j, row, &err);
-    if (c) {
-        c->next = j->children;
-        j->children = c;
-        j->n_children++;
-        return 0;
-    }
-    ax_err why = err;
-    return jobs_fail(j, row, ax_code_name(why.code), &why, &err);
+    child_start(j, c, row);
+    c->next = j->children;
+    j->children = c;
+    j->n_children++;
+    return 0;
 }
 
 /* Start what may run. */
@@ -133,6 +135,7 @@ static void dispatch(jobs *j)
     ax_arena mem;
     job_row row;
     ax_err err;
+    int found;
     if (!j->store && j->dispatch_at && now_ns() >= j->dispatch_at) {
         j->dispatch_at = now_ns() + RETRY_S * SECOND;
         jobs_open_store(j, &err);
@@ -142,8 +145,8 @@ static void dispatch(jobs *j)
     j->dispatch_at = 0;
     ax_arena_init(&mem, 0);
     while (!atomic_load(&j->draining) && j->n_children < j->app->cfg.max_jobs &&
-           store_first(j->store, JOB_QUEUED, &mem, &row)) {
-        if (start(j, &row) < 0) {
+           (found = store_first(j->store, JOB_QUEUED, &mem, &row))) {
+        if (found < 0 || start(j, &row) < 0) {
             j->dispatch_at = now_ns() + SECOND;
             break;
         }
@@ -162,6 +165,7 @@ static void end_children(jobs *j, int64_t now)
         child *c = *at;
         if (c->kill_at && now > c->kill_at && c->pid) {
             kill(c->pid, SIGKILL);
+            c->killed = 1;
             c->kill_at = 0;
         }
         int over = c->out < 0 && !c->publishing && now >= c->again_at && child_ended(j, c);

@@ -18,12 +18,14 @@ typedef struct child {
     int64_t kill_at;  /* then SIGKILL; 0: nobody asked it to stop            */
     int64_t again_at; /* then its end is to be recorded once more; 0: not    */
     int64_t told_at;  /* when a progress was stored last                     */
-    int64_t oom_before;
-    int64_t step;   /* the furthest one it told                            */
-    double eta;     /* seconds, as it says                                 */
-    int publishing; /* the admin thread makes a version of its model       */
-    char *last;     /* its {"event":"done"} or {"event":"error"}, or NULL  */
-    buf line;       /* of its output, not yet complete                     */
+    int killed;       /* by this server, with SIGKILL                        */
+    int64_t peak;     /* bytes it held at most, when it has ended            */
+    int64_t step;     /* the furthest one it told                            */
+    double eta;       /* seconds, as it says                                 */
+    int publishing;   /* the admin thread makes a version of its model       */
+    char *last;       /* its {"event":"done"} or {"event":"error"}, or NULL  */
+    buf line;         /* of its output, not yet complete                     */
+    ax_err unborn;    /* why there never was a process; msg "" : there was   */
 } child;
 
 typedef struct follower follower;
@@ -63,6 +65,8 @@ void jobs_forget(jobs *j, int64_t id, const char *what); /* one file or folder o
 int jobs_open_store(jobs *j, ax_err *err);
 /* The store, opened when it is not yet. NULL with why. */
 store *jobs_store(jobs *j, problem *why);
+/* The store cannot be read: 503. Always returns -1. */
+int jobs_unread(const jobs *j, problem *why);
 /* Write a job's new row and, kind not NULL, an event, as one; then wake who follows it. What is
  * told once a second may be lost with the power, a state may not. 0, or -1 with err and nothing
  * changed. */
@@ -77,15 +81,19 @@ void jobs_recount(jobs *j);
 void jobs_forget_old(jobs *j);
 /* Is there no place for so many more in the queue? Then -1 with why. */
 int jobs_no_room(const jobs *j, int64_t more, problem *why);
-/* A failed or cancelled job goes back into the queue; the event that was its end is none any more.
- */
+/* Inside a transaction: a finished job is in this state again; the event that was its end is none
+ * any more, a new one will come. 0, or -1 with err. */
+int jobs_reopen(jobs *j, job_row *row, job_state state, ax_err *err);
+/* A failed or cancelled job goes back into the queue. */
 int jobs_requeue(jobs *j, job_row *row, ax_err *err);
 /* A finished job with its events and files, and its runs. */
 int jobs_delete_row(jobs *j, const job_row *row, ax_err *err);
 
 /* ---- job_child.c */
-/* Start the process of a job. NULL with err. */
-child *child_start(jobs *j, const job_row *row, ax_err *err);
+/* Room for what is known of a job's process. NULL: no memory. */
+child *child_new(int64_t id);
+/* Start the process. One that cannot be started has ended at once, and child_ended says why. */
+void child_start(jobs *j, child *c, const job_row *row);
 /* Its pipe has something, or its end. */
 void child_read(jobs *j, child *c);
 /* Ask it to write a checkpoint and end; after a while it is killed. */
@@ -107,7 +115,7 @@ void sweep_review(jobs *j);
 int sweep_cancel(jobs *j, job_row *sweep, ax_err *err);
 int sweep_resume(jobs *j, job_row *sweep, ax_err *err);
 int sweep_delete(jobs *j, const job_row *sweep, ax_err *err);
-/* How many runs a resume would queue again. */
+/* How many runs a resume would queue again; -1: that cannot be read. */
 int sweep_unfinished(jobs *j, int64_t id);
 
 /* How many runs are in which state, as JSON; the share of them that is over. */
@@ -148,7 +156,7 @@ typedef struct job_series {
     job_point *at; /* the caller frees it */
     size_t n, cap;
     int64_t since;
-    int failed; /* no memory: points are missing */
+    int failed; /* not all could be read: points are missing */
 } job_series;
 
 /* The points behind step `since`. */

@@ -232,7 +232,9 @@ static int version_of(request *r, int64_t *out)
 served *models_acquire(request *r)
 {
     int64_t version;
-    return version_of(r, &version) ? NULL : repository_acquire(r->app->models, r->param[0], version, &r->why);
+    return version_of(r, &version)
+               ? NULL
+               : repository_acquire(r->app->models, r->param[0], version, &r->why);
 }
 
 int models_known(const app *a, const char *name)
@@ -299,7 +301,7 @@ static void remove_model(request *r)
         request_refuse(r);
         return;
     }
-    buf_str(&r->out, "{\"removed\":");
+    buf_str(&r->out, "{\"deleted\":");
     buf_json(&r->out, r->param[0]);
     buf_printf(&r->out, ",\"versions\":%d}\n", removed);
     request_done(r, 200, "application/json");

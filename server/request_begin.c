@@ -14,6 +14,7 @@
 #include "loop.h"
 #include "repository.h"
 #include "router.h"
+#include "state.h"
 
 /* An address or localhost: what no foreign name server can make point here. */
 static int is_own_name(const char *host)
@@ -65,8 +66,9 @@ static int wrong_method(request *r, const char *path, unsigned allowed)
 }
 
 /* What the rows say of a path may be more than there is: /activations/{name} has no method for a
- * name that nobody knows, nor GET for "evaluate", which takes POST. Looked up only where it matters,
- * and not for who has no key: the answer tells which models there are. id < 0: no method of ours. */
+ * name that nobody knows, nor GET for "evaluate", which takes POST. Looked up only where it
+ * matters, and not for who has no key: the answer tells which models there are. id < 0: no method
+ * of ours. */
 static int check_method(request *r, const char *path, int id, const route_match *m)
 {
     if (id >= 0 && m->route && !m->ambiguous)
@@ -170,13 +172,14 @@ static int check_body(request *r, const head *h)
         problem_set(&r->why, 415, "unsupported_media_type",
                     "the Content-Type '%.60s' is not one that %s takes", h->type, t->path);
         snprintf(r->why.err.at, sizeof r->why.err.at, "Content-Type");
-        return ax_err_hint(&r->why.err, "%s",
-                           t->types & BODY_PNG   ? "application/json, application/octet-stream, "
-                                                   "image/png, image/jpeg"
-                           : t->types & BODY_CSV     ? "text/csv, application/gzip or application/octet-stream"
-                           : !(t->types & BODY_RAW)  ? "application/json"
-                           : !(t->types & BODY_JSON) ? "application/octet-stream"
-                                                     : "application/json or application/octet-stream");
+        return ax_err_hint(
+            &r->why.err, "%s",
+            t->types & BODY_PNG       ? "application/json, application/octet-stream, "
+                                        "image/png, image/jpeg"
+            : t->types & BODY_CSV     ? "text/csv, application/gzip or application/octet-stream"
+            : !(t->types & BODY_RAW)  ? "application/json"
+            : !(t->types & BODY_JSON) ? "application/octet-stream"
+                                      : "application/json or application/octet-stream");
     }
     if (r->length > r->limit) {
         problem_set(&r->why, 413, "body_too_large", "the body is %lld bytes, the limit is %lld",
@@ -206,6 +209,17 @@ int request_temp(char *path)
     return -1;
 }
 
+/* A data set may come: it has a name, the state folder is ours, there is room. */
+static int prepare_set(request *r)
+{
+    ax_err err;
+    if (datasets_check_name(r->param[0], &r->why) < 0)
+        return -1;
+    if (state_claim(r->app, &err) < 0)
+        return state_refuse(&r->why, &err);
+    return datasets_reserve(r, r->length > 0 ? r->length : 1);
+}
+
 /* A file that the body is written to, in the folder where it belongs; it goes with the request. The
  * folder is made when it is not there: the first upload to a new place. */
 static int open_file(request *r)
@@ -213,8 +227,7 @@ static int open_file(request *r)
     char path[4096];
     int set = r->route->flags & ROUTE_TO_DATASETS;
     const char *folder = set ? datasets_folder(r->app->sets) : repository_folder(r->app->models);
-    if ((set ? datasets_check_name(r->param[0], &r->why) : repository_check_name(r->param[0], &r->why)) < 0 ||
-        (set && datasets_reserve(r, r->length > 0 ? r->length : 1) < 0))
+    if (set ? prepare_set(r) : repository_check_name(r->param[0], &r->why))
         return -1;
     for (int again = 0; again < 2 && r->file < 0; again++) {
         if (again && errno != EAGAIN && (errno != ENOENT || ax_make_folder(folder, NULL) < 0))

@@ -20,6 +20,7 @@
 #include "loop.h"
 #include "repository.h"
 #include "server.h"
+#include "state.h"
 
 typedef struct load_task {
     task task;
@@ -208,6 +209,7 @@ static void destroy(app *a)
     repository_free(a->models);
     ax_pool_free(a->pool);
     auth_free(a->keys);
+    state_release(a);
 }
 
 static int serve(app *a, ax_err *err)
@@ -218,14 +220,20 @@ static int serve(app *a, ax_err *err)
     block_signals(&set);
     raise_file_limit();
     a->started_ns = now_ns();
+    state_init(a);
     if (log_start(a->cfg.log_json, (log_level)a->cfg.log_level, err) < 0)
         return -1;
     int r = build(a, &c, err), started = 0;
     for (; !r && started < a->n_loops; started++)
         r = loop_start(a->loops[started], err);
     if (!r)
+        r = acceptor_start(c, err);
+    if (!r) { /* the models first: a job that was about to be published looks whether it is there */
+        log_line(LOG_INFO, "listen", "http://%s", a->address);
+        request_load(a, &l);
         r = jobs_start(a->jobs, err);
-    if (r || acceptor_start(c, err) < 0) {
+    }
+    if (r) {
         log_stop();
         if (started)
             return -1; /* no thread can be started: the process ends, there is nothing to tidy up */
@@ -233,8 +241,6 @@ static int serve(app *a, ax_err *err)
         destroy(a);
         return -1;
     }
-    log_line(LOG_INFO, "listen", "http://%s", a->address);
-    request_load(a, &l);
     wait_for_signals(a, &l, &set);
     drain(a, c, &set);
     destroy(a);

@@ -1,15 +1,11 @@
 /* store.c - see store.h. */
 #include "store.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/file.h>
 #include <sys/statvfs.h>
-#include <unistd.h>
 
 const char *const job_state_names[JOB_STATES] = {"queued", "running", "succeeded", "failed",
                                                  "cancelled"};
@@ -101,7 +97,6 @@ static const char *const sql[QUERIES] = {
 struct store {
     sqlite3 *db;
     sqlite3_stmt *stmt[QUERIES];
-    int lock;
     int durable; /* what the connection is set to             */
     int failed;  /* SQLite's code of a write that failed in the transaction under way; 0: none */
     char why[256];
@@ -221,6 +216,18 @@ static const char *text_at(sqlite3_stmt *st, int i, ax_arena *mem)
     return t ? ax_arena_strdup(mem, t) : NULL;
 }
 
+/* What kept a question from being answered. Always returns -1. */
+static int unread(store *s, const char *why)
+{
+    snprintf(s->why, sizeof s->why, "%s", why);
+    return -1;
+}
+
+int store_unread(const store *s, ax_err *err)
+{
+    return ax_fail(err, AX_EIO, "the state of the jobs cannot be read: %s", s->why);
+}
+
 /* 0 when there is no memory. */
 static int read_row(sqlite3_stmt *st, ax_arena *mem, job_row *j)
 {
@@ -245,16 +252,38 @@ static int read_row(sqlite3_stmt *st, ax_arena *mem, job_row *j)
     return 1;
 }
 
-static int one_row(sqlite3_stmt *st, ax_arena *mem, job_row *out)
+/* The next row: 1, or 0 behind the last, or -1. */
+static int next_row(store *s, sqlite3_stmt *st, ax_arena *mem, job_row *out)
 {
-    int found = st && sqlite3_step(st) == SQLITE_ROW && read_row(st, mem, out);
+    int r = st ? sqlite3_step(st) : SQLITE_ERROR;
+    if (r == SQLITE_DONE)
+        return 0;
+    if (r != SQLITE_ROW)
+        return unread(s, sqlite3_errmsg(s->db));
+    return read_row(st, mem, out) ? 1 : unread(s, "out of memory");
+}
+
+static int one_row(store *s, sqlite3_stmt *st, ax_arena *mem, job_row *out)
+{
+    int found = next_row(s, st, mem, out);
     sqlite3_reset(st);
     return found;
 }
 
+static int each_row(store *s, sqlite3_stmt *st, ax_arena *mem, store_visit *fn, void *ctx)
+{
+    job_row j;
+    int more;
+    while ((more = next_row(s, st, mem, &j)) > 0)
+        fn(ctx, &j);
+    sqlite3_reset(st);
+    return more;
+}
+
 int64_t store_next_id(store *s)
 {
-    return number(s, Q_NEXT_ID, 0);
+    int64_t id = number(s, Q_NEXT_ID, 0);
+    return id > 0 ? id : unread(s, sqlite3_errmsg(s->db));
 }
 
 void store_insert(store *s, const job_row *j)
@@ -281,53 +310,43 @@ int store_get(store *s, int64_t id, ax_arena *mem, job_row *out)
 {
     sqlite3_stmt *st = prepared(s, Q_GET);
     sqlite3_bind_int64(st, 1, id);
-    return one_row(st, mem, out);
+    return one_row(s, st, mem, out);
 }
 
 int store_find_key(store *s, const char *key, ax_arena *mem, job_row *out)
 {
     sqlite3_stmt *st = prepared(s, Q_KEY);
     bind_text(st, 1, key);
-    return one_row(st, mem, out);
+    return one_row(s, st, mem, out);
 }
 
 int store_first(store *s, job_state state, ax_arena *mem, job_row *out)
 {
     sqlite3_stmt *st = prepared(s, Q_FIRST);
     sqlite3_bind_int(st, 1, state);
-    return one_row(st, mem, out);
+    return one_row(s, st, mem, out);
 }
 
-void store_list(store *s, int state, int64_t below, int limit, ax_arena *mem, store_visit *fn,
-                void *ctx)
+int store_list(store *s, int state, int64_t below, int limit, ax_arena *mem, store_visit *fn,
+               void *ctx)
 {
     sqlite3_stmt *st = prepared(s, Q_LIST);
     sqlite3_bind_int(st, 1, state);
     sqlite3_bind_int64(st, 2, below);
     sqlite3_bind_int(st, 3, limit);
-    job_row j;
-    while (st && sqlite3_step(st) == SQLITE_ROW && read_row(st, mem, &j))
-        fn(ctx, &j);
-    sqlite3_reset(st);
+    return each_row(s, st, mem, fn, ctx);
 }
 
-void store_runs(store *s, int64_t parent, ax_arena *mem, store_visit *fn, void *ctx)
+int store_runs(store *s, int64_t parent, ax_arena *mem, store_visit *fn, void *ctx)
 {
     sqlite3_stmt *st = prepared(s, Q_RUNS);
     sqlite3_bind_int64(st, 1, parent);
-    job_row j;
-    while (st && sqlite3_step(st) == SQLITE_ROW && read_row(st, mem, &j))
-        fn(ctx, &j);
-    sqlite3_reset(st);
+    return each_row(s, st, mem, fn, ctx);
 }
 
-void store_sweeps(store *s, ax_arena *mem, store_visit *fn, void *ctx)
+int store_sweeps(store *s, ax_arena *mem, store_visit *fn, void *ctx)
 {
-    sqlite3_stmt *st = prepared(s, Q_SWEEPS);
-    job_row j;
-    while (st && sqlite3_step(st) == SQLITE_ROW && read_row(st, mem, &j))
-        fn(ctx, &j);
-    sqlite3_reset(st);
+    return each_row(s, prepared(s, Q_SWEEPS), mem, fn, ctx);
 }
 
 int64_t store_count(store *s, job_state state)
@@ -390,38 +409,28 @@ void store_forget_event(store *s, int64_t job, int64_t n)
     done(s, st);
 }
 
-void store_events(store *s, int64_t job, int64_t after, store_read *fn, void *ctx)
+int store_events(store *s, int64_t job, int64_t after, store_read *fn, void *ctx)
 {
     sqlite3_stmt *st = prepared(s, Q_EVENTS);
     sqlite3_bind_int64(st, 1, job);
     sqlite3_bind_int64(st, 2, after);
-    while (st && sqlite3_step(st) == SQLITE_ROW) {
+    int r, stop = 0, bad = 0;
+    while (!stop && (r = st ? sqlite3_step(st) : SQLITE_ERROR) != SQLITE_DONE) {
+        if (r != SQLITE_ROW) {
+            stop = bad = unread(s, sqlite3_errmsg(s->db));
+            continue;
+        }
         const char *kind = (const char *)sqlite3_column_text(st, 1);
         const char *body = (const char *)sqlite3_column_text(st, 2);
-        if (!kind || !body || fn(ctx, sqlite3_column_int64(st, 0), kind, body))
-            break;
+        stop = kind && body ? fn(ctx, sqlite3_column_int64(st, 0), kind, body)
+                            : (bad = unread(s, "out of memory"));
     }
     sqlite3_reset(st);
+    return bad;
 }
 
 /* ---- opening
  * ------------------------------------------------------------------------------------- */
-
-static int take_lock(store *s, const char *folder, ax_err *err)
-{
-    char path[4096];
-    if (snprintf(path, sizeof path, "%s/lock", folder) >= (int)sizeof path)
-        return ax_fail(err, AX_ELIMIT, "the name of the state folder is too long");
-    s->lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (s->lock < 0)
-        return ax_fail(err, AX_EIO, "'%s' cannot be made: %s", path, strerror(errno));
-    if (flock(s->lock, LOCK_EX | LOCK_NB) == 0)
-        return 0;
-    if (errno != EWOULDBLOCK)
-        return ax_fail(err, AX_EIO, "'%s' cannot be locked: %s", path, strerror(errno));
-    ax_fail(err, AX_EEXIST, "another axond has the state folder '%s'", folder);
-    return ax_err_hint(err, "one server a folder: --state says which");
-}
 
 static int text_of(void *out, int n, char **values, char **names)
 {
@@ -500,7 +509,8 @@ static int prepare_all(store *s, const char *path, ax_err *err)
 static int open_database(store *s, const char *folder, ax_err *err)
 {
     char path[4096];
-    snprintf(path, sizeof path, "%s/axond.db", folder);
+    if (snprintf(path, sizeof path, "%s/axond.db", folder) >= (int)sizeof path)
+        return ax_fail(err, AX_ELIMIT, "the name of the state folder is too long");
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX;
     if (sqlite3_open_v2(path, &s->db, flags, NULL) != SQLITE_OK)
         return unusable(s, path, err);
@@ -520,9 +530,7 @@ store *store_open(const char *folder, ax_err *err)
         ax_fail(err, AX_ENOMEM, "out of memory");
         return NULL;
     }
-    s->lock = -1;
-    if (!ax_make_folder(folder, err) && !take_lock(s, folder, err) &&
-        !open_database(s, folder, err))
+    if (!open_database(s, folder, err))
         return s;
     store_close(s);
     return NULL;
@@ -535,7 +543,5 @@ void store_close(store *s)
     for (int i = 0; i < QUERIES; i++)
         sqlite3_finalize(s->stmt[i]);
     sqlite3_close(s->db);
-    if (s->lock >= 0)
-        close(s->lock);
     free(s);
 }

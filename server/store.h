@@ -1,7 +1,6 @@
 /* store.h - the jobs and their events in a SQLite file: the only door to SQLite.
  *
  *     STATE/axond.db     write-ahead log; a transaction that is over is on the disk
- *     STATE/lock         held by the server that uses the folder
  *
  * A transaction is opened by store_begin and ended by store_end; what is written in between is
  * there afterwards as a whole or not at all. A failed write spoils its transaction: store_end says
@@ -48,8 +47,8 @@ typedef struct job_row {
     const char *sweep;    /* of a sweep: its axes, JSON; of a run: its values   */
 } job_row;
 
-/* Open or make the database in a folder (made when missing), check it, bring it to this program's
- * form. NULL with err: another server has the folder, the file is damaged or of a newer axond. */
+/* Open or make the database in a folder that the caller has claimed (state.h), check it, bring it
+ * to this program's form. NULL with err: the file is damaged or of a newer axond. */
 store *store_open(const char *folder, ax_err *err);
 void store_close(store *s); /* NULL is fine */
 
@@ -63,7 +62,7 @@ void store_cancel(store *s);
 /* ---- jobs -------------------------------------------------------------------------------------
  */
 
-/* The number that the next job gets. Numbers are never used again. */
+/* The number that the next job gets; -1: it cannot be read. Numbers are never used again. */
 int64_t store_next_id(store *s);
 /* Both inside a transaction; they fail at store_end. */
 void store_insert(store *s, const job_row *j);
@@ -71,28 +70,33 @@ void store_update(store *s, const job_row *j); /* all but id, created, parent, k
                                                 * warnings, sweep */
 void store_delete(store *s, int64_t id);       /* with its events                          */
 
-/* 1: found, its texts in mem; 0: there is none (or no memory, or the file cannot be read). */
+/* Whoever asks for rows learns, too, when there is no answer, since the file cannot be read or
+ * there is no memory: -1. store_unread then says why; it always returns -1. */
+int store_unread(const store *s, ax_err *err);
+
+/* 1: found, its texts in mem; 0: there is none; -1. */
 int store_get(store *s, int64_t id, ax_arena *mem, job_row *out);
-/* 1: there is such a job; 0: there is none; -1: the file cannot tell. */
+/* 1: there is such a job; 0: there is none; -1. */
 int store_has(store *s, int64_t id);
 int store_find_key(store *s, const char *key, ax_arena *mem, job_row *out);
 /* In the order of place; a sweep is no such job, its runs are. */
 int store_first(store *s, job_state state, ax_arena *mem, job_row *out);
 
-/* Call fn for up to `limit` jobs of a state (-1: any) with numbers below `below`, newest first. */
+/* Call fn for up to `limit` jobs of a state (-1: any) with numbers below `below`, newest first. 0;
+ * -1: not all were read. */
 typedef void store_visit(void *ctx, const job_row *j);
-void store_list(store *s, int state, int64_t below, int limit, ax_arena *mem, store_visit *fn,
-                void *ctx);
+int store_list(store *s, int state, int64_t below, int limit, ax_arena *mem, store_visit *fn,
+               void *ctx);
 
-/* The runs of a sweep, in their order. */
-void store_sweeps(store *s, ax_arena *mem, store_visit *fn, void *ctx); /* those that run */
-void store_runs(store *s, int64_t parent, ax_arena *mem, store_visit *fn, void *ctx);
+/* The sweeps that run, and the runs of a sweep, in their order; likewise. */
+int store_sweeps(store *s, ax_arena *mem, store_visit *fn, void *ctx);
+int store_runs(store *s, int64_t parent, ax_arena *mem, store_visit *fn, void *ctx);
 
 int64_t store_count(store *s, job_state state);
 int64_t store_ahead(store *s, int64_t place); /* queued jobs in front of this place */
 int64_t store_least_place(store *s);          /* a place in front of all queued     */
 int64_t store_most_place(store *s);           /* a place behind all queued          */
-int64_t store_finished(store *s); /* how many are, a sweep with its runs as one */
+int64_t store_finished(store *s);             /* how many are, a sweep with its runs as one */
 int64_t store_oldest_finished(store *s);      /* its number, 0: none                */
 
 /* ---- events -----------------------------------------------------------------------------------
@@ -102,8 +106,9 @@ int64_t store_oldest_finished(store *s);      /* its number, 0: none            
 void store_event(store *s, int64_t job, int64_t number, const char *kind, const char *body);
 void store_forget_event(store *s, int64_t job, int64_t number);
 
-/* Call fn for the events behind number `after`, in order, until it returns non-zero. */
+/* Call fn for the events behind number `after`, in order, until it returns non-zero. 0; -1: not all
+ * were read. */
 typedef int store_read(void *ctx, int64_t number, const char *kind, const char *body);
-void store_events(store *s, int64_t job, int64_t after, store_read *fn, void *ctx);
+int store_events(store *s, int64_t job, int64_t after, store_read *fn, void *ctx);
 
 #endif

@@ -15,8 +15,13 @@ static const cJSON *axes_of(const cJSON *spec)
 static int check_values(const cJSON *axis, ax_err *err)
 {
     int i = 0, k = 0;
-    if (!cJSON_IsArray(axis) || !axis->child)
+    if (!cJSON_IsArray(axis))
         return ax_fail(err, AX_ETYPE, "'%.60s' is not a list of values", axis->string);
+    if (!axis->child) {
+        ax_fail(err, AX_EINVAL, "the list of values of '%.60s' is empty", axis->string);
+        return ax_err_hint(err, "one value, as in [1], is the least; or leave '%.60s' out",
+                           axis->string);
+    }
     for (const cJSON *v = axis->child; v; v = v->next, i++) {
         k = 0;
         for (const cJSON *before = axis->child; before != v; before = before->next, k++)

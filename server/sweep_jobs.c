@@ -35,21 +35,23 @@ static void count_run(void *ctx, const job_row *run)
     t->count[run->state]++;
 }
 
-static void look(jobs *j, int64_t sweep, tally *t)
+/* 0; -1: not all could be read. */
+static int look(jobs *j, int64_t sweep, tally *t)
 {
     ax_arena mem;
     *t = (tally){.n = 0};
     ax_arena_init(&mem, 0);
-    store_runs(j->store, sweep, &mem, count_run, t);
+    int bad = store_runs(j->store, sweep, &mem, count_run, t);
     ax_arena_fini(&mem);
+    return bad;
 }
 
 cJSON *sweep_runs(jobs *j, int64_t id)
 {
     tally t;
     cJSON *o = cJSON_CreateObject();
-    look(j, id, &t);
-    int bad = ax_json_put(o, "first", cJSON_CreateNumber(t.n ? (double)t.id[0] : 0)) ||
+    int bad = look(j, id, &t) ||
+              ax_json_put(o, "first", cJSON_CreateNumber(t.n ? (double)t.id[0] : 0)) ||
               ax_json_put(o, "total", cJSON_CreateNumber(t.n));
     for (int i = 0; i < JOB_STATES; i++)
         bad |= ax_json_put(o, job_state_names[i], cJSON_CreateNumber(t.count[i]));
@@ -100,10 +102,13 @@ static void review_one(jobs *j, job_row *sweep)
 {
     tally t;
     ax_err err;
-    look(j, sweep->id, &t);
-    if (t.count[JOB_QUEUED] + t.count[JOB_RUNNING] || publish_running(j, sweep->id))
+    int unread = look(j, sweep->id, &t);
+    if (!unread && (t.count[JOB_QUEUED] + t.count[JOB_RUNNING] || publish_running(j, sweep->id)))
         return;
-    int bad = sweep->cancelling        ? jobs_finish(j, sweep, JOB_CANCELLED, &err)
+    /* where all is trained and its publishing has begun, a cancel comes too late */
+    int cancelled = sweep->cancelling && (!sweep->publishing || t.count[JOB_CANCELLED]);
+    int bad = unread                   ? store_unread(j->store, &err)
+              : cancelled              ? jobs_finish(j, sweep, JOB_CANCELLED, &err)
               : t.count[JOB_SUCCEEDED] ? succeed(j, sweep, &err)
                                        : fail(j, sweep, &err);
     if (bad) {
@@ -133,12 +138,16 @@ void sweep_review(jobs *j)
     job_row row;
     j->review_at = 0;
     ax_arena_init(&mem, 0);
-    store_sweeps(j->store, &mem, note, &l);
+    int unread = store_sweeps(j->store, &mem, note, &l) < 0;
     for (int i = 0; i < l.n; i++) {
         ax_arena_reset(&mem);
-        if (store_get(j->store, l.id[i], &mem, &row))
+        int found = store_get(j->store, l.id[i], &mem, &row);
+        unread |= found < 0;
+        if (found > 0)
             review_one(j, &row);
     }
+    if (unread)
+        j->review_at = now_ns() + SECOND;
     ax_arena_fini(&mem);
 }
 
@@ -152,8 +161,10 @@ static int tell(jobs *j, const job_row *run, ax_err *err)
     buf_printf(&b, "{\"id\":\"%lld\",\"state\":\"%s\",\"values\":%s}", (long long)run->id,
                job_state_names[run->state], run->sweep);
     buf_char(&b, 0);
-    if (b.failed || !store_get(j->store, run->parent, &mem, &sweep))
+    if (b.failed)
         ax_fail(err, AX_ENOMEM, "out of memory");
+    else if (store_get(j->store, run->parent, &mem, &sweep) != 1)
+        store_unread(j->store, err);
     else
         bad = jobs_change(j, &sweep, "run", b.data, err);
     buf_free(&b);
@@ -178,14 +189,15 @@ static int each(jobs *j, int64_t sweep, job_state a, job_state b,
                 int (*fn)(jobs *, job_row *, ax_err *), ax_err *err)
 {
     tally t;
-    int bad = 0;
-    look(j, sweep, &t);
+    int bad = look(j, sweep, &t) < 0 ? store_unread(j->store, err) : 0;
     for (int i = 0; i < t.n && !bad; i++) {
         ax_arena mem;
         job_row run;
+        if (t.state[i] != a && t.state[i] != b)
+            continue;
         ax_arena_init(&mem, 0);
-        if ((t.state[i] == a || t.state[i] == b) && store_get(j->store, t.id[i], &mem, &run))
-            bad = fn(j, &run, err);
+        bad = store_get(j->store, t.id[i], &mem, &run) == 1 ? fn(j, &run, err)
+                                                            : store_unread(j->store, err);
         ax_arena_fini(&mem);
     }
     return bad;
@@ -193,14 +205,16 @@ static int each(jobs *j, int64_t sweep, job_state a, job_state b,
 
 int sweep_cancel(jobs *j, job_row *sweep, ax_err *err)
 {
+    int again = sweep->cancelling; /* told already; runs that were not reached then are now */
     sweep->cancelling = 1;
-    if (jobs_change(j, sweep, "state", "{\"state\":\"running\",\"cancelling\":true}", err) < 0)
+    if (!again &&
+        jobs_change(j, sweep, "state", "{\"state\":\"running\",\"cancelling\":true}", err) < 0)
         return -1;
     int bad = each(j, sweep->id, JOB_QUEUED, JOB_RUNNING, job_cancel, err);
     ax_arena mem;
     job_row now;
     ax_arena_init(&mem, 0);
-    if (!bad && store_get(j->store, sweep->id, &mem, &now)) {
+    if (!bad && store_get(j->store, sweep->id, &mem, &now) == 1) {
         sweep->state = now.state;
         sweep->finished = now.finished;
     }
@@ -208,28 +222,40 @@ int sweep_cancel(jobs *j, job_row *sweep, ax_err *err)
     return bad;
 }
 
+static int reopen_run(jobs *j, job_row *run, ax_err *err)
+{
+    return jobs_reopen(j, run, JOB_QUEUED, err);
+}
+
+/* The sweep and all its runs, or none of them. */
 int sweep_resume(jobs *j, job_row *sweep, ax_err *err)
 {
-    if (jobs_requeue(j, sweep, err) < 0)
+    if (store_begin(j->store, 1, err) < 0)
         return -1;
-    sweep->state = JOB_RUNNING;
-    int bad = jobs_change(j, sweep, "state", "{\"state\":\"running\"}", err) < 0 ||
-              each(j, sweep->id, JOB_FAILED, JOB_CANCELLED, jobs_requeue, err);
+    if (jobs_reopen(j, sweep, JOB_RUNNING, err) < 0 ||
+        each(j, sweep->id, JOB_FAILED, JOB_CANCELLED, reopen_run, err) < 0) {
+        store_cancel(j->store);
+        return -1;
+    }
+    if (store_end(j->store, err) < 0)
+        return -1;
+    jobs_recount(j);
+    follow_wake(j, sweep->id);
     j->review_at = now_ns(); /* perhaps no run had to be done again, only the publishing */
-    return bad ? -1 : 0;
+    return 0;
 }
 
 int sweep_unfinished(jobs *j, int64_t id)
 {
     tally t;
-    look(j, id, &t);
-    return t.count[JOB_FAILED] + t.count[JOB_CANCELLED];
+    return look(j, id, &t) < 0 ? -1 : t.count[JOB_FAILED] + t.count[JOB_CANCELLED];
 }
 
 int sweep_delete(jobs *j, const job_row *sweep, ax_err *err)
 {
     tally t;
-    look(j, sweep->id, &t);
+    if (look(j, sweep->id, &t) < 0)
+        return store_unread(j->store, err);
     if (store_begin(j->store, 1, err) < 0)
         return -1;
     for (int i = 0; i < t.n; i++)

@@ -51,6 +51,15 @@ static void add_run(void *ctx, const job_row *row)
     cJSON_Delete(o);
 }
 
+static void unload(runs *all)
+{
+    for (int i = 0; all && i < all->n; i++)
+        cJSON_Delete(all->at[i].values);
+    if (all)
+        cJSON_Delete(all->spec);
+    free(all);
+}
+
 static runs *load(jobs *j, const job_row *sweep)
 {
     runs *all = calloc(1, sizeof *all);
@@ -60,18 +69,12 @@ static runs *load(jobs *j, const job_row *sweep)
     ax_arena_init(&mem, 0);
     all->spec = cJSON_CreateObject();
     ax_json_put(all->spec, "sweep", ax_json_parse(sweep->sweep, strlen(sweep->sweep), NULL));
-    store_runs(j->store, sweep->id, &mem, add_run, all);
+    int bad = store_runs(j->store, sweep->id, &mem, add_run, all);
     ax_arena_fini(&mem);
-    return all;
-}
-
-static void unload(runs *all)
-{
-    for (int i = 0; all && i < all->n; i++)
-        cJSON_Delete(all->at[i].values);
-    if (all)
-        cJSON_Delete(all->spec);
-    free(all);
+    if (!bad)
+        return all;
+    unload(all);
+    return NULL;
 }
 
 /* ---- settings

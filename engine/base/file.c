@@ -256,6 +256,62 @@ static int make_one(const char *path)
     return e == EEXIST && !stat(path, &st) ? (S_ISDIR(st.st_mode) ? 0 : ENOTDIR) : e;
 }
 
+/* Where the text goes on whose begin was cut off. */
+static size_t next_begin(const char *text, size_t n)
+{
+    const char *line = memchr(text, '\n', n);
+    size_t at = 0;
+    if (line && line + 1 < text + n)
+        return (size_t)(line + 1 - text);
+    while (at < n && at < 4 && ((unsigned char)text[at] & 0xc0) == 0x80)
+        at++;
+    return at;
+}
+
+/* The last n of all bytes of an open file. */
+static char *read_tail(int fd, const char *path, size_t all, size_t n, size_t *size, ax_err *err)
+{
+    size_t got = 0;
+    ssize_t r = 1;
+    char *data = malloc(n + 1);
+    if (!data) {
+        ax_fail(err, AX_ENOMEM, "out of memory for '%.300s'", path);
+        return NULL;
+    }
+    while (got < n && (r = pread(fd, data + got, n - got, (off_t)(all - n + got))) > 0)
+        got += (size_t)r;
+    if (r < 0) {
+        fail_errno(err, errno, "read", path);
+        free(data);
+        return NULL;
+    }
+    size_t skip = all > n ? next_begin(data, got) : 0;
+    memmove(data, data + skip, got - skip);
+    data[ *size = got - skip] = 0;
+    return data;
+}
+
+char *ax_file_tail(const char *path, size_t limit, size_t *size, ax_err *err)
+{
+    struct stat st;
+    char *data = NULL;
+    int fd = open_retry(path, O_RDONLY | O_NONBLOCK, 0);
+    if (fd < 0) {
+        fail_errno(err, errno, "open", path);
+        return NULL;
+    }
+    if (fstat(fd, &st))
+        fail_errno(err, errno, "read", path);
+    else if (!S_ISREG(st.st_mode))
+        fail_kind(err, path, st.st_mode);
+    else {
+        size_t all = (size_t)st.st_size;
+        data = read_tail(fd, path, all, all < limit ? all : limit, size, err);
+    }
+    close(fd);
+    return data;
+}
+
 int ax_make_folder(const char *path, ax_err *err)
 {
     char *copy = strdup(path);
@@ -384,7 +440,8 @@ int ax_file_write(const char *path, const void *data, size_t size, ax_err *err)
     return ax_outfile_commit(&f, err);
 }
 
-/* ---- files as they are ------------------------------------------------------------------------- */
+/* ---- files as they are -------------------------------------------------------------------------
+ */
 
 static int copy_bytes(int in, int out)
 {

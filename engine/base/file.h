@@ -27,6 +27,10 @@ void ax_map_close(ax_map *m);
  * the caller frees. path "-" reads standard input. NULL on failure. */
 char *ax_file_read(const char *path, size_t limit, size_t *size, ax_err *err);
 
+/* The last part of a regular file, at most `limit` bytes of it, likewise: from the begin of a line where
+ * it has one, else of a UTF-8 character. NULL on failure. */
+char *ax_file_tail(const char *path, size_t limit, size_t *size, ax_err *err);
+
 /* Make a folder and those above it where they are missing. */
 int ax_make_folder(const char *path, ax_err *err);
 

@@ -205,8 +205,8 @@ int ax_csv_number(ax_csv_scan *s, double *out)
         s->scratch[s->len] = 0;
         v = strtod_l(s->scratch, NULL, s->c);
     }
-    *out = v;
-    return isfinite(v);
+    *out = v; /* infinite where it is too large: a number all the same, which no float32 holds */
+    return 1;
 }
 
 /* ---- begin and end --------------------------------------------------------------------------- */

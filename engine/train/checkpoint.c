@@ -25,10 +25,10 @@ static const struct field {
     size_t offset;
     int real;
 } fields[] = {
-    {FIELD(step), 0},       {FIELD(epoch), 0},      {FIELD(in_epoch), 0}, {FIELD(samples), 0},
-    {FIELD(seconds), 1},    {FIELD(loss_sum), 1},   {FIELD(correct), 0},  {FIELD(decided), 0},
-    {FIELD(seen), 0},       {FIELD(best), 1},       {FIELD(best_epoch), 0}, {FIELD(waited), 0},
-    {FIELD(loss), 1},       {FIELD(accuracy), 1},   {FIELD(val_loss), 1}, {FIELD(val_accuracy), 1},
+    {FIELD(step), 0},    {FIELD(epoch), 0},    {FIELD(in_epoch), 0},   {FIELD(samples), 0},
+    {FIELD(seconds), 1}, {FIELD(loss_sum), 1}, {FIELD(correct), 0},    {FIELD(decided), 0},
+    {FIELD(seen), 0},    {FIELD(best), 1},     {FIELD(best_epoch), 0}, {FIELD(waited), 0},
+    {FIELD(loss), 1},    {FIELD(accuracy), 1}, {FIELD(val_loss), 1},   {FIELD(val_accuracy), 1},
 };
 enum { PATIENCE_S = 60 };
 enum { N_FIELDS = sizeof fields / sizeof *fields };
@@ -67,7 +67,9 @@ static char *state_text(const ax_trainer *t)
 static int path_of(const ax_trainer *t, char *path, size_t size, ax_err *err)
 {
     int n = snprintf(path, size, "%s/checkpoint.safetensors", t->options->checkpoint_dir);
-    return n > 0 && (size_t)n < size ? 0 : ax_fail(err, AX_ELIMIT, "the checkpoint folder's name is too long");
+    return n > 0 && (size_t)n < size
+               ? 0
+               : ax_fail(err, AX_ELIMIT, "the checkpoint folder's name is too long");
 }
 
 /* The arrays of parameter i: itself, its slots, its best. Gives their number. */
@@ -84,8 +86,20 @@ static int arrays_of(const ax_trainer *t, int i, const char *prefix[4], float *d
     return n;
 }
 
-/* The folder is one training's at a time. Another one that is there may be about to stop: a server was
- * killed, its training has not noticed yet, and the next server goes on with it. */
+static void tell_wait(const ax_trainer *t)
+{
+    ax_err w = {.code = AX_EEXIST};
+    if (!t->options->warn)
+        return;
+    ax_fail(
+        &w, AX_EEXIST,
+        "another training uses the checkpoint folder '%s'; waiting up to %d seconds for its end",
+        t->options->checkpoint_dir, PATIENCE_S);
+    t->options->warn(t->options->ctx, &w);
+}
+
+/* The folder is one training's at a time. Another one that is there may be about to stop: a server
+ * was killed, its training has not noticed yet, and the next server goes on with it. */
 static int take_lock(ax_trainer *t, ax_err *err)
 {
     char path[4096];
@@ -98,6 +112,8 @@ static int take_lock(ax_trainer *t, ax_err *err)
     for (int tenths = 0; flock(t->lock, LOCK_EX | LOCK_NB); tenths++) {
         if (errno != EWOULDBLOCK && errno != EINTR)
             return ax_fail(err, AX_EIO, "'%s' cannot be locked: %s", path, strerror(errno));
+        if (!tenths)
+            tell_wait(t);
         if (tenths == PATIENCE_S * 10) {
             ax_fail(err, AX_EEXIST, "another training uses the checkpoint folder '%s'", dir);
             return ax_err_hint(err, "give each its own folder");
@@ -132,14 +148,16 @@ int ax_checkpoint_write(ax_trainer *t, ax_err *err)
         float *data[4];
         int m = arrays_of(t, i, prefix, data);
         for (int k = 0; k < m; k++) {
-            items[n] = (ax_st_item){ax_arena_printf(&a, "%s%s", prefix[k], v->name), {AX_F32, v->desc.shape, data[k]}};
+            items[n] = (ax_st_item){ax_arena_printf(&a, "%s%s", prefix[k], v->name),
+                                    {AX_F32, v->desc.shape, data[k]}};
             no_memory |= !items[n++].name;
         }
     }
     if (!items || !text || no_memory) {
         ax_fail(err, AX_ENOMEM, "no memory for a checkpoint");
     } else if (!path_of(t, path, sizeof path, err)) {
-        ax_st_meta meta[] = {{"axond.checkpoint", text}, {"axond.spec", t->eval.spec}, {AX_ST_HASH, NULL}};
+        ax_st_meta meta[] = {
+            {"axond.checkpoint", text}, {"axond.spec", t->eval.spec}, {AX_ST_HASH, NULL}};
         bad = ax_safetensors_write(path, items, n, meta, 3, err);
     }
     cJSON_free(text);
@@ -162,7 +180,9 @@ static int read_field(ax_trainer *t, const cJSON *o, const struct field *f, ax_e
         if (v < 0)
             end = (char *)(uintptr_t)s;
     }
-    return end > s && !*end ? 0 : ax_fail(err, AX_ECORRUPT, "the checkpoint's %s is damaged: '%.40s'", f->name, s);
+    return end > s && !*end
+               ? 0
+               : ax_fail(err, AX_ECORRUPT, "the checkpoint's %s is damaged: '%.40s'", f->name, s);
 }
 
 static int check_state(const ax_trainer *t, ax_err *err)
@@ -190,7 +210,8 @@ static int read_state(ax_trainer *t, const char *text, ax_err *err)
     if (ax_json_str(o, "spec", "", &s, err))
         goto done;
     if (strcmp(s, want)) {
-        ax_fail(err, AX_EINVAL, "the checkpoint in '%s' belongs to another training spec", t->options->checkpoint_dir);
+        ax_fail(err, AX_EINVAL, "the checkpoint in '%s' belongs to another training spec",
+                t->options->checkpoint_dir);
         goto done;
     }
     for (int i = 0; i < N_FIELDS; i++)

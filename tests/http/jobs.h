@@ -114,6 +114,22 @@ UNUSED static const char *hash_of(const char *model, int version, char out[128])
     return out;
 }
 
+/* The number of the running training process, from the log; 0: none. */
+UNUSED static pid_t worker(void)
+{
+    char line[1024];
+    int pid = 0;
+    FILE *f = fopen(the.log, "r");
+    while (f && fgets(line, sizeof line, f)) {
+        const char *at = strstr(line, "runs as process ");
+        if (at)
+            pid = atoi(at + 16);
+    }
+    if (f)
+        fclose(f);
+    return pid && kill(pid, 0) == 0 ? pid : 0;
+}
+
 /* ---- JSON ---- */
 
 /* The answer as a tree, to be freed; the answer itself is freed. */

@@ -1,13 +1,15 @@
-/* Data sets over HTTP: each kind good and bad, options, parts, quotas, clients and servers that vanish,
- * and jobs, which learn from what was there when they were accepted. */
+/* Data sets over HTTP: each kind good and bad, options, parts, quotas, clients and servers that
+ * vanish, and jobs, which learn from what was there when they were accepted. */
 #include "jobs.h"
 #include "npz.h"
 
 enum { MAX_ONE = 1000000, MAX_ALL = 3000000 };
 
-static const char *const flags[] = {"--max-dataset", "1000000", "--max-datasets", "3000000", "--max-jobs", "1", NULL};
+static const char *const flags[] = {
+    "--max-dataset", "1000000", "--max-datasets", "3000000", "--max-jobs", "1", NULL};
 
-/* ---- files to send ------------------------------------------------------------------------------ */
+/* ---- files to send ------------------------------------------------------------------------------
+ */
 
 typedef struct bytes {
     char *p;
@@ -22,7 +24,10 @@ static bytes text(const char *s)
 static bytes gz(bytes in)
 {
     bytes out = {malloc(in.n + 1000), in.n + 1000};
-    z_stream z = {.next_in = (Bytef *)in.p, .avail_in = (unsigned)in.n, .next_out = (Bytef *)out.p, .avail_out = (unsigned)out.n};
+    z_stream z = {.next_in = (Bytef *)in.p,
+                  .avail_in = (unsigned)in.n,
+                  .next_out = (Bytef *)out.p,
+                  .avail_out = (unsigned)out.n};
     assert_int_equal(deflateInit2(&z, 9, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY), Z_OK);
     assert_int_equal(deflate(&z, Z_FINISH), Z_STREAM_END);
     out.n = z.total_out;
@@ -103,7 +108,8 @@ static reply put(const char *name, const char *type, bytes b)
 {
     char path[200];
     snprintf(path, sizeof path, "/datasets/%s", name);
-    reply r = ask(&(request){.method = "PUT", .path = path, .type = type ? type : "", .body = b.p, .len = b.n});
+    reply r = ask(&(request){
+        .method = "PUT", .path = path, .type = type ? type : "", .body = b.p, .len = b.n});
     free(b.p);
     return r;
 }
@@ -119,7 +125,9 @@ static long put_text(const char *name, const char *s)
 static void listing(const char *folder, char out[4096])
 {
     char command[300];
-    snprintf(command, sizeof command, "ls -A '%s/%s' 2>/dev/null | sed 's/data-......$/data/' | tr '\\n' ' '", the.state, folder);
+    snprintf(command, sizeof command,
+             "ls -A '%s/%s' 2>/dev/null | sed 's/data-......$/data/' | tr '\\n' ' '", the.state,
+             folder);
     FILE *f = popen(command, "r");
     size_t n = fread(out, 1, 4095, f);
     out[n] = 0;
@@ -129,7 +137,8 @@ static void listing(const char *folder, char out[4096])
 static void expect_listing(const char *folder, const char *want)
 {
     char now[4096];
-    for (double end = seconds() + 5; seconds() < end; nap(0.01)) { /* files go when the request does */
+    for (double end = seconds() + 5; seconds() < end;
+         nap(0.01)) { /* files go when the request does */
         listing(folder, now);
         if (!strcmp(now, want))
             return;
@@ -144,7 +153,8 @@ static void delete_set(const char *name, long want)
     assert_int_equal(status_of(&(request){.method = "DELETE", .path = path}), want);
 }
 
-/* ---- good ones ---------------------------------------------------------------------------------- */
+/* ---- good ones ----------------------------------------------------------------------------------
+ */
 
 #define TABLE "a,b,kind\n1,2,cat\n3,4,dog\n5,6,cat\n"
 
@@ -156,7 +166,9 @@ static void test_good(void **state)
         bytes b;
         const char *word;
     } rows[] = {
-        {"t1", "text/csv", text(TABLE), "\"classes\":[{\"class\":0,\"label\":\"cat\",\"rows\":2},{\"class\":1,\"label\":\"dog\",\"rows\":1}]"},
+        {"t1", "text/csv", text(TABLE),
+         "\"classes\":[{\"class\":0,\"label\":\"cat\",\"rows\":2},{\"class\":1,\"label\":\"dog\","
+         "\"rows\":1}]"},
         {"t2", "text/csv; charset=utf-8", text(TABLE), "\"sample\":[{\"x\":[1,2],\"y\":\"cat\"},"},
         {"t3", "application/octet-stream", text(TABLE), "\"kind\":\"csv\""},
         {"t4", "application/x-www-form-urlencoded", text(TABLE), "\"kind\":\"csv\""},
@@ -167,8 +179,12 @@ static void test_good(void **state)
         {"t9?header=false", "text/csv", text("1,2\n3,4\n"), "\"rows\":2"},
         {"t10?header=true", "text/csv", text("1,2\n3,4\n"), "\"features\":[\"1\"]"},
         {"t11?missing=median&label=y", "text/csv", text("y,a\n1,\n2,5\n3,7\n"), "\"imputed\":6"},
-        {"t12", "text/csv", text("\xef\xbb\xbf" "a,y\r\n1,0.5\r\n2,1.5\r\n"), "\"targets\":{\"shape\":[1],\"min\":0.5,\"max\":1.5,\"mean\":1}"},
-        {"t13?label=caf%C3%A9", "text/csv", text("caf\xc3\xa9,a\n1,2\n"), "\"label\":\"caf\xc3\xa9\""},
+        {"t12", "text/csv",
+         text("\xef\xbb\xbf"
+              "a,y\r\n1,0.5\r\n2,1.5\r\n"),
+         "\"targets\":{\"shape\":[1],\"min\":0.5,\"max\":1.5,\"mean\":1}"},
+        {"t13?label=caf%C3%A9", "text/csv", text("caf\xc3\xa9,a\n1,2\n"),
+         "\"label\":\"caf\xc3\xa9\""},
         {"z1", "application/octet-stream", arrays(1, 6, 2), "\"kind\":\"npz\",\"rows\":6"},
         {"z2", "application/octet-stream", gz(arrays(1, 6, 2)), "\"kind\":\"npz\",\"rows\":6"},
         {"s1", "application/octet-stream", arrays(0, 6, 2), "\"kind\":\"safetensors\",\"rows\":6"},
@@ -177,7 +193,8 @@ static void test_good(void **state)
     enum { N = sizeof rows / sizeof *rows };
     for (int i = 0; i < N; i++) {
         char path[128], location[200];
-        snprintf(path, sizeof path, "/datasets/%.*s", (int)strcspn(rows[i].name, "?"), rows[i].name);
+        snprintf(path, sizeof path, "/datasets/%.*s", (int)strcspn(rows[i].name, "?"),
+                 rows[i].name);
         snprintf(location, sizeof location, "Location: %s\r\n", path);
         reply r = put(rows[i].name, rows[i].type, rows[i].b);
         if (r.status != 201 || !strstr(r.body, rows[i].word) || !strstr(r.headers, location))
@@ -213,7 +230,8 @@ static void test_parts(void **state)
     } rows[] = {
         {"labels", 1, 6, 3, 0, 202, "\"state\":\"incomplete\",\"waiting_for\":[\"images\"]"},
         {"images", 3, 5, 200, 0, 422, "as many labels"},
-        {"images", 3, 6, 200, 1, 201, "\"rows\":6,\"test_rows\":0,\"type\":\"uint8\",\"shape\":[1,2,2],\"n_classes\":3"},
+        {"images", 3, 6, 200, 1, 201,
+         "\"rows\":6,\"test_rows\":0,\"type\":\"uint8\",\"shape\":[1,2,2],\"n_classes\":3"},
         {"test_images", 3, 4, 200, 0, 202, "\"waiting_for\":[\"test_labels\"]"},
         {"test_labels", 1, 4, 2, 1, 201, "\"rows\":6,\"test_rows\":4"},
         {"images", 3, 8, 200, 0, 202, "\"waiting_for\":[\"labels\"]"},
@@ -242,7 +260,8 @@ static void test_parts(void **state)
     expect_listing("datasets", "");
 }
 
-/* ---- bad ones ----------------------------------------------------------------------------------- */
+/* ---- bad ones -----------------------------------------------------------------------------------
+ */
 
 static void test_bad(void **state)
 {
@@ -258,9 +277,11 @@ static void test_bad(void **state)
     } rows[] = {
         {"x", CSV, text("a,y\n1,2\n3\n"), 422, "line 3 has fewer fields than the 2"},
         {"x", CSV, text("a,y\n1,2\n3,4,5\n"), 422, "line 3 has more fields than the 2"},
-        {"x", CSV, text("a,y\n1,2\n,4\n"), 422, "column 1 ('a') has 1 missing values, the first in line 3"},
+        {"x", CSV, text("a,y\n1,2\n,4\n"), 422,
+         "column 1 ('a') has 1 missing values, the first in line 3"},
         {"x?missing=mean", CSV, text("a,y\n,2\n,4\n"), 422, "column 1 ('a') has no value at all"},
-        {"x?missing=mean", CSV, text("a,y\n1,2\n2,\n"), 422, "the label, column 2 ('y'), has missing values, the first in line 3"},
+        {"x?missing=mean", CSV, text("a,y\n1,2\n2,\n"), 422,
+         "the label, column 2 ('y'), has missing values, the first in line 3"},
         {"x", CSV, text("a,y\n1,2\n1,2\none,2\n"), 422, "column 1 ('a') holds text in line 4"},
         {"x", CSV, text("a,y\n1,2\n1e40,2\n"), 422, "column 1 ('a') holds a number in line 3"},
         {"x?label=klass", CSV, text(TABLE), 422, "no column 'klass'"},
@@ -280,7 +301,8 @@ static void test_bad(void **state)
         {"x", CSV, text("1,2\n3,4\n"), 422, "header=false"},
         {"x", CSV, repeat("a", ",b", 66000, "\n"), 422, "more than 65536 columns"},
         {"x", CSV, repeat("", "a", 70000, ",y\n1,2\n"), 422, "longer than 65536 bytes"},
-        {"x", CSV, numbered("c,y\n", "v%d,1\n", 1001, ""), 422, "column 1 ('c') holds text of 1001 kinds"},
+        {"x", CSV, numbered("c,y\n", "v%d,1\n", 1001, ""), 422,
+         "column 1 ('c') holds text of 1001 kinds"},
         {"x?header=maybe", CSV, text(TABLE), 400, "neither true nor false"},
         {"x?missing=average", CSV, text(TABLE), 400, "'average' is none of"},
         {"x?lable=kind", CSV, text(TABLE), 400, "did you mean 'label'"},
@@ -301,7 +323,8 @@ static void test_bad(void **state)
         {"x", CSV, raw("\x1f\x8b\x08garbage garbage", 18), 422, "damaged"},
         {"x", CSV, raw("\x1f\x8b", 2), 422, "ends too early"},
         {"x", ANY, gz(gz(text(TABLE))), 422, "twice"},
-        {"x", CSV, gz(repeat("a,y\n", "1,2\n", 250000, "")), 413, "unpacked the data set is larger than 1000000"},
+        {"x", CSV, gz(repeat("a,y\n", "1,2\n", 250000, "")), 413,
+         "unpacked the data set is larger than 1000000"},
         {"x", CSV, repeat("a,y\n", "1,2\n", 250000, ""), 413, "--max-dataset"},
         {"x", ANY, arrays(1, 6, 1), 422, "y"},
         {"x", ANY, arrays(1, 5, 2), 422, "as many labels"},
@@ -316,16 +339,18 @@ static void test_bad(void **state)
         {"x", ANY, idx(3, 6, 9), 400, "?part=images"},
         {"x?part=pictures", ANY, idx(3, 6, 9), 400, "'pictures' is none of images"},
         {"x?part=images", ANY, cut(idx(3, 6, 9), 1), 422, "idx"},
-        {"x?part=images", ANY, raw("\0\0\x08\x03\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 16), 422, ""},
+        {"x?part=images", ANY,
+         raw("\0\0\x08\x03\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 16), 422, ""},
         {"x", ANY, raw("\x89PNG\r\n\x1a\n", 8), 422, "not UTF-8"},
     };
     int wrong = 0;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         reply r = put(rows[i].name, rows[i].type, rows[i].b);
-        int good = r.status == rows[i].status && strstr(r.body, rows[i].word) && strstr(r.body, "\"error\":\"") &&
-                   !strstr(r.body, the.folder);
+        int good = r.status == rows[i].status && strstr(r.body, rows[i].word) &&
+                   strstr(r.body, "\"error\":\"") && !strstr(r.body, the.folder);
         if (!good)
-            print_error("row %zu, %s: %ld %s, expected %ld with '%s'\n", i, rows[i].name, r.status, r.body, rows[i].status, rows[i].word);
+            print_error("row %zu, %s: %ld %s, expected %ld with '%s'\n", i, rows[i].name, r.status,
+                        r.body, rows[i].status, rows[i].word);
         wrong += !good;
         reply_free(&r);
     }
@@ -333,7 +358,11 @@ static void test_bad(void **state)
     reply r = put("x", CSV, text(""));
     assert_int_equal(r.status, 400);
     reply_free(&r);
-    r = ask(&(request){.method = "PUT", .path = "/datasets/x", .type = CSV, .body = TABLE, .header = {"Content-Encoding: gzip"}});
+    r = ask(&(request){.method = "PUT",
+                       .path = "/datasets/x",
+                       .type = CSV,
+                       .body = TABLE,
+                       .header = {"Content-Encoding: gzip"}});
     assert_int_equal(r.status, 415);
     reply_free(&r);
     expect_listing("datasets", "");
@@ -378,7 +407,8 @@ static void test_routes(void **state)
     delete_set("cats", 200);
 }
 
-/* ---- quotas ------------------------------------------------------------------------------------- */
+/* ---- quotas -------------------------------------------------------------------------------------
+ */
 
 static char *big(size_t n)
 {
@@ -393,7 +423,9 @@ static long put_chunked(const char *name, const char *body)
     int fd = dial();
     size_t n = strlen(body);
     char *all = malloc(n + 512);
-    sprintf(all, "PUT /datasets/%s HTTP/1.1\r\nHost: t\r\nContent-Type: text/csv\r\nTransfer-Encoding: chunked\r\n\r\n%zx\r\n%s\r\n0\r\n\r\n",
+    sprintf(all,
+            "PUT /datasets/%s HTTP/1.1\r\nHost: t\r\nContent-Type: text/csv\r\nTransfer-Encoding: "
+            "chunked\r\n\r\n%zx\r\n%s\r\n0\r\n\r\n",
             name, n, body);
     for (size_t at = 0, len = strlen(all); at < len;) {
         ssize_t w = send(fd, all + at, len - at, MSG_NOSIGNAL);
@@ -439,14 +471,18 @@ static void test_quota(void **state)
     expect_listing("datasets", "");
 }
 
-/* ---- those that vanish -------------------------------------------------------------------------- */
+/* ---- those that vanish --------------------------------------------------------------------------
+ */
 
 static int half_an_upload(const char *name)
 {
     char head[256];
     char *body = big(400000);
     int fd = dial();
-    snprintf(head, sizeof head, "PUT /datasets/%s HTTP/1.1\r\nHost: t\r\nContent-Type: text/csv\r\nContent-Length: 800000\r\n\r\n", name);
+    snprintf(head, sizeof head,
+             "PUT /datasets/%s HTTP/1.1\r\nHost: t\r\nContent-Type: text/csv\r\nContent-Length: "
+             "800000\r\n\r\n",
+             name);
     assert_int_equal(say(fd, head), 0);
     assert_int_equal(say(fd, body), 0);
     free(body);
@@ -463,7 +499,8 @@ static int half_an_upload(const char *name)
 static void test_vanishing_client(void **state)
 {
     (void)state;
-    for (int i = 0; i < 6; i++) /* each sets room aside: two more than there is room for, one after the other */
+    for (int i = 0; i < 6;
+         i++) /* each sets room aside: two more than there is room for, one after the other */
         close(half_an_upload("gone"));
     expect_listing("datasets", "");
     int fd[3];
@@ -492,8 +529,11 @@ static void test_killed_server(void **state)
     kill(the.pid, SIGKILL);
     waitpid(the.pid, NULL, 0);
     close(fd);
-    /* what it may have left beside: files that no set names, the data of a job that was being checked */
-    snprintf(command, sizeof command, "cd '%s' && touch datasets/cats/data-abcdef && mkdir -p datasets/empty jobs/hold-abcdef/cats && touch datasets/empty/data-abcdef",
+    /* what it may have left beside: files that no set names, the data of a job that was being
+     * checked */
+    snprintf(command, sizeof command,
+             "cd '%s' && touch datasets/cats/data-abcdef && mkdir -p datasets/empty "
+             "jobs/hold-abcdef/cats && touch datasets/empty/data-abcdef",
              the.state);
     assert_int_equal(system(command), 0);
     start(flags);
@@ -511,7 +551,8 @@ static void test_killed_server(void **state)
     delete_set("cats", 200);
 }
 
-/* ---- jobs --------------------------------------------------------------------------------------- */
+/* ---- jobs ---------------------------------------------------------------------------------------
+ */
 
 /* 60 rows of two classes and one text column; another seed gives other rows. */
 static char *points(int seed)
@@ -520,15 +561,17 @@ static char *points(int seed)
     ax_rng r = {.seed = (uint64_t)seed, .stream = 1};
     for (uint64_t i = 0; i < 60; i++) {
         float a = ax_rng_uniform(r, 2 * i), b = ax_rng_uniform(r, 2 * i + 1);
-        p += sprintf(p, "%.4f,%.1f,%s,%s\n", a, 1000 * b, i % 3 ? "red" : "blue", a > b ? "yes" : "no");
+        p += sprintf(p, "%.4f,%.1f,%s,%s\n", a, 1000 * b, i % 3 ? "red" : "blue",
+                     a > b ? "yes" : "no");
     }
     return s;
 }
 
-static const char spec[] =
-    "{\"model\":{\"inputs\":[{\"name\":\"x\",\"shape\":[4]}],\"layers\":[{\"type\":\"dense\",\"units\":8,\"activation\":\"tanh\"},"
-    "{\"type\":\"dense\",\"units\":2,\"activation\":\"softmax\"}]},\"dataset\":\"points\",\"normalize\":true,\"epochs\":5,"
-    "\"validation_split\":0.2,\"publish\":\"points\"}";
+static const char spec[] = "{\"model\":{\"inputs\":[{\"name\":\"x\",\"shape\":[4]}],\"layers\":[{"
+                           "\"type\":\"dense\",\"units\":8,\"activation\":\"tanh\"},"
+                           "{\"type\":\"dense\",\"units\":2,\"activation\":\"softmax\"}]},"
+                           "\"dataset\":\"points\",\"normalize\":true,\"epochs\":5,"
+                           "\"validation_split\":0.2,\"publish\":\"points\"}";
 
 static void put_points(int seed)
 {
@@ -537,8 +580,8 @@ static void put_points(int seed)
     free(s);
 }
 
-/* A queued job learns from the bytes that were there when it was accepted, whatever is put or deleted,
- * and over a server that is killed. */
+/* A queued job learns from the bytes that were there when it was accepted, whatever is put or
+ * deleted, and over a server that is killed. */
 static void test_jobs(void **state)
 {
     (void)state;
@@ -588,7 +631,8 @@ static void test_resumed_job(void **state)
     (void)state;
     char first[128], second[128], body[1024];
     int start = (int)(strstr(spec, "\"epochs\"") - spec);
-    snprintf(body, sizeof body, "%.*s\"epochs\":1500,\"checkpoint_every\":300,\"publish\":\"resumed\"}", start, spec);
+    snprintf(body, sizeof body,
+             "%.*s\"epochs\":1500,\"checkpoint_every\":300,\"publish\":\"resumed\"}", start, spec);
     put_points(3);
     int id = post_job(body, NULL);
     await(id, "succeeded", 120);
@@ -611,6 +655,77 @@ static void test_resumed_job(void **state)
     delete_set("points", 200);
 }
 
+static double kept_bytes(void)
+{
+    cJSON *o = object(get("/datasets"));
+    double n = num(o, "bytes");
+    cJSON_Delete(o);
+    return n;
+}
+
+/* What a cancelled job keeps counts, once, and goes with it. */
+static void test_kept_by_jobs(void **state)
+{
+    (void)state;
+    char *long_spec = job_spec("long", 2000, 100000, "");
+    int blocker = post_job(long_spec, NULL);
+    await(blocker, "running", 60);
+    double before = kept_bytes();
+    put_points(6);
+    double with = kept_bytes() - before;
+    assert_true(with > 0);
+    int id = post_job(spec, NULL);
+    assert_int_equal(act(id, "POST", "/cancel"), 200);
+    assert_true(kept_bytes() - before == with);
+    delete_set("points", 200);
+    assert_true(kept_bytes() - before == with);
+    assert_int_equal(act(id, "DELETE", ""), 200);
+    assert_true(kept_bytes() == before);
+    act(blocker, "POST", "/cancel");
+    await(blocker, "cancelled", 60);
+    free(long_spec);
+}
+
+/* Sets in the folder of --data are listed; one that was put here under the same name goes before.
+ */
+static void test_data_folder(void **state)
+{
+    (void)state;
+    char folder[128], path[256];
+    const char *const more[] = {"--data", folder, NULL};
+    static const char *const names[] = {"", "/given", "/points"};
+    stop();
+    snprintf(folder, sizeof folder, "%s/given", the.folder);
+    for (int i = 0; i < 3; i++) {
+        snprintf(path, sizeof path, "%s%s", folder, names[i]);
+        assert_int_equal(mkdir(path, 0777), 0);
+        if (!i)
+            continue;
+        snprintf(path, sizeof path, "%s%s/set.json", folder, names[i]);
+        FILE *f = fopen(path, "w");
+        fputs("{\"source\":{\"csv\":\"t.csv\"}}", f);
+        fclose(f);
+        snprintf(path, sizeof path, "%s%s/t.csv", folder, names[i]);
+        f = fopen(path, "w");
+        fputs(TABLE, f);
+        fclose(f);
+    }
+    start(more);
+    put_points(1);
+    reply r = get("/datasets");
+    assert_non_null(strstr(r.body, "{\"name\":\"given\",\"installed\":true}"));
+    assert_int_equal(count(r.body, "\"name\":\"points\""), 1);
+    reply_free(&r);
+    r = get("/datasets/given");
+    assert_int_equal(r.status, 200);
+    reply_free(&r);
+    r = ask(&(request){.method = "DELETE", .path = "/datasets/points"});
+    assert_string_equal(r.body, "{\"deleted\":\"points\"}\n");
+    reply_free(&r);
+    stop();
+    start(flags);
+}
+
 /* Each run of a sweep keeps what it learns from, also where that is what they differ in. */
 static void test_sweep(void **state)
 {
@@ -621,7 +736,9 @@ static void test_sweep(void **state)
     assert_int_equal(put_text("others", other), 201);
     free(other);
     int start = (int)(strstr(spec, "\"epochs\"") - spec);
-    snprintf(body, sizeof body, "%.*s\"epochs\":5,\"sweep\":{\"dataset\":[\"points\",\"others\"],\"seed\":[1,2]}}", start, spec);
+    snprintf(body, sizeof body,
+             "%.*s\"epochs\":5,\"sweep\":{\"dataset\":[\"points\",\"others\"],\"seed\":[1,2]}}",
+             start, spec);
     reply r = post("/train", body);
     if (r.status != 202)
         fail_msg("%ld %s", r.status, r.body);
@@ -655,7 +772,8 @@ static void test_bad_jobs(void **state)
         char body[1024];
         const char *at = strstr(spec, rows[i].from);
         assert_non_null(at);
-        snprintf(body, sizeof body, "%.*s%s%s", (int)(at - spec), spec, rows[i].to, at + strlen(rows[i].from));
+        snprintf(body, sizeof body, "%.*s%s%s", (int)(at - spec), spec, rows[i].to,
+                 at + strlen(rows[i].from));
         reply r = post("/train", body);
         if ((r.status != 422 && r.status != 400) || !strstr(r.body, rows[i].word))
             fail_msg("%s: %ld %s", body, r.status, r.body);
@@ -671,7 +789,8 @@ static void test_bad_jobs(void **state)
     delete_set("points", 200);
 }
 
-/* ---- all of it ---------------------------------------------------------------------------------- */
+/* ---- all of it ----------------------------------------------------------------------------------
+ */
 
 static int setup(void **state)
 {
@@ -693,12 +812,13 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),             cmocka_unit_test(test_parts),
-        cmocka_unit_test(test_bad),              cmocka_unit_test(test_routes),
-        cmocka_unit_test(test_quota),            cmocka_unit_test(test_vanishing_client),
-        cmocka_unit_test(test_killed_server),    cmocka_unit_test(test_jobs),
-        cmocka_unit_test(test_resumed_job),      cmocka_unit_test(test_bad_jobs),
-        cmocka_unit_test(test_sweep),
+        cmocka_unit_test(test_good),          cmocka_unit_test(test_parts),
+        cmocka_unit_test(test_bad),           cmocka_unit_test(test_routes),
+        cmocka_unit_test(test_quota),         cmocka_unit_test(test_vanishing_client),
+        cmocka_unit_test(test_killed_server), cmocka_unit_test(test_jobs),
+        cmocka_unit_test(test_resumed_job),   cmocka_unit_test(test_bad_jobs),
+        cmocka_unit_test(test_sweep),         cmocka_unit_test(test_kept_by_jobs),
+        cmocka_unit_test(test_data_folder),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

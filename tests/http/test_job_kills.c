@@ -22,22 +22,6 @@ static int kills(void)
     return n ? atoi(n) : 4;
 }
 
-/* The number of the running training process, from the log; 0: none. */
-static pid_t worker(void)
-{
-    char line[1024];
-    int pid = 0;
-    FILE *f = fopen(the.log, "r");
-    while (f && fgets(line, sizeof line, f)) {
-        const char *at = strstr(line, "runs as process ");
-        if (at)
-            pid = atoi(at + 16);
-    }
-    if (f)
-        fclose(f);
-    return pid && kill(pid, 0) == 0 ? pid : 0;
-}
-
 static int keep_answer(void *ctx, int n, char **values, char **names)
 {
     (void)names;

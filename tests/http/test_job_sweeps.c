@@ -95,6 +95,73 @@ static void test_life(void **state)
     free(text);
 }
 
+typedef struct posting {
+    char *text;
+    int id;
+    _Atomic int over;
+} posting;
+
+static void *post_it(void *arg)
+{
+    posting *p = arg;
+    p->id = post_job(p->text, NULL);
+    p->over = 1;
+    return NULL;
+}
+
+/* How many specs there are, in place or on their way. */
+static int count_specs(void)
+{
+    char command[256];
+    int n = 0;
+    snprintf(command, sizeof command, "find '%s/jobs' -name spec.json 2>/dev/null | wc -l",
+             the.state);
+    FILE *f = popen(command, "r");
+    assert_int_equal(fscanf(f, "%d", &n), 1);
+    pclose(f);
+    return n;
+}
+
+/* While the files of a long sweep are written others are answered. */
+static void test_long(void **state)
+{
+    (void)state;
+    enum { RUNS = 256 };
+    char axes[2048] = "{\"seed\":[", command[256];
+    int between = 0;
+    stop();
+    start((const char *[]){"--job-threads", "1", "--max-queued-jobs", "1000", NULL});
+    for (int i = 0; i < RUNS; i++)
+        snprintf(axes + strlen(axes), sizeof axes - strlen(axes), "%s%d", i ? "," : "", i);
+    strcat(axes, "]}");
+    for (int tries = 0; tries < 10 && !between; tries++) {
+        posting p = {.text = job_spec("winner", 3000, 100000, "")};
+        char *more = malloc(strlen(p.text) + sizeof axes + 16);
+        pthread_t thread;
+        sprintf(more, "{\"sweep\":%s,%s", axes, p.text + 1);
+        free(p.text);
+        p.text = more;
+        int before = count_specs();
+        assert_int_equal(pthread_create(&thread, NULL, post_it, &p), 0);
+        while (!p.over && !between) {
+            int asked = count_specs();
+            assert_int_equal(status_of(&(request){.path = "/jobs?limit=1"}), 200);
+            between = asked > before && count_specs() < before + RUNS;
+        }
+        pthread_join(thread, NULL);
+        assert_int_equal(count_specs(), before + RUNS);
+        act(p.id, "POST", "/cancel");
+        await(p.id, "cancelled", 60);
+        assert_int_equal(act(p.id, "DELETE", ""), 200);
+        free(more);
+    }
+    assert_true(between);
+    snprintf(command, sizeof command, "ls '%s/jobs' | grep -q hold-", the.state);
+    assert_int_not_equal(system(command), 0);
+    stop();
+    start(flags);
+}
+
 static void test_control(void **state)
 {
     (void)state;
@@ -194,7 +261,8 @@ static void test_refused(void **state)
         const char *at, *word;
     } rows[] = {
         {"{}", 400, "sweep", "object"},
-        {"{\"seed\":[]}", 400, "sweep.seed", "list"},
+        {"{\"seed\":[]}", 400, "sweep.seed", "the list of values of 'seed' is empty"},
+        {"{\"seed\":7}", 400, "sweep.seed", "'seed' is not a list of values"},
         {"{\"activation\":[\"relu\",\"rellu\"]}", 422, "model.layers[0].activation", "rellu"},
         {"{\"nonsense\":[1,2]}", 400, "nonsense", "nonsense"},
         {"{\"epochs\":[1,0]}", 400, "epochs", "epochs"},
@@ -225,9 +293,10 @@ static int setup(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_life),     cmocka_unit_test(test_control),
-        cmocka_unit_test(test_killed),   cmocka_unit_test(test_publishing),
-        cmocka_unit_test(test_failures), cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_life),       cmocka_unit_test(test_control),
+        cmocka_unit_test(test_long),       cmocka_unit_test(test_killed),
+        cmocka_unit_test(test_publishing), cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_refused),
     };
     return cmocka_run_group_tests(tests, setup, stop_and_remove);
 }

@@ -176,6 +176,27 @@ static void test_chart(void **state)
     assert_int_equal(status_of(&(request){.path = "/jobs/77/chart.svg"}), 404);
 }
 
+/* Of a long log the end is told, from the begin of a line. */
+static void test_log(void **state)
+{
+    (void)state;
+    char path[160], line[64], last[64] = "";
+    snprintf(path, sizeof path, "%s/jobs/1/log", the.state);
+    FILE *f = fopen(path, "a");
+    assert_non_null(f);
+    for (int i = 0; i < 60000; i++) {
+        snprintf(last, sizeof last, "line %d of many that stand here\n", i);
+        fputs(last, f);
+    }
+    assert_int_equal(fclose(f), 0);
+    reply r = get("/jobs/1/log");
+    assert_int_equal(r.status, 200);
+    assert_true(r.len <= 1 << 20 && r.len > (1 << 20) - sizeof line);
+    assert_memory_equal(r.body, "line ", 5);
+    assert_string_equal(r.body + r.len - strlen(last), last);
+    reply_free(&r);
+}
+
 static void test_list(void **state)
 {
     (void)state;
@@ -348,12 +369,13 @@ static int setup(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_life),        cmocka_unit_test(test_command_line),
-        cmocka_unit_test(test_idempotency), cmocka_unit_test(test_control),
-        cmocka_unit_test(test_metrics),     cmocka_unit_test(test_chart),
-        cmocka_unit_test(test_list),        cmocka_unit_test(test_bad_requests),
-        cmocka_unit_test(test_wait),        cmocka_unit_test(test_further),
-        cmocka_unit_test(test_divergence),  cmocka_unit_test(test_crowd),
+        cmocka_unit_test(test_life),         cmocka_unit_test(test_command_line),
+        cmocka_unit_test(test_idempotency),  cmocka_unit_test(test_control),
+        cmocka_unit_test(test_metrics),      cmocka_unit_test(test_chart),
+        cmocka_unit_test(test_log),          cmocka_unit_test(test_list),
+        cmocka_unit_test(test_bad_requests), cmocka_unit_test(test_wait),
+        cmocka_unit_test(test_further),      cmocka_unit_test(test_divergence),
+        cmocka_unit_test(test_crowd),
     };
     return cmocka_run_group_tests(tests, setup, stop_and_remove);
 }

@@ -174,9 +174,9 @@ static void test_read_sizes(void **state)
         size_t size, limit;
         int fits;
     } cases[] = {
-        {0, 0, 1},       {1, 0, 0},        {0, 10, 1},         {10, 10, 1},  {11, 10, 0},
-        {4096, 4096, 1}, {4097, 4096, 0},  {4096, 5000, 1},    {100000, SIZE_MAX, 1},
-        {8192, 8192, 1}, {8193, 8192, 0},  {9000, 100000, 1},
+        {0, 0, 1},       {1, 0, 0},         {0, 10, 1},      {10, 10, 1},           {11, 10, 0},
+        {4096, 4096, 1}, {4097, 4096, 0},   {4096, 5000, 1}, {100000, SIZE_MAX, 1}, {8192, 8192, 1},
+        {8193, 8192, 0}, {9000, 100000, 1},
     };
     static char text[100000];
     memset(text, 'z', sizeof text);
@@ -280,7 +280,7 @@ static void test_commit_and_abort(void **state)
     expect_file(path, "first");
     ax_outfile_abort(&f);
     expect_file(path, "first");
-    assert_int_equal(entries(), 1); /* no temp left */
+    assert_int_equal(entries(), 1);                    /* no temp left */
     assert_int_equal(ax_outfile_commit(&f, &err), -1); /* nothing is open any more */
     assert_int_equal(err.code, AX_EINVAL);
     ax_outfile_write(&f, "x", 1); /* harmless */
@@ -495,6 +495,39 @@ static void test_remove_tree(void **state)
     assert_int_equal(entries(), 0);
 }
 
+/* The end of a file from the begin of a line, or of a character; a short one whole. */
+static void test_tail(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t limit;
+        const char *want;
+    } rows[] = {
+        {"", 10, ""},
+        {"one\ntwo\n", 8, "one\ntwo\n"},
+        {"one\ntwo\n", 7, "two\n"},
+        {"one\ntwo\n", 4, "two\n"},
+        {"no line here", 4, "here"},
+        {"a\xe2\x82\xac\xe2\x82\xac", 5, "\xe2\x82\xac"},
+        {"one\n", 3, "ne\n"},
+    };
+    (void)state;
+    ax_err err;
+    size_t size = 0;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        put(in_dir("f"), rows[i].text, strlen(rows[i].text));
+        char *data = ax_file_tail(in_dir("f"), rows[i].limit, &size, &err);
+        assert_non_null(data);
+        assert_string_equal(data, rows[i].want);
+        assert_int_equal(size, strlen(rows[i].want));
+        free(data);
+    }
+    assert_null(ax_file_tail(in_dir("none"), 10, &size, &err));
+    assert_int_equal(err.code, AX_ENOTFOUND);
+    assert_null(ax_file_tail("/tmp", 10, &size, &err));
+    assert_int_equal(err.code, AX_EINVAL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -512,6 +545,7 @@ int main(void)
         cmocka_unit_test_teardown(test_rename_fails, clean),
         cmocka_unit_test_teardown(test_many_writers, clean),
         cmocka_unit_test_teardown(test_link, clean),
+        cmocka_unit_test_teardown(test_tail, clean),
         cmocka_unit_test_teardown(test_remove_tree, clean),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

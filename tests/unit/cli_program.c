@@ -8,11 +8,14 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <fcntl.h>
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -156,7 +159,8 @@ static void usage(void **state)
         {"jobs --help", 0, "AXOND_API_KEY", ""},
         {"jobs --state done", 2, "", "--state: 'done' is not one of all|queued|running"},
         {"jobs --server ftp://x", 2, "", "--server: ftp is not spoken here"},
-        {"jobs --server 127.0.0.1:1", 1, "", "cannot connect to 127.0.0.1 port 1: Connection refused; is axond serve running"},
+        {"jobs --server 127.0.0.1:1", 1, "",
+         "cannot connect to 127.0.0.1 port 1: Connection refused; is axond serve running"},
         {"jobs canel 1", 2, "", "did you mean 'cancel'?"},
         {"jobs burn 1", 2, "", "there are cancel, resume and delete"},
         {"jobs cancel", 2, "", "cancel needs the number of a job: axond jobs cancel ID"},
@@ -193,7 +197,8 @@ static void bad_specs(void **state)
     }
     write_spec("xor.json", 1);
     expect("train @/xor.json --out @/no/such/folder/m.safetensors", 1, "", "--out");
-    expect("train @/xor.json --out @/xor.json", 1, "", "is no model: it would be overwritten; give another name");
+    expect("train @/xor.json --out @/xor.json", 1, "",
+           "is no model: it would be overwritten; give another name");
     expect("train @/xor.json --out /dev/null", 1, "", "expected a regular file");
 }
 
@@ -237,7 +242,9 @@ static void train_and_ask(void **state)
     expect("inspect @/xor.safetensors --data @/none.json", 1, "", "none.json");
     expect("inspect @/xor.safetensors --data noise --json", 0, "\"gain_expected\":", "");
     assert_non_null(j = ax_json_parse(output, strlen(output), NULL));
-    assert_int_equal(cJSON_GetArraySize(cJSON_GetObjectItem(cJSON_GetObjectItem(j, "diagnostics"), "layers")), 2);
+    assert_int_equal(
+        cJSON_GetArraySize(cJSON_GetObjectItem(cJSON_GetObjectItem(j, "diagnostics"), "layers")),
+        2);
     cJSON_Delete(j);
     expect("bench @/xor.safetensors --batch 4 --threads 1 --seconds 0.05 --json", 0, "\"gflops\"",
            "");
@@ -346,13 +353,15 @@ static void json_progress(void **state)
     }
     assert_int_equal(epochs, 5);
     assert_int_equal(last_done, 1);
-    write_text("odd.json",
-               "{\"model\":{\"inputs\":[{\"name\":\"x\",\"shape\":[1]}],\"layers\":[{\"type\":\"dense\",\"units\":1,"
-               "\"activation\":{\"name\":\"threshold\",\"theta\":50}}]},\"dataset\":{\"x\":[[1]],\"y\":[1]},\"epochs\":1}");
+    write_text("odd.json", "{\"model\":{\"inputs\":[{\"name\":\"x\",\"shape\":[1]}],\"layers\":[{"
+                           "\"type\":\"dense\",\"units\":1,"
+                           "\"activation\":{\"name\":\"threshold\",\"theta\":50}}]},\"dataset\":{"
+                           "\"x\":[[1]],\"y\":[1]},\"epochs\":1}");
     expect("train @/odd.json --out @/p.safetensors --progress json", 0,
            "{\"event\":\"warning\",\"message\":\"layer 'dense_1': 'threshold' has no gain", "");
     expect("train @/odd.json --out @/p.safetensors", 0, "",
-           "axond train: warning: model.layers[0].activation: layer 'dense_1': 'threshold' has no gain");
+           "axond train: warning: model.layers[0].activation: layer 'dense_1': 'threshold' has no "
+           "gain");
     write_text("bad.json", "{\"model\":{}}");
     expect("train @/bad.json --out @/p.safetensors --progress json", 1,
            "\"event\":\"error\",\"code\":", "dataset");
@@ -406,6 +415,37 @@ static void stop_and_resume(void **state)
            "another training spec");
 }
 
+/* Who waits for a checkpoint folder says so at once. */
+static void waits_for_folder(void **state)
+{
+    (void)state;
+    write_spec("xor.json", 5);
+    mkdir(in("busy"), 0777);
+    int lock = open(in("busy/lock"), O_RDWR | O_CREAT, 0600), status;
+    assert_int_equal(flock(lock, LOCK_EX), 0);
+    unlink(in("err"));
+    pid_t pid = fork();
+    if (pid == 0) {
+        close(lock);
+        _exit(axond("train @/xor.json --out @/w.safetensors --checkpoint @/busy"));
+    }
+    for (int i = 0; i < 3000; i++, usleep(10000)) {
+        FILE *f = fopen(in("err"), "rb");
+        errors[f ? fread(errors, 1, TEXT - 1, f) : 0] = 0;
+        if (f)
+            fclose(f);
+        if (strstr(errors, "waiting up to 60 seconds"))
+            break;
+    }
+    assert_non_null(
+        strstr(errors, "axond train: warning: another training uses the checkpoint folder"));
+    assert_int_equal(waitpid(pid, &status, WNOHANG), 0); /* it waits still */
+    close(lock);
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(status, 0);
+    assert_int_equal(access(in("w.safetensors"), R_OK), 0);
+}
+
 /* When nobody reads the JSON lines any more, the training ends, with a checkpoint. */
 static void reader_goes_away(void **state)
 {
@@ -425,34 +465,42 @@ static void activations(void **state)
         int code;
         const char *out, *err;
     } cases[] = {
-        {"activation", 0, "shrinker\n  hard_shrink      soft_shrink      tanh_shrink\n\ngated\n", ""},
+        {"activation", 0, "shrinker\n  hard_shrink      soft_shrink      tanh_shrink\n\ngated\n",
+         ""},
         {"activation --json", 0, "{\n\t\"activations\":\t[{\n\t\t\t\"name\":\t\"identity\"", ""},
         {"activation --markdown", 0, "\n### gelu_tanh\n", ""},
         {"activation gelu", 0, "f'       Phi(x) + x*phi(x)\n", ""},
         {"activation LeakyReLU --dialect keras", 0, "alpha    0.3, from 0 to 1000", ""},
         {"activation 'log(x)'", 0, "training     refused: no finite value and slope at -20\n", ""},
         {"activation 'x*relu(x)'", 0, "monotone     rising\n", ""},
-        {"activation 'floor(x)'", 0, "f' is 0      everywhere but at jumps, which have no slope\n", ""},
+        {"activation 'floor(x)'", 0, "f' is 0      everywhere but at jumps, which have no slope\n",
+         ""},
         {"activation '0*x'", 0, "f' is 0      everywhere\n", ""},
-        {"activation 'tan(x)/(x - 1)'", 0, "poles        at -23.5619, -20.4204, -17.2788, -14.1372, ", ""},
+        {"activation 'tan(x)/(x - 1)'", 0,
+         "poles        at -23.5619, -20.4204, -17.2788, -14.1372, ", ""},
         {"activation 'log(1 + exp(x))'", 0, "rewritten    log(1 + exp(x)) -> softplus(x)\n", ""},
-        {"activation relu --x=-2,0,2", 0, " x  f  f'  f''\n-2  0   0    0\n 0  0   0    0\n 2  2   1    0\n", ""},
+        {"activation relu --x=-2,0,2", 0,
+         " x  f  f'  f''\n-2  0   0    0\n 0  0   0    0\n 2  2   1    0\n", ""},
         {"activation elu --param alpha=0.5 --x=-1,inf,nan --derivatives 0", 0,
          "  x            f\n -1  -0.31606027\ninf          inf\nnan          nan\n", ""},
         {"activation identity --range=-0.3:0.3:0.1 --derivatives 0", 0,
-         "   x     f\n-0.3  -0.3\n-0.2  -0.2\n-0.1  -0.1\n   0     0\n 0.1   0.1\n 0.2   0.2\n 0.3   0.3\n", ""},
+         "   x     f\n-0.3  -0.3\n-0.2  -0.2\n-0.1  -0.1\n   0     0\n 0.1   0.1\n 0.2   0.2\n 0.3 "
+         "  0.3\n",
+         ""},
         {"activation 'x*b' --param b=3 --x 2 --derivatives 1", 0, "x  f  f'\n2  6   3\n", ""},
         {"activation glu --x=3,0", 0, "x    f\n3  1.5\n", ""},
         {"activation elu --x=-1 --json --derivatives 1", 0,
          "\"x\":\t[-1],\n\t\"y\":\t[-0.63212055],\n\t\"dy\":\t[0.36787945]\n}", ""},
-        {"activation exponential --x=inf,100,nan,-inf --json", 0, "[\"Infinity\", \"Infinity\", \"NaN\", 0]", ""},
+        {"activation exponential --x=inf,100,nan,-inf --json", 0,
+         "[\"Infinity\", \"Infinity\", \"NaN\", 0]", ""},
         {"activation gelu --plot @/gelu.svg", 0, "name     gelu", ""},
         {"activation tanh --plot -", 0, "\n          tanh\n", ""},
         {"activation gelu --onnx @/gelu.onnx", 0, "", ""},
         {"activation gelu --onnx -", 0, "axond", ""},
         {"activation 'x*sigmoid(beta*x)' --param beta=2 --onnx @/swish.onnx --exact", 0, "", ""},
         {"activation gelu --onnx @/no/such.onnx", 1, "", "no/such.onnx"},
-        {"activation gelu --onnx @/gelu.onnx --x=1", 2, "", "--onnx writes a model and nothing else"},
+        {"activation gelu --onnx @/gelu.onnx --x=1", 2, "",
+         "--onnx writes a model and nothing else"},
         {"activation gelu --exact", 2, "", "--exact says how --onnx writes"},
         {"activation --onnx @/all.onnx", 2, "", "which activation?"},
         {"activation relux", 2, "", "unknown activation 'relux'; did you mean 'relu'?"},
@@ -472,14 +520,19 @@ static void activations(void **state)
         {"activation gelu --plot @/no/such.svg", 1, "", "no/such.svg"},
         {"activation --x 1", 2, "", "which activation?"},
         {"activation 'x*sigmoid(beta*x)'", 2, "", "column 11: unknown name 'beta'\n"},
-        {"activation 'x*sigmoid(beta*x)'", 2, "", "must be declared: --param beta=1\nx*sigmoid(beta*x)\n          ^\n"},
+        {"activation 'x*sigmoid(beta*x)'", 2, "",
+         "must be declared: --param beta=1\nx*sigmoid(beta*x)\n          ^\n"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         expect(cases[i].args, cases[i].code, cases[i].out, cases[i].err);
     slurp(in("gelu.svg"), output);
     assert_int_equal(strncmp(output, "<svg xmlns=", 11), 0);
     slurp(in("gelu.onnx"), output);
-    assert_int_equal(strncmp(output, "\x08\x09\x12\x05" "axond", 9), 0);
+    assert_int_equal(strncmp(output,
+                             "\x08\x09\x12\x05"
+                             "axond",
+                             9),
+                     0);
 }
 
 static int make_folder(void **state)
@@ -507,6 +560,7 @@ int main(void)
         cmocka_unit_test(run_arrays),
         cmocka_unit_test(json_progress),
         cmocka_unit_test(stop_and_resume),
+        cmocka_unit_test(waits_for_folder),
         cmocka_unit_test(reader_goes_away),
         cmocka_unit_test(activations),
     };

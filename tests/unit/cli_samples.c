@@ -117,6 +117,7 @@ static void bad_text(void **state)
         {&vector_model, "1,2\n", "2 columns"},
         {&vector_model, "1,2,NaN\n", "column 3 has 1 missing values, the first in line 1"},
         {&vector_model, "1,2,3\n1,2,\n", "column 3 has 1 missing values, the first in line 2"},
+        {&vector_model, "1,2,3\n1,2,1e999\n", "of sample 1: "},
         {&vector_model, "1,2,3\n1,2,x\n", "column 3 holds text in line 2, expected numbers"},
         {&vector_model, "a,b,c\n1,2,x\n", "column 3 ('c') holds text in line 2"},
         {&vector_model, "1,2,3\n1,2,1e99\n", "column 3 of sample 1: 1e99 does not fit float32"},

@@ -1,0 +1,25 @@
+/* job_death.h - a training process that a signal has ended: what is known of it, how often that may
+ * be.
+ *
+ * Who sent a SIGKILL nobody can tell, nor does the kernel say of which process it ended for want of
+ * memory. Known is whether it was this server, and how much memory the process itself had at most.
+ */
+#ifndef SERVER_JOB_DEATH_H
+#define SERVER_JOB_DEATH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct death {
+    int number;     /* of the signal                                            */
+    int sent;       /* SIGKILL was this server's                                 */
+    int64_t peak;   /* bytes that the process held at most                      */
+    int64_t memory; /* bytes that there are for it: the machine's, or its group's */
+} death;
+
+/* After how many of them without a step further its job has failed. */
+int death_tries(const death *d);
+/* A clause of what is known. */
+void death_text(const death *d, char *text, size_t size);
+
+#endif
