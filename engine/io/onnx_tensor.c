@@ -319,5 +319,5 @@ int onnx_read_tensor(onnx_reader *r, ax_pb_in in, ax_onnx_tensor *t)
     if (read_fields(r, in, t, &p) == 0 && read_dims(r, in, t) == 0 &&
         read_data(r, in, t, &p) == 0 && check_bools(r, t) == 0)
         return 0;
-    return *t->name ? ax_err_in(r->err, "'%.96s'", t->name) : -1;
+    return t->name && *t->name ? ax_err_in(r->err, "'%.96s'", t->name) : -1;
 }
