@@ -89,6 +89,21 @@ extern const ax_op ax_op_mul; /* a, b of one shape              */
  * Input normalisation; batch-norm at inference is this with computed numbers. */
 extern const ax_op ax_op_affine; /* x, scale (C) or (1), shift (C) or (1) */
 
+/* ---- binary.c: a and b of one dtype, broadcast to each other as numpy does ---- */
+typedef enum ax_binary_kind { AX_BINARY_ADD, AX_BINARY_SUB, AX_BINARY_MUL, AX_BINARY_DIV } ax_binary_kind;
+typedef struct ax_binary_attr {
+    ax_binary_kind kind;
+} ax_binary_attr;
+extern const ax_op ax_op_binary; /* a, b of float32, float64, int32 or int64; whole numbers divided
+                                    towards 0, by 0 to 0 */
+
+/* ---- lrn.c: y = x / (bias + alpha/size * sum of x^2 over `size` channels around)^beta ---- */
+typedef struct ax_lrn_attr {
+    int64_t size; /* (size-1)/2 channels before, the others from this one on */
+    double alpha, beta, bias;
+} ax_lrn_attr;
+extern const ax_op ax_op_lrn; /* x (N,C,...) */
+
 /* ---- activation.c ---- */
 typedef struct ax_activation_attr {
     ax_act act;
