@@ -215,15 +215,14 @@ static int turned(onnx_site *s, ax_onnx_value *x, ax_onnx_value *out)
 
 static int scaled(onnx_site *s, ax_onnx_value *x, float by, ax_onnx_value *out)
 {
-    static const float zero = 0;
-    ax_onnx_value scale = {.name = ""}, shift = {.name = ""};
+    ax_onnx_value factor = {.name = ""};
     *out = *x;
     if (by == 1)
         return 0;
-    if (onnx_constant(s, AX_F32, &AX_SHAPE(1), &by, &scale) ||
-        onnx_constant(s, AX_F32, &AX_SHAPE(1), &zero, &shift))
+    if (onnx_constant(s, AX_F32, &(ax_shape){0}, &by, &factor))
         return -1;
-    return onnx_apply(s, &ax_op_affine, NULL, (ax_onnx_value *[]){x, &scale, &shift}, 3, out);
+    return onnx_apply(s, &ax_op_binary, &(ax_binary_attr){AX_BINARY_MUL},
+                      (ax_onnx_value *[]){x, &factor}, 2, out);
 }
 
 static int is_row(const ax_shape *s, int64_t n)

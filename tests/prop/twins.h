@@ -478,4 +478,50 @@ static void twin_hoyer(twin_call *t)
     t->steps = 2;
 }
 
+/* The element of x that stands at element i of y: axes aligned at the end, a dimension of 1 repeated. */
+static inline int64_t repeated(const ax_desc *x, const ax_desc *y, int64_t i)
+{
+    int64_t at = 0, step = 1;
+    for (int k = 1; k <= y->shape.rank; k++) {
+        int64_t index = i % y->shape.dim[y->shape.rank - k];
+        i /= y->shape.dim[y->shape.rank - k];
+        if (k > x->shape.rank)
+            continue;
+        int64_t d = x->shape.dim[x->shape.rank - k];
+        at += (d == 1 ? 0 : index) * step;
+        step *= d;
+    }
+    return at;
+}
+
+static void twin_binary(twin_call *t)
+{
+    ax_binary_kind what = ((const ax_binary_attr *)t->attr)->kind;
+    for (int64_t i = 0; i < count_of(t->out); i++) {
+        double a = t->x[0][repeated(&t->in[0], t->out, i)], b = t->x[1][repeated(&t->in[1], t->out, i)];
+        t->y[0][i] = what == AX_BINARY_ADD   ? a + b
+                     : what == AX_BINARY_SUB ? a - b
+                     : what == AX_BINARY_MUL ? a * b
+                                             : a / b;
+        t->mag[0][i] = fabs(t->y[0][i]);
+    }
+    t->steps = 1;
+}
+
+static void twin_lrn(twin_call *t)
+{
+    const ax_lrn_attr *a = t->attr;
+    int64_t pixels = pixels_of(&t->in[0]), channels = dims(&t->in[0])[1];
+    for (int64_t i = 0; i < count_of(t->in); i++) {
+        int64_t c = channel_of(&t->in[0], i);
+        double sum = 0;
+        for (int64_t k = c - (a->size - 1) / 2; k <= c + a->size / 2; k++)
+            if (k >= 0 && k < channels)
+                sum += pow(t->x[0][i + (k - c) * pixels], 2);
+        t->y[0][i] = t->x[0][i] / pow(a->bias + a->alpha / (double)a->size * sum, a->beta);
+        t->mag[0][i] = fabs(t->y[0][i]);
+    }
+    t->steps = 2;
+}
+
 #endif

@@ -187,6 +187,7 @@ static const struct twin {
     {&ax_op_layer_norm, twin_layer_norm}, {&ax_op_loss, twin_loss},
     {&ax_op_penalty, twin_penalty},       {&ax_op_gumbel, twin_gumbel},
     {&ax_op_kl_sparsity, twin_kl_sparsity}, {&ax_op_hoyer, twin_hoyer},
+    {&ax_op_binary, twin_binary},         {&ax_op_lrn, twin_lrn},
 };
 // clang-format on
 
