@@ -125,7 +125,7 @@ static void widen(const ax_onnx_tensor *t, float *out)
     }
 }
 
-int onnx_value_of(onnx_importer *m, const ax_onnx_tensor *t, ax_onnx_value *out, ax_err *err)
+int ax_onnx_known(const ax_onnx_tensor *t, ax_arena *a, ax_onnx_value *out, ax_err *err)
 {
     *out = (ax_onnx_value){.name = t->name, .desc.shape.rank = t->rank, .val = AX_NONE};
     if (dtype_of(t->type, &out->desc.dtype))
@@ -137,7 +137,7 @@ int onnx_value_of(onnx_importer *m, const ax_onnx_tensor *t, ax_onnx_value *out,
         out->data = t->data;
         return 0;
     }
-    void *copy = ax_arena_alloc(&m->g->arena, bytes);
+    void *copy = ax_arena_alloc(a, bytes);
     if (!copy)
         return no_memory(err);
     if (ax_onnx_type_size(t->type) != size)
@@ -153,7 +153,7 @@ static int add_initializers(onnx_importer *m)
     const ax_onnx_graph *g = &m->f->graph;
     ax_onnx_value v;
     for (int i = 0; i < g->n_init; i++)
-        if (onnx_value_of(m, &g->init[i], &v, m->err) || add(m, v, m->err))
+        if (ax_onnx_known(&g->init[i], &m->g->arena, &v, m->err) || add(m, v, m->err))
             return -1;
     return 0;
 }
@@ -196,6 +196,11 @@ static int add_inputs(onnx_importer *m, const ax_tensor *in)
 
 /* ---- what builders work with --------------------------------------------------------------------
  */
+
+ax_arena *onnx_arena(onnx_site *s)
+{
+    return &s->m->g->arena;
+}
 
 void *onnx_alloc(onnx_site *s, int64_t n, size_t size)
 {
@@ -397,13 +402,16 @@ static int check_node(const ax_onnx_node *n, const onnx_row *row, ax_err *err)
     return 0;
 }
 
-static int gather_inputs(onnx_site *s)
+static int gather_inputs(onnx_site *s, int f32)
 {
     for (int i = 0; i < s->n_in; i++) {
         s->in[i] = *s->n->in[i] ? find(s->m, s->n->in[i]) : NULL;
         if (*s->n->in[i] && !s->in[i])
             return ax_fail(s->err, AX_ECORRUPT, "input %d, '%.96s', is made by nothing before it",
                            i, s->n->in[i]);
+        if (f32 && s->in[i] && s->in[i]->desc.dtype != AX_F32)
+            return ax_fail(s->err, AX_EUNSUPPORTED, "input %d ('%.64s') is %s, float32 is taken", i,
+                           s->n->in[i], ax_dtype_name(s->in[i]->desc.dtype));
     }
     return 0;
 }
@@ -416,7 +424,7 @@ static int build_node(onnx_importer *m, const ax_onnx_node *n, int64_t opset, ax
     onnx_site s = {m, n, NULL, NULL, n->n_in, n->n_out, opset, err};
     s.in = onnx_alloc(&s, n->n_in + 1, sizeof *s.in);
     s.out = onnx_alloc(&s, n->n_out + AX_MAX_OUT, sizeof *s.out);
-    if (!s.in || !s.out || check_node(n, row, err) || gather_inputs(&s))
+    if (!s.in || !s.out || check_node(n, row, err) || gather_inputs(&s, row->f32))
         return -1;
     for (int i = 0; i < n->n_out; i++)
         s.out[i] = (ax_onnx_value){.name = n->out[i], .desc.shape.rank = -1, .val = AX_NONE};
@@ -448,6 +456,11 @@ int ax_onnx_check(const ax_onnx_file *f, ax_err *err)
     size_t len = 0;
     int64_t opset = ax_onnx_opset_of(f->opset, f->n_opset, "");
     int count = 0;
+    for (int i = 0; i < f->graph.n_in; i++)
+        if (strcmp(f->graph.in[i].kind, "tensor") != 0)
+            return ax_fail(err, AX_EUNSUPPORTED,
+                           "the input '%.96s' is of the kind %s, tensors are taken",
+                           f->graph.in[i].name, f->graph.in[i].kind);
     for (int i = 0; i < f->graph.n_node; i++) {
         const ax_onnx_node *n = &f->graph.node[i];
         char name[96];

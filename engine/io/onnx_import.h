@@ -17,6 +17,10 @@ typedef struct ax_onnx_value {
     ax_val val;       /* AX_NONE: not in the graph (yet)                  */
 } ax_onnx_value;
 
+/* A tensor of a file as a known value: float16 and bfloat16 widened, what is unaligned copied into
+ * the arena. AX_EUNSUPPORTED for a type that is not taken. */
+int ax_onnx_known(const ax_onnx_tensor *t, ax_arena *a, ax_onnx_value *out, ax_err *err);
+
 /* The inputs that a run has to give: those of the graph that no initializer stands for, in order.
  * Up to `room` indices into f->graph.in; returns how many there are. */
 int ax_onnx_inputs(const ax_onnx_file *f, int *index, int room);

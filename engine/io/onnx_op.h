@@ -30,6 +30,7 @@ typedef struct onnx_row {
     int min_in, max_in;
     const char *attrs; /* the names it takes, with spaces between */
     onnx_build *build;
+    int f32; /* takes float32 only; 0: the builder, or the op, judges */
 } onnx_row;
 
 extern const onnx_row onnx_rows_shape[], onnx_rows_nn[], onnx_rows_math[]; /* end with op NULL */
@@ -60,7 +61,7 @@ int onnx_reshaped(onnx_site *s, ax_onnx_value *x, const ax_shape *shape, ax_onnx
 /* Room in the graph's arena; NULL with err. */
 void *onnx_alloc(onnx_site *s, int64_t n, size_t size);
 
-/* A tensor of the file as a value: its numbers aligned, float16 widened. */
-int onnx_value_of(onnx_importer *m, const ax_onnx_tensor *t, ax_onnx_value *out, ax_err *err);
+/* The arena of what is made here: the graph's. */
+ax_arena *onnx_arena(onnx_site *s);
 
 #endif

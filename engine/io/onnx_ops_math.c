@@ -47,8 +47,13 @@ static int sum(onnx_site *s)
     return 0;
 }
 
+// clang-format off
 const onnx_row onnx_rows_math[] = {
-    {"Add", 7, 2, 2, "", arithmetic},  {"Sub", 7, 2, 2, "", arithmetic},
-    {"Mul", 7, 2, 2, "", arithmetic},  {"Div", 7, 2, 2, "", arithmetic},
-    {"Sum", 6, 1, INT32_MAX, "", sum}, {0},
+    {"Add", 7, 2, 2, "", arithmetic, 0},
+    {"Sub", 7, 2, 2, "", arithmetic, 0},
+    {"Mul", 7, 2, 2, "", arithmetic, 0},
+    {"Div", 7, 2, 2, "", arithmetic, 0},
+    {"Sum", 6, 1, INT32_MAX, "", sum, 0},
+    {0},
 };
+// clang-format on

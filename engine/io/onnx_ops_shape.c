@@ -168,7 +168,7 @@ static int constant(onnx_site *s)
                        s->n->n_attr);
     switch (a->type) {
     case AX_ONNX_A_TENSOR:
-        return onnx_value_of(s->m, a->t, &s->out[0], s->err);
+        return ax_onnx_known(a->t, onnx_arena(s), &s->out[0], s->err);
     case AX_ONNX_A_FLOAT:
         return onnx_constant(s, AX_F32, &(ax_shape){0}, &a->f, &s->out[0]);
     case AX_ONNX_A_INT:
@@ -190,8 +190,8 @@ static int constant_of_shape(onnx_site *s)
     const ax_onnx_attr *a = onnx_attr(s, "value");
     ax_onnx_value v = {.desc.dtype = AX_F32, .data = &zero};
     ax_shape shape = {0};
-    if (a &&
-        (a->type != AX_ONNX_A_TENSOR || a->t->count != 1 || onnx_value_of(s->m, a->t, &v, s->err)))
+    if (a && (a->type != AX_ONNX_A_TENSOR || a->t->count != 1 ||
+              ax_onnx_known(a->t, onnx_arena(s), &v, s->err)))
         return a->type == AX_ONNX_A_TENSOR && a->t->count == 1
                    ? -1
                    : ax_fail(s->err, AX_EINVAL, "value is not one number");
@@ -211,16 +211,18 @@ static int constant_of_shape(onnx_site *s)
     return data ? 0 : -1;
 }
 
+// clang-format off
 const onnx_row onnx_rows_shape[] = {
-    {"Identity", 1, 1, 1, "", pass_on},
-    {"Reshape", 1, 1, 2, "shape consumed_inputs allowzero", reshape},
-    {"Flatten", 1, 1, 1, "axis", flatten},
-    {"Transpose", 1, 1, 1, "perm", transpose},
-    {"Concat", 4, 1, INT32_MAX, "axis", concat},
-    {"Unsqueeze", 1, 1, 2, "axes", unsqueeze},
-    {"Squeeze", 1, 1, 2, "axes", squeeze},
-    {"Shape", 1, 1, 1, "start end", shape_of},
-    {"Constant", 1, 0, 0, "value value_float value_int value_floats value_ints", constant},
-    {"ConstantOfShape", 9, 1, 1, "value", constant_of_shape},
+    {"Identity", 1, 1, 1, "", pass_on, 0},
+    {"Reshape", 1, 1, 2, "shape consumed_inputs allowzero", reshape, 0},
+    {"Flatten", 1, 1, 1, "axis", flatten, 0},
+    {"Transpose", 1, 1, 1, "perm", transpose, 0},
+    {"Concat", 4, 1, INT32_MAX, "axis", concat, 0},
+    {"Unsqueeze", 1, 1, 2, "axes", unsqueeze, 0},
+    {"Squeeze", 1, 1, 2, "axes", squeeze, 0},
+    {"Shape", 1, 1, 1, "start end", shape_of, 0},
+    {"Constant", 1, 0, 0, "value value_float value_int value_floats value_ints", constant, 0},
+    {"ConstantOfShape", 9, 1, 1, "value", constant_of_shape, 0},
     {0},
 };
+// clang-format on

@@ -25,9 +25,8 @@ static int infer(const void *attr, const ax_desc *in, int n_in, ax_desc *out, ax
 {
     (void)attr, (void)n_in;
     ax_dtype t = in[0].dtype;
-    if (in[1].dtype != t || t == AX_U8 || t == AX_BOOL)
-        return ax_fail(err, AX_ETYPE,
-                       "inputs of %s and %s; both have to be float32, float64, int32 or int64",
+    if (in[1].dtype != t || t == AX_BOOL)
+        return ax_fail(err, AX_ETYPE, "inputs of %s and %s; both have to be of one type of numbers",
                        ax_dtype_name(t), ax_dtype_name(in[1].dtype));
     out[0].dtype = t;
     return broadcast(&in[0].shape, &in[1].shape, &out[0].shape, err);
@@ -74,10 +73,13 @@ typedef struct plan {
 /* the smallest number by -1 would trap, too */
 #define WHOLE(a, b) ((b) == 0 ? 0 : (b) == -1 ? (__typeof__(a))(0 - (uint64_t)(a)) : (a) / (b))
 
+#define UNSIGNED(a, b) ((b) ? (uint8_t)((a) / (b)) : 0)
+
 ROWS(rows_f32, float, float, QUOTIENT)
 ROWS(rows_f64, double, double, QUOTIENT)
 ROWS(rows_i32, int32_t, uint32_t, WHOLE)
 ROWS(rows_i64, int64_t, uint64_t, WHOLE)
+ROWS(rows_u8, uint8_t, unsigned, UNSIGNED)
 
 static void run_rows(void *ctx, int64_t from, int64_t to)
 {
@@ -97,6 +99,8 @@ static void run_rows(void *ctx, int64_t from, int64_t to)
             rows_f64(j->kind, a, j->step_a, b, j->step_b, y, j->row);
         else if (j->dtype == AX_I32)
             rows_i32(j->kind, a, j->step_a, b, j->step_b, y, j->row);
+        else if (j->dtype == AX_U8)
+            rows_u8(j->kind, a, j->step_a, b, j->step_b, y, j->row);
         else
             rows_i64(j->kind, a, j->step_a, b, j->step_b, y, j->row);
     }

@@ -94,7 +94,7 @@ typedef enum ax_binary_kind { AX_BINARY_ADD, AX_BINARY_SUB, AX_BINARY_MUL, AX_BI
 typedef struct ax_binary_attr {
     ax_binary_kind kind;
 } ax_binary_attr;
-extern const ax_op ax_op_binary; /* a, b of float32, float64, int32 or int64; whole numbers divided
+extern const ax_op ax_op_binary; /* a, b of any type but bool; whole numbers wrap, and are divided
                                     towards 0, by 0 to 0 */
 
 /* ---- lrn.c: y = x / (bias + alpha/size * sum of x^2 over `size` channels around)^beta ---- */
