@@ -17,7 +17,7 @@ static const ax_op *const list[] = {
     &ax_op_loss,           &ax_op_loss_grad,       &ax_op_penalty,
     &ax_op_penalty_grad,   &ax_op_gumbel,          &ax_op_kl_sparsity,
     &ax_op_kl_sparsity_grad, &ax_op_hoyer,         &ax_op_hoyer_grad,
-    &ax_op_binary,         &ax_op_lrn,
+    &ax_op_binary,         &ax_op_unary,          &ax_op_lrn,
     &ax_op_activation_learned, &ax_op_learned_dx,  &ax_op_learned_dp,
 };
 

@@ -90,12 +90,41 @@ extern const ax_op ax_op_mul; /* a, b of one shape              */
 extern const ax_op ax_op_affine; /* x, scale (C) or (1), shift (C) or (1) */
 
 /* ---- binary.c: a and b of one dtype, broadcast to each other as numpy does ---- */
-typedef enum ax_binary_kind { AX_BINARY_ADD, AX_BINARY_SUB, AX_BINARY_MUL, AX_BINARY_DIV } ax_binary_kind;
+typedef enum ax_binary_kind {
+    AX_BINARY_ADD,
+    AX_BINARY_SUB,
+    AX_BINARY_MUL,
+    AX_BINARY_DIV, /* whole numbers towards 0, by 0 to 0                       */
+    AX_BINARY_MIN, /* NaN where one is NaN                                     */
+    AX_BINARY_MAX,
+    AX_BINARY_POW,
+    AX_BINARY_MOD,  /* with the sign of b, by 0 to 0; float32 and float64: NaN */
+    AX_BINARY_FMOD, /* with the sign of a                                      */
+    AX_BINARY_EQUAL,
+    AX_BINARY_LESS,
+    AX_BINARY_LESS_EQUAL,
+    AX_BINARY_AND, /* bool only, these three */
+    AX_BINARY_OR,
+    AX_BINARY_XOR
+} ax_binary_kind;
 typedef struct ax_binary_attr {
     ax_binary_kind kind;
 } ax_binary_attr;
-extern const ax_op ax_op_binary; /* a, b of any type but bool; whole numbers wrap, and are divided
-                                    towards 0, by 0 to 0 */
+/* a, b: numbers wrap; from EQUAL on the result is bool, and EQUAL takes bools, too */
+extern const ax_op ax_op_binary;
+
+/* ---- unary.c: a function of each number, worked out in double and rounded once ---- */
+typedef struct ax_unary_row {
+    const char *name; /* as in ONNX: "Floor" */
+    int whole;        /* takes whole numbers, too: of them f is exact */
+    int to_bool;      /* float to bool */
+    double (*f)(double x);
+} ax_unary_row;
+const ax_unary_row *ax_unary_find(const char *name); /* NULL: unknown */
+typedef struct ax_unary_attr {
+    const ax_unary_row *row;
+} ax_unary_attr;
+extern const ax_op ax_op_unary; /* x of float32, float64 and, where the row says so, whole numbers */
 
 /* ---- lrn.c: y = x / (bias + alpha/size * sum of x^2 over `size` channels around)^beta ---- */
 typedef struct ax_lrn_attr {
