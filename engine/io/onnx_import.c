@@ -82,7 +82,7 @@ static const struct {
     {AX_ONNX_FLOAT16, AX_F32}, {AX_ONNX_BFLOAT16, AX_F32},
 };
 
-static int dtype_of(int onnx, ax_dtype *out)
+int ax_onnx_dtype(int onnx, ax_dtype *out)
 {
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         if (types[i].onnx == onnx) {
@@ -128,7 +128,7 @@ static void widen(const ax_onnx_tensor *t, float *out)
 int ax_onnx_known(const ax_onnx_tensor *t, ax_arena *a, ax_onnx_value *out, ax_err *err)
 {
     *out = (ax_onnx_value){.name = t->name, .desc.shape.rank = t->rank, .val = AX_NONE};
-    if (dtype_of(t->type, &out->desc.dtype))
+    if (ax_onnx_dtype(t->type, &out->desc.dtype))
         return ax_fail(err, AX_EUNSUPPORTED, "the tensor '%.96s' is of type %s, which is not taken",
                        t->name, ax_onnx_type_name(t->type));
     memcpy(out->desc.shape.dim, t->dim, (size_t)t->rank * sizeof *t->dim);

@@ -17,6 +17,9 @@ typedef struct ax_onnx_value {
     ax_val val;       /* AX_NONE: not in the graph (yet)                  */
 } ax_onnx_value;
 
+/* The type that numbers of an ONNX type have here; -1: they are not taken. */
+int ax_onnx_dtype(int onnx, ax_dtype *out);
+
 /* A tensor of a file as a known value: float16 and bfloat16 widened, what is unaligned copied into
  * the arena. AX_EUNSUPPORTED for a type that is not taken. */
 int ax_onnx_known(const ax_onnx_tensor *t, ax_arena *a, ax_onnx_value *out, ax_err *err);

@@ -211,6 +211,164 @@ static int constant_of_shape(onnx_site *s)
     return data ? 0 : -1;
 }
 
+/* ---- by steps ---- */
+
+static void steps_of(const ax_shape *x, int64_t *step)
+{
+    int64_t s = 1;
+    for (int i = x->rank - 1; i >= 0; i--) {
+        step[i] = s;
+        s *= x->dim[i];
+    }
+}
+
+static int64_t clamp(int64_t v, int64_t low, int64_t high)
+{
+    return v < low ? low : v > high ? high : v;
+}
+
+/* Start, end and step of one axis, as numpy has them. */
+static int cut(onnx_site *s, ax_strided_attr *a, int axis, int64_t from, int64_t to, int64_t step)
+{
+    int64_t d = a->shape.dim[axis];
+    if (step == 0)
+        return ax_fail(s->err, AX_EINVAL, "a step of 0");
+    from = from < 0 ? from + d : from;
+    to = to < 0 ? to + d : to;
+    from = step > 0 ? clamp(from, 0, d) : clamp(from, 0, d - 1);
+    to = step > 0 ? clamp(to, 0, d) : clamp(to, -1, d - 1);
+    int64_t span = step > 0 ? to - from : from - to, by = step > 0 ? step : -(step + 1) + 1;
+    a->from += d ? from * a->step[axis] : 0;
+    a->shape.dim[axis] = span > 0 && d ? (span - 1) / by + 1 : 0;
+    if (a->shape.dim[axis] > 1)
+        a->step[axis] *= step;
+    return 0;
+}
+
+static int slice(onnx_site *s)
+{
+    const int64_t *from, *to, *axes = NULL, *steps = NULL;
+    int64_t n, m, k = -1, l = -1;
+    ax_strided_attr a = {.shape = s->in[0]->desc.shape};
+    if (onnx_list(s, "starts", 1, &from, &n) || onnx_list(s, "ends", 2, &to, &m) ||
+        onnx_list(s, "axes", 3, &axes, &k) || onnx_list(s, "steps", 4, &steps, &l))
+        return -1;
+    if (n < 0 || m != n || (k >= 0 && k != n) || (l >= 0 && l != n))
+        return ax_fail(s->err, AX_EINVAL, "starts, ends, axes and steps are of different lengths");
+    steps_of(&a.shape, a.step);
+    for (int64_t i = 0; i < n; i++) {
+        int axis = onnx_axis(s, k >= 0 ? axes[i] : i, a.shape.rank);
+        if (axis < 0 || cut(s, &a, axis, from[i], to[i], l >= 0 ? steps[i] : 1))
+            return -1;
+    }
+    if (ax_shape_count(&a.shape) == 0)
+        a.from = 0;
+    return onnx_apply(s, &ax_op_strided, &a, s->in, 1, &s->out[0]);
+}
+
+/* Parts as listed; without a list as many equal ones as there are outputs, the last one smaller. */
+static int split(onnx_site *s)
+{
+    const int64_t *part;
+    int64_t n, at = 0, outs = onnx_int_or(s, "num_outputs", s->n_out);
+    const ax_shape *x = &s->in[0]->desc.shape;
+    int axis = onnx_axis(s, onnx_int_or(s, "axis", 0), x->rank);
+    if (axis < 0 || onnx_list(s, "split", 1, &part, &n))
+        return -1;
+    if (n >= 0 ? n != s->n_out : outs != s->n_out || outs < 1)
+        return ax_fail(s->err, AX_EINVAL, "%lld parts for %d outputs",
+                       (long long)(n >= 0 ? n : outs), s->n_out);
+    int64_t each = n >= 0 ? 0 : (x->dim[axis] + outs - 1) / outs;
+    for (int i = 0; i < s->n_out; i++) {
+        ax_slice_attr a = {axis, at, n >= 0 ? part[i] : clamp(each, 0, x->dim[axis] - at)};
+        if (onnx_apply(s, &ax_op_slice, &a, s->in, 1, &s->out[i]))
+            return -1;
+        at += a.count;
+    }
+    if (at != x->dim[axis])
+        return ax_fail(s->err, AX_ESHAPE, "the parts have %lld elements together, axis %d has %lld",
+                       (long long)at, axis, (long long)x->dim[axis]);
+    return 0;
+}
+
+static int expand(onnx_site *s)
+{
+    const int64_t *to;
+    int64_t n;
+    const ax_shape *x = &s->in[0]->desc.shape;
+    ax_strided_attr a = {0};
+    int64_t own[AX_MAX_RANK];
+    if (onnx_known_ints(s, 1, &to, &n))
+        return -1;
+    if (n > AX_MAX_RANK)
+        return ax_fail(s->err, AX_ELIMIT, "a shape of %lld dimensions, at most %d", (long long)n,
+                       AX_MAX_RANK);
+    a.shape.rank = x->rank > n ? x->rank : (int)n;
+    steps_of(x, own);
+    for (int i = 1; i <= a.shape.rank; i++) {
+        int64_t p = i <= x->rank ? x->dim[x->rank - i] : 1, q = i <= n ? to[n - i] : 1;
+        if (p != q && p != 1 && q != 1)
+            return ax_fail(s->err, AX_ESHAPE, "a dimension of %lld cannot become %lld",
+                           (long long)p, (long long)q);
+        a.shape.dim[a.shape.rank - i] = p == 1 ? q : p;
+        a.step[a.shape.rank - i] = p == 1 ? 0 : own[x->rank - i];
+    }
+    return onnx_apply(s, &ax_op_strided, &a, s->in, 1, &s->out[0]);
+}
+
+/* Each axis becomes two: how often, and itself. */
+static int tile(onnx_site *s)
+{
+    const int64_t *times;
+    int64_t n;
+    ax_shape x = s->in[0]->desc.shape, to = x;
+    ax_strided_attr a = {0};
+    ax_onnx_value y = {.name = ""};
+    int64_t own[AX_MAX_RANK];
+    if (onnx_known_ints(s, 1, &times, &n))
+        return -1;
+    if (n != x.rank)
+        return ax_fail(s->err, AX_EINVAL, "%lld repeats for %d axes", (long long)n, x.rank);
+    steps_of(&x, own);
+    for (int i = 0; i < x.rank; i++) {
+        if (times[i] < 0 || __builtin_mul_overflow(to.dim[i], times[i], &to.dim[i]))
+            return ax_fail(s->err, AX_ERANGE, "axis %d is repeated %lld times", i,
+                           (long long)times[i]);
+        for (int k = times[i] == 1; k < 2; k++) {
+            if (a.shape.rank == AX_MAX_RANK)
+                return ax_fail(s->err, AX_ELIMIT, "too many axes are repeated");
+            a.step[a.shape.rank] = k ? own[i] : 0;
+            a.shape.dim[a.shape.rank++] = k ? x.dim[i] : times[i];
+        }
+    }
+    if (onnx_apply(s, &ax_op_strided, &a, s->in, 1, &y))
+        return -1;
+    return onnx_reshaped(s, &y, &to, &s->out[0]);
+}
+
+static int gather(onnx_site *s)
+{
+    ax_axis_attr a = {onnx_axis(s, onnx_int_or(s, "axis", 0), s->in[0]->desc.shape.rank)};
+    if (a.axis < 0)
+        return -1;
+    int64_t n = s->in[0]->desc.shape.dim[a.axis];
+    const int64_t *at;
+    int64_t count = -1;
+    if (s->in[1]->data && onnx_known_ints(s, 1, &at, &count))
+        return -1;
+    for (int64_t i = 0; i < count; i++)
+        if (at[i] < -n || at[i] >= n)
+            return ax_fail(s->err, AX_ERANGE, "the index %lld into %lld elements", (long long)at[i],
+                           (long long)n);
+    return onnx_apply(s, &ax_op_gather, &a, s->in, 2, &s->out[0]);
+}
+
+static int size_of(onnx_site *s)
+{
+    int64_t n = ax_shape_count(&s->in[0]->desc.shape);
+    return onnx_constant(s, AX_I64, &(ax_shape){0}, &n, &s->out[0]);
+}
+
 // clang-format off
 const onnx_row onnx_rows_shape[] = {
     {"Identity", 1, 1, 1, "", pass_on, 0},
@@ -223,6 +381,12 @@ const onnx_row onnx_rows_shape[] = {
     {"Shape", 1, 1, 1, "start end", shape_of, 0},
     {"Constant", 1, 0, 0, "value value_float value_int value_floats value_ints", constant, 0},
     {"ConstantOfShape", 9, 1, 1, "value", constant_of_shape, 0},
+    {"Slice", 1, 1, 5, "starts ends axes", slice, 0},
+    {"Split", 2, 1, 2, "axis split num_outputs", split, 0},
+    {"Expand", 8, 2, 2, "", expand, 0},
+    {"Tile", 6, 2, 2, "", tile, 0},
+    {"Gather", 1, 2, 2, "axis", gather, 0},
+    {"Size", 1, 1, 1, "", size_of, 0},
     {0},
 };
 // clang-format on

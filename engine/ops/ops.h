@@ -69,6 +69,21 @@ typedef struct ax_slice_attr {
     int64_t from, count;
 } ax_slice_attr;
 extern const ax_op ax_op_slice; /* x */
+/* y[i0][i1]... = x[from + i0 step[0] + i1 step[1]...]: slices with steps, turned axes, repeats (step
+ * 0). Steps count elements of x. */
+typedef struct ax_strided_attr {
+    ax_shape shape; /* of y */
+    int64_t from, step[AX_MAX_RANK];
+} ax_strided_attr;
+extern const ax_op ax_op_strided; /* x, of the very shape that the steps were worked out for */
+/* y = x taken along an axis at indices (int32 or int64; from the end where negative, and clamped to
+ * the axis: what is no index is an error that only the run could see) */
+extern const ax_op ax_op_gather; /* x, indices; ax_axis_attr */
+typedef struct ax_cast_attr {
+    ax_dtype to;
+} ax_cast_attr;
+extern const ax_op ax_op_cast; /* x; floats to whole numbers towards 0, clamped, NaN to 0 */
+
 typedef struct ax_pad2d_attr {
     int pad[4]; /* top, left, bottom, right; negative crops */
 } ax_pad2d_attr;
@@ -112,6 +127,32 @@ typedef struct ax_binary_attr {
 } ax_binary_attr;
 /* a, b: numbers wrap; from EQUAL on the result is bool, and EQUAL takes bools, too */
 extern const ax_op ax_op_binary;
+
+/* ---- reduce.c: over the axes whose bits are set, accumulated in double, or in int64 ---- */
+typedef enum ax_reduce_kind {
+    AX_REDUCE_SUM,
+    AX_REDUCE_MEAN,
+    AX_REDUCE_MAX,
+    AX_REDUCE_MIN,
+    AX_REDUCE_PROD,
+    AX_REDUCE_L1,
+    AX_REDUCE_L2,
+    AX_REDUCE_LOG_SUM,
+    AX_REDUCE_LOG_SUM_EXP,
+    AX_REDUCE_SUM_SQUARE,
+    AX_REDUCE_ARG_MAX, /* one axis; the result is int64; the first, or the last, of equals */
+    AX_REDUCE_ARG_MIN
+} ax_reduce_kind;
+typedef struct ax_reduce_attr {
+    ax_reduce_kind kind;
+    unsigned axes;
+    int keep; /* the axes stay, with one element */
+    int last; /* of equals, for the places     */
+} ax_reduce_attr;
+extern const ax_op ax_op_reduce; /* x of any type of numbers */
+
+/* ---- matmul.c: matrices in the last two axes, those before broadcast ---- */
+extern const ax_op ax_op_matmul; /* a (...,m,k), b (...,k,n), float32 */
 
 /* ---- unary.c: a function of each number, worked out in double and rounded once ---- */
 typedef struct ax_unary_row {
