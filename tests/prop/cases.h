@@ -1,8 +1,8 @@
 /* cases.h - the one table of operators at work, mostly at odd sizes; a row adds a case, and the
  * tests of values, gradients, instruction sets, threads and batches follow.
  *
- * A row: the operator, what is special about the case, its attributes, its inputs. An activation or
- * a loss inside the attributes is given by name; an activation with parameters as JSON. */
+ * A row: the operator, what is special about the case, its attributes, its inputs. An activation, a
+ * loss or a function inside the attributes is given by name; an activation with parameters as JSON. */
 #ifndef CASES_H
 #define CASES_H
 
@@ -94,6 +94,20 @@ static const test_case cases[] = {
     {CASE(binary, "the smaller first", &(ax_binary_attr){AX_BINARY_DIV}), .in = {A(T, SIGNED, 5, 3, 1), A(T, POSITIVE, 5, 3, 7)}},
     {CASE(binary, "each repeats in an axis", &(ax_binary_attr){AX_BINARY_SUB}), .in = {A(T, SIGNED, 5, 1, 7), A(T, SIGNED, 5, 3, 1)}},
     {CASE(binary, "one shape", &(ax_binary_attr){AX_BINARY_DIV}), .in = {A(T, SIGNED, 5, 33), A(T, POSITIVE, 5, 33)}},
+    {CASE(reduce, "sum of the last axis", &(ax_reduce_attr){AX_REDUCE_SUM, 1 << 2, 0, 0}), .in = {A(T, SIGNED, 5, 3, 17)}},
+    {CASE(reduce, "mean of two axes that are kept", &(ax_reduce_attr){AX_REDUCE_MEAN, 1 << 1 | 1 << 3, 1, 0}), .in = {A(T, SIGNED, 2, 17, 5, 7)}},
+    {CASE(reduce, "largest over channels", &(ax_reduce_attr){AX_REDUCE_MAX, 1 << 1, 0, 0}), .in = {A(T, SIGNED, 5, 17, 3, 3)}},
+    {CASE(reduce, "norm over the batch", &(ax_reduce_attr){AX_REDUCE_L2, 1 << 0, 1, 0}), .in = {A(T, SIGNED, 5, 33)}, .mixes = 1},
+    {CASE(matmul, "one by one", NULL), .in = {A(T, SIGNED, 2, 5, 17), A(T, SIGNED, 2, 17, 33)}},
+    {CASE(matmul, "one for all", NULL), .in = {A(T, SIGNED, 5, 3, 7, 5), A(W, SIGNED, 5, 16)}},
+    {CASE(matmul, "heads", NULL), .in = {A(T, SIGNED, 2, 3, 7, 5), A(T, SIGNED, 2, 1, 5, 7)}},
+    {CASE(gather, "rows of an embedding", &(ax_axis_attr){0}), .in = {A(W, SIGNED, 33, 17), A(T, CLASSES, 5)}, .mixes = 1},
+    {CASE(strided, "every second, backwards", &(ax_strided_attr){DIMS(2, 3, 4), 6, {21, 7, -2}}), .in = {A(C, SIGNED, 2, 3, 7)}, .mixes = 1},
+    {CASE(strided, "repeated", &(ax_strided_attr){DIMS(5, 3, 7), 0, {0, 1, 0}}), .in = {A(C, SIGNED, 3, 1)}, .mixes = 1},
+    {CASE(cast, "a copy", &(ax_cast_attr){AX_F32}), .in = {A(T, SIGNED, 5, 33)}},
+    {CASE(unary, "Floor", &(ax_unary_attr){NULL}), .in = {A(T, WIDE, 5, 33)}, .act = "Floor"},
+    {CASE(unary, "Sign", &(ax_unary_attr){NULL}), .in = {A(T, SIGNED, 2, 17, 5, 7)}, .act = "Sign"},
+    {CASE(unary, "Log", &(ax_unary_attr){NULL}), .in = {A(T, POSITIVE, 5, 33)}, .act = "Log"},
     {CASE(lrn, "size 5", &(ax_lrn_attr){5, 1, 0.75, 1}), .in = {A(T, SIGNED, 2, 17, 5, 7)}},
     {CASE(lrn, "size 4, another power", &(ax_lrn_attr){4, 2, 0.6, 2}), .in = {A(T, SIGNED, 5, 3, 13, 31)}},
     {CASE(lrn, "wider than the channels", &(ax_lrn_attr){9, 3, 0.5, 1}), .in = {A(T, SIGNED, 2, 3, 1, 1)}},

@@ -86,6 +86,10 @@ static void make_attr(net *n)
         ((ax_loss_attr *)(void *)n->attr)->row = ax_loss_find(c->loss);
     if (!c->act)
         return;
+    if (c->op == &ax_op_unary) {
+        ((ax_unary_attr *)(void *)n->attr)->row = ax_unary_find(c->act);
+        return;
+    }
     cJSON *json = *c->act == '{' ? cJSON_Parse(c->act) : cJSON_CreateString(c->act);
     assert_int_equal(ax_act_from_json(json, &n->g.arena, &act, NULL), 0);
     cJSON_Delete(json);
@@ -181,7 +185,7 @@ static int has_pictures(const test_case *c)
 /* Fused forms exist for frozen weights only and have no gradient. */
 static int fused(const test_case *c)
 {
-    int alone = c->op == &ax_op_activation || c->op == &ax_op_activation_learned;
+    int alone = c->op == &ax_op_activation || c->op == &ax_op_activation_learned || c->op == &ax_op_unary;
     return (c->act && !alone) || c->in[3].kind == T ||
            (c->in[4].kind && c->op != &ax_op_batch_norm);
 }

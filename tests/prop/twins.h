@@ -524,4 +524,95 @@ static void twin_lrn(twin_call *t)
     t->steps = 2;
 }
 
+static void twin_unary(twin_call *t)
+{
+    const ax_unary_row *row = ((const ax_unary_attr *)t->attr)->row;
+    for (int64_t i = 0; i < count_of(t->in); i++) {
+        double x = t->x[0][i];
+        t->y[0][i] = !strcmp(row->name, "Floor") ? floor(x) : !strcmp(row->name, "Sign") ? (x > 0) - (x < 0) : log(x);
+        t->mag[0][i] = fabs(t->y[0][i]);
+    }
+    t->steps = 1;
+}
+
+static void twin_strided(twin_call *t)
+{
+    const ax_strided_attr *a = t->attr;
+    for (int64_t i = 0; i < count_of(t->out); i++) {
+        int64_t rest = i, at = a->from;
+        for (int k = a->shape.rank - 1; k >= 0; k--) {
+            at += rest % a->shape.dim[k] * a->step[k];
+            rest /= a->shape.dim[k];
+        }
+        t->y[0][i] = t->x[0][at];
+    }
+}
+
+static void twin_gather(twin_call *t)
+{
+    int axis = ((const ax_axis_attr *)t->attr)->axis;
+    int64_t inner = 1, n = dims(&t->in[0])[axis], taken = count_of(&t->in[1]);
+    for (int k = axis + 1; k < t->in[0].shape.rank; k++)
+        inner *= dims(&t->in[0])[k];
+    for (int64_t i = 0; i < count_of(t->out); i++) {
+        int64_t outer = i / inner / taken, k = i / inner % taken;
+        t->y[0][i] = t->x[0][(outer * n + (int64_t)t->x[1][k]) * inner + i % inner];
+    }
+}
+
+static void twin_cast(twin_call *t)
+{
+    for (int64_t i = 0; i < count_of(t->out); i++)
+        t->y[0][i] = t->x[0][i];
+}
+
+static void twin_reduce(twin_call *t)
+{
+    const ax_reduce_attr *a = t->attr;
+    const ax_shape *x = &t->in[0].shape;
+    int64_t gone = count_of(t->in) / count_of(t->out);
+    double *best = calloc((size_t)count_of(t->out), sizeof *best);
+    for (int64_t i = 0; i < count_of(t->in); i++) {
+        int64_t rest = i, to = 0, step = 1;
+        for (int k = x->rank - 1; k >= 0; k--) {
+            if (!(a->axes >> k & 1)) {
+                to += rest % x->dim[k] * step;
+                step *= x->dim[k];
+            }
+            rest /= x->dim[k];
+        }
+        double v = t->x[0][i];
+        if (a->kind == AX_REDUCE_MAX) {
+            t->y[0][to] = best[to] && t->y[0][to] > v ? t->y[0][to] : v;
+            best[to] = 1;
+            continue;
+        }
+        double term = a->kind == AX_REDUCE_MEAN ? v / (double)gone : a->kind == AX_REDUCE_L2 ? v * v : v;
+        t->y[0][to] += term;
+        t->mag[0][to] += fabs(term);
+    }
+    for (int64_t i = 0; a->kind == AX_REDUCE_L2 && i < count_of(t->out); i++)
+        t->mag[0][i] = t->y[0][i] = sqrt(t->y[0][i]);
+    free(best);
+    t->steps = 2;
+}
+
+static void twin_matmul(twin_call *t)
+{
+    const ax_shape *a = &t->in[0].shape, *b = &t->in[1].shape, *y = &t->out->shape;
+    int64_t m = y->dim[y->rank - 2], n = y->dim[y->rank - 1], k = a->dim[a->rank - 1];
+    ax_desc ma = {AX_F32, *a}, mb = {AX_F32, *b}, my = {AX_F32, *y};
+    ma.shape.rank -= 2, mb.shape.rank -= 2, my.shape.rank -= 2;
+    for (int64_t i = 0; i < count_of(t->out); i++) {
+        int64_t matrix = i / (m * n), r = i / n % m, c = i % n;
+        for (int64_t p = 0; p < k; p++) {
+            double v = t->x[0][(repeated(&ma, &my, matrix) * m + r) * k + p] *
+                       t->x[1][(repeated(&mb, &my, matrix) * k + p) * n + c];
+            t->y[0][i] += v;
+            t->mag[0][i] += fabs(v);
+        }
+    }
+    t->steps = (double)k;
+}
+
 #endif
