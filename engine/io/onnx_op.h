@@ -61,6 +61,17 @@ int onnx_reshaped(onnx_site *s, ax_onnx_value *x, const ax_shape *shape, ax_onnx
 /* Room in the graph's arena; NULL with err. */
 void *onnx_alloc(onnx_site *s, int64_t n, size_t size);
 
+/* x repeated to the shape that numpy's rule gives. */
+int onnx_expanded(onnx_site *s, ax_onnx_value *x, const ax_shape *to, ax_onnx_value *out);
+/* The shape that a and b are broadcast to. */
+int onnx_broadcast(onnx_site *s, const ax_shape *a, const ax_shape *b, ax_shape *out);
+/* a where cond, else b, each repeated as needed. */
+int onnx_where(onnx_site *s, ax_onnx_value *cond, ax_onnx_value *a, ax_onnx_value *b, ax_onnx_value *out);
+/* Two tensors by an op of binary.c, or one that fuses. */
+int onnx_pair(onnx_site *s, ax_binary_kind kind, ax_onnx_value *a, ax_onnx_value *b, ax_onnx_value *out);
+/* A float32 number as a known value. */
+int onnx_number(onnx_site *s, float v, ax_onnx_value *out);
+
 /* The arena of what is made here: the graph's. */
 ax_arena *onnx_arena(onnx_site *s);
 

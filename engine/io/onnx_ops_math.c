@@ -1,11 +1,12 @@
 /* onnx_ops_math.c - arithmetic with broadcasting; see onnx_op.h. */
+#include <math.h>
 #include <string.h>
 
 #include "io/onnx_op.h"
 
 /* Two float32 tensors of one shape add and multiply in the ops that fuse and keep layouts. */
-static int pair(onnx_site *s, ax_binary_kind kind, ax_onnx_value *a, ax_onnx_value *b,
-                ax_onnx_value *out)
+int onnx_pair(onnx_site *s, ax_binary_kind kind, ax_onnx_value *a, ax_onnx_value *b,
+              ax_onnx_value *out)
 {
     ax_onnx_value *in[] = {a, b};
     int same = ax_shape_equal(&a->desc.shape, &b->desc.shape) && a->desc.dtype == AX_F32;
@@ -50,7 +51,7 @@ static int find_kind(const onnx_site *s)
 static int of_two(onnx_site *s)
 {
     int i = find_kind(s), swap = kinds[i].swap;
-    return pair(s, kinds[i].kind, s->in[swap], s->in[!swap], &s->out[0]);
+    return onnx_pair(s, kinds[i].kind, s->in[swap], s->in[!swap], &s->out[0]);
 }
 
 static int mod(onnx_site *s)
@@ -59,7 +60,7 @@ static int mod(onnx_site *s)
     int64_t fmod = onnx_int_or(s, "fmod", 0);
     if (!fmod && (t == AX_F32 || t == AX_F64))
         return ax_fail(s->err, AX_EINVAL, "of floats only with fmod = 1");
-    return pair(s, fmod ? AX_BINARY_FMOD : AX_BINARY_MOD, s->in[0], s->in[1], &s->out[0]);
+    return onnx_pair(s, fmod ? AX_BINARY_FMOD : AX_BINARY_MOD, s->in[0], s->in[1], &s->out[0]);
 }
 
 static int unary(onnx_site *s)
@@ -73,7 +74,7 @@ static int negated(onnx_site *s)
     ax_onnx_value yes = {.name = ""};
     if (onnx_constant(s, AX_BOOL, &(ax_shape){0}, &(uint8_t){1}, &yes))
         return -1;
-    return pair(s, AX_BINARY_XOR, s->in[0], &yes, &s->out[0]);
+    return onnx_pair(s, AX_BINARY_XOR, s->in[0], &yes, &s->out[0]);
 }
 
 /* Sum, Min, Max of any number of tensors, from left to right */
@@ -86,7 +87,7 @@ static int of_many(onnx_site *s)
         if (!next)
             return -1;
         next->name = "";
-        if (pair(s, kind, &so_far, s->in[i], next))
+        if (onnx_pair(s, kind, &so_far, s->in[i], next))
             return -1;
         so_far = *next;
     }
@@ -130,12 +131,12 @@ static int power(onnx_site *s)
         exponent.desc.shape.rank <= x->desc.shape.rank) {
         float e = *(const float *)exponent.data;
         if (e == 2)
-            return pair(s, AX_BINARY_MUL, x, x, &s->out[0]);
+            return onnx_pair(s, AX_BINARY_MUL, x, x, &s->out[0]);
         if (e == 0.5f)
             return onnx_apply(s, &ax_op_unary, &(ax_unary_attr){ax_unary_find("Sqrt")}, &x, 1,
                               &s->out[0]);
     }
-    return pair(s, AX_BINARY_POW, x, &exponent, &s->out[0]);
+    return onnx_pair(s, AX_BINARY_POW, x, &exponent, &s->out[0]);
 }
 
 /* Bounds as inputs, or as attributes before opset 11. */
@@ -153,7 +154,7 @@ static int clip(onnx_site *s)
         if (a && onnx_constant(s, AX_F32, &(ax_shape){0}, &a->f, &next[1]))
             return -1;
         bound = a ? &next[1] : bound;
-        if (bound && pair(s, i ? AX_BINARY_MIN : AX_BINARY_MAX, &y, bound, &next[0]))
+        if (bound && onnx_pair(s, i ? AX_BINARY_MIN : AX_BINARY_MAX, &y, bound, &next[0]))
             return -1;
         if (bound)
             y = next[0];
@@ -261,6 +262,64 @@ static int matmul(onnx_site *s)
     return onnx_reshaped(s, &y, &to, &s->out[0]);
 }
 
+int onnx_number(onnx_site *s, float v, ax_onnx_value *out)
+{
+    return onnx_constant(s, AX_F32, &(ax_shape){0}, &v, out);
+}
+
+static int where(onnx_site *s)
+{
+    return onnx_where(s, s->in[0], s->in[1], s->in[2], &s->out[0]);
+}
+
+static int mean(onnx_site *s)
+{
+    ax_onnx_value sum = *s->in[0], n = {.name = ""};
+    for (int i = 1; i < s->n_in; i++) {
+        ax_onnx_value *next = onnx_alloc(s, 1, sizeof *next);
+        if (!next)
+            return -1;
+        next->name = "";
+        if (onnx_pair(s, AX_BINARY_ADD, &sum, s->in[i], next))
+            return -1;
+        sum = *next;
+    }
+    if (onnx_number(s, (float)s->n_in, &n))
+        return -1;
+    return onnx_pair(s, AX_BINARY_DIV, &sum, &n, &s->out[0]);
+}
+
+static int cumsum(onnx_site *s)
+{
+    const int64_t *axis;
+    int64_t n;
+    if (onnx_known_ints(s, 1, &axis, &n))
+        return -1;
+    if (n != 1)
+        return ax_fail(s->err, AX_EINVAL, "%lld axes, expected one", (long long)n);
+    ax_cumsum_attr a = {onnx_axis(s, *axis, s->in[0]->desc.shape.rank),
+                        onnx_int_or(s, "exclusive", 0) != 0, onnx_int_or(s, "reverse", 0) != 0};
+    return a.axis < 0 ? -1 : onnx_apply(s, &ax_op_cumsum, &a, s->in, 1, &s->out[0]);
+}
+
+static int is_inf(onnx_site *s)
+{
+    int64_t negative = onnx_int_or(s, "detect_negative", 1),
+            positive = onnx_int_or(s, "detect_positive", 1);
+    ax_onnx_value top = {.name = ""}, bottom = {.name = ""}, above = {.name = ""},
+                  below = {.name = ""};
+    static const float inf = INFINITY, minus = -INFINITY;
+    if (s->in[0]->desc.dtype != AX_F32)
+        return ax_fail(s->err, AX_EUNSUPPORTED, "of %s, float32 is taken",
+                       ax_dtype_name(s->in[0]->desc.dtype));
+    if (onnx_number(s, positive ? inf : NAN, &top) ||
+        onnx_number(s, negative ? minus : NAN, &bottom) ||
+        onnx_pair(s, AX_BINARY_EQUAL, s->in[0], &top, &above) ||
+        onnx_pair(s, AX_BINARY_EQUAL, s->in[0], &bottom, &below))
+        return -1;
+    return onnx_pair(s, AX_BINARY_OR, &above, &below, &s->out[0]);
+}
+
 // clang-format off
 const onnx_row onnx_rows_math[] = {
     {"Add", 7, 2, 2, "", of_two, 0},
@@ -318,6 +377,10 @@ const onnx_row onnx_rows_math[] = {
     {"ReduceSumSquare", 1, 1, 2, "axes keepdims noop_with_empty_axes", reduce, 0},
     {"ArgMax", 1, 1, 1, "axis keepdims select_last_index", place_of_extreme, 0},
     {"ArgMin", 1, 1, 1, "axis keepdims select_last_index", place_of_extreme, 0},
+    {"Where", 9, 3, 3, "", where, 0},
+    {"Mean", 8, 1, INT32_MAX, "", mean, 1},
+    {"CumSum", 11, 2, 2, "exclusive reverse", cumsum, 0},
+    {"IsInf", 10, 1, 1, "detect_negative detect_positive", is_inf, 0},
     {0},
 };
 // clang-format on

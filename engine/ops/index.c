@@ -240,3 +240,183 @@ const ax_op ax_op_cast = {
     .infer = cast_infer,
     .run = cast_run,
 };
+
+/* ---- where
+ * --------------------------------------------------------------------------------------- */
+
+static int where_infer(const void *attr, const ax_desc *in, int n_in, ax_desc *out, ax_err *err)
+{
+    (void)attr, (void)n_in;
+    if (in[0].dtype != AX_BOOL || in[1].dtype != in[2].dtype)
+        return ax_fail(err, AX_ETYPE, "%s, %s and %s; expected bool and two of one type",
+                       ax_dtype_name(in[0].dtype), ax_dtype_name(in[1].dtype),
+                       ax_dtype_name(in[2].dtype));
+    if (!ax_shape_equal(&in[0].shape, &in[1].shape) || !ax_shape_equal(&in[1].shape, &in[2].shape))
+        return ax_fail(err, AX_ESHAPE, "three shapes that are not the same");
+    out[0] = in[1];
+    return 0;
+}
+
+static void where_stretch(void *ctx, int64_t from, int64_t to)
+{
+    const ax_call *c = ctx;
+    const uint8_t *yes = c->x[0];
+    size_t size = ax_dtype_size(c->out[0].dtype);
+    for (int64_t i = from; i < to; i++)
+        memcpy((char *)c->y[0] + (size_t)i * size,
+               (const char *)c->x[yes[i] ? 1 : 2] + (size_t)i * size, size);
+}
+
+static void where_run(const ax_call *c)
+{
+    ax_range(c->pool, ax_shape_count(&c->out[0].shape), 8192, where_stretch, (void *)(uintptr_t)c);
+}
+
+const ax_op ax_op_where = {
+    .name = "where",
+    .min_in = 3,
+    .max_in = 3,
+    .n_out = 1,
+    .infer = where_infer,
+    .run = where_run,
+};
+
+/* ---- running sums
+ * -------------------------------------------------------------------------------- */
+
+static int cumsum_infer(const void *attr, const ax_desc *in, int n_in, ax_desc *out, ax_err *err)
+{
+    (void)n_in;
+    const ax_cumsum_attr *a = attr;
+    if (a->axis < 0 || a->axis >= in[0].shape.rank)
+        return ax_fail(err, AX_ERANGE, "there is no axis %d", a->axis);
+    if (in[0].dtype == AX_BOOL || in[0].dtype == AX_U8)
+        return ax_fail(err, AX_ETYPE, "running sums of %s", ax_dtype_name(in[0].dtype));
+    out[0] = in[0];
+    return 0;
+}
+
+/* Floats are summed in double. */
+static void cumsum_line(const ax_call *c, int64_t at, int64_t n, int64_t step)
+{
+    const ax_cumsum_attr *a = c->attr;
+    ax_dtype t = c->in[0].dtype;
+    number sum = {t == AX_F32 || t == AX_F64, 0, 0};
+    for (int64_t k = 0; k < n; k++) {
+        int64_t i = at + (a->reverse ? n - 1 - k : k) * step;
+        number v = read_number(c->x[0], t, i), before = sum;
+        sum.f += v.f;
+        sum.i = (int64_t)((uint64_t)sum.i + (uint64_t)v.i);
+        write_number(c->y[0], t, i, a->exclusive ? before : sum);
+    }
+}
+
+static void cumsum_run(const ax_call *c)
+{
+    int axis = ((const ax_cumsum_attr *)c->attr)->axis;
+    const ax_shape *x = &c->in[0].shape;
+    int64_t outer = 1, inner = 1, n = x->dim[axis];
+    for (int i = 0; i < x->rank; i++)
+        *(i < axis ? &outer : &inner) *= i == axis ? 1 : x->dim[i];
+    for (int64_t o = 0; o < outer; o++)
+        for (int64_t i = 0; i < inner; i++)
+            cumsum_line(c, o * n * inner + i, n, inner);
+}
+
+const ax_op ax_op_cumsum = {
+    .name = "cumsum",
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 1,
+    .attr_size = sizeof(ax_cumsum_attr),
+    .infer = cumsum_infer,
+    .run = cumsum_run,
+};
+
+/* ---- padding
+ * ------------------------------------------------------------------------------------- */
+
+static int pad_infer(const void *attr, const ax_desc *in, int n_in, ax_desc *out, ax_err *err)
+{
+    (void)n_in;
+    const ax_pad_attr *a = attr;
+    out[0] = in[0];
+    for (int i = 0; i < in[0].shape.rank; i++) {
+        int64_t d = in[0].shape.dim[i], *y = &out[0].shape.dim[i];
+        if (__builtin_add_overflow(d, a->before[i], y) ||
+            __builtin_add_overflow(*y, a->after[i], y) || *y < 0)
+            return ax_fail(err, AX_ERANGE, "axis %d of %lld becomes %lld", i, (long long)d,
+                           (long long)*y);
+        if (a->mode != AX_PAD_CONSTANT && d == 0 && *y > 0)
+            return ax_fail(err, AX_ERANGE, "axis %d is empty, there is nothing to repeat", i);
+        if (a->mode == AX_PAD_REFLECT && (a->before[i] >= d || a->after[i] >= d) && *y > 0 &&
+            (a->before[i] > 0 || a->after[i] > 0))
+            return ax_fail(err, AX_ERANGE, "axis %d of %lld cannot be mirrored over more than %lld",
+                           i, (long long)d, (long long)d - 1);
+    }
+    return 0;
+}
+
+/* Where element i of the padded axis comes from; -1: it is the constant. */
+static int64_t source(ax_pad_mode mode, int64_t i, int64_t d)
+{
+    if (i >= 0 && i < d)
+        return i;
+    switch (mode) {
+    case AX_PAD_REFLECT:
+        return i < 0 ? -i : 2 * (d - 1) - i;
+    case AX_PAD_EDGE:
+        return i < 0 ? 0 : d - 1;
+    case AX_PAD_WRAP:
+        return (i % d + d) % d;
+    default:
+        return -1;
+    }
+}
+
+static void pad_rows(void *ctx, int64_t from, int64_t to)
+{
+    const ax_call *c = ctx;
+    const ax_pad_attr *a = c->attr;
+    const ax_shape *x = &c->in[0].shape, *y = &c->out[0].shape;
+    size_t size = ax_dtype_size(c->out[0].dtype);
+    int last = y->rank - 1;
+    int64_t row = y->dim[last];
+    for (int64_t r = from; r < to; r++) {
+        int64_t rest = r, at = 0, step = x->dim[last], inside = 1;
+        for (int i = last - 1; i >= 0; i--) {
+            int64_t k = source(a->mode, rest % y->dim[i] - a->before[i], x->dim[i]);
+            rest /= y->dim[i];
+            inside &= k >= 0;
+            at += k * step;
+            step *= x->dim[i];
+        }
+        for (int64_t i = 0; i < row; i++) {
+            int64_t k = inside ? source(a->mode, i - a->before[last], x->dim[last]) : -1;
+            memcpy((char *)c->y[0] + (size_t)(r * row + i) * size,
+                   k < 0 ? (const char *)a->value : (const char *)c->x[0] + (size_t)(at + k) * size,
+                   size);
+        }
+    }
+}
+
+static void pad_run(const ax_call *c)
+{
+    const ax_shape *y = &c->out[0].shape;
+    int64_t count = ax_shape_count(y);
+    if (y->rank == 0)
+        memcpy(c->y[0], c->x[0], ax_dtype_size(c->out[0].dtype));
+    else if (count)
+        ax_range(c->pool, count / y->dim[y->rank - 1], 1 + 8192 / y->dim[y->rank - 1], pad_rows,
+                 (void *)(uintptr_t)c);
+}
+
+const ax_op ax_op_pad = {
+    .name = "pad",
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 1,
+    .attr_size = sizeof(ax_pad_attr),
+    .infer = pad_infer,
+    .run = pad_run,
+};

@@ -79,6 +79,19 @@ extern const ax_op ax_op_strided; /* x, of the very shape that the steps were wo
 /* y = x taken along an axis at indices (int32 or int64; from the end where negative, and clamped to
  * the axis: what is no index is an error that only the run could see) */
 extern const ax_op ax_op_gather; /* x, indices; ax_axis_attr */
+extern const ax_op ax_op_where; /* bools, a, b of one shape: a where true, else b */
+/* running sums along an axis; exclusive: without the element itself; reverse: from the end */
+typedef struct ax_cumsum_attr {
+    int axis, exclusive, reverse;
+} ax_cumsum_attr;
+extern const ax_op ax_op_cumsum; /* x of any type of numbers but uint8 */
+typedef enum ax_pad_mode { AX_PAD_CONSTANT, AX_PAD_REFLECT, AX_PAD_EDGE, AX_PAD_WRAP } ax_pad_mode;
+typedef struct ax_pad_attr {
+    ax_pad_mode mode;
+    int64_t before[AX_MAX_RANK], after[AX_MAX_RANK]; /* negative crops */
+    unsigned char value[8];                          /* of CONSTANT: an element */
+} ax_pad_attr;
+extern const ax_op ax_op_pad; /* x of any type */
 typedef struct ax_cast_attr {
     ax_dtype to;
 } ax_cast_attr;
