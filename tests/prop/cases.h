@@ -13,7 +13,7 @@ enum { ARGS = 5 };
 /* X: an input with the batch in front; T: the same, but nothing is differentiated by it;
  * W: weights; C: constants */
 typedef enum kind { ABSENT, X, T, W, C } kind;
-typedef enum fill { SIGNED, SPREAD, WIDE, POSITIVE, SIMPLEX, BINARY, SIGNS, CLASSES, STEP } fill;
+typedef enum fill { SIGNED, SPREAD, WIDE, POSITIVE, SIMPLEX, BINARY, SIGNS, CLASSES, STEP, BOOLS } fill;
 
 typedef struct arg {
     kind kind;
@@ -108,6 +108,13 @@ static const test_case cases[] = {
     {CASE(unary, "Floor", &(ax_unary_attr){NULL}), .in = {A(T, WIDE, 5, 33)}, .act = "Floor"},
     {CASE(unary, "Sign", &(ax_unary_attr){NULL}), .in = {A(T, SIGNED, 2, 17, 5, 7)}, .act = "Sign"},
     {CASE(unary, "Log", &(ax_unary_attr){NULL}), .in = {A(T, POSITIVE, 5, 33)}, .act = "Log"},
+    {CASE(where, "vectors", NULL), .in = {A(T, BOOLS, 5, 33), A(T, SIGNED, 5, 33), A(T, SIGNED, 5, 33)}},
+    {CASE(cumsum, "exclusive, from the end", &(ax_cumsum_attr){2, 1, 1}), .in = {A(T, SIGNED, 5, 3, 17)}},
+    {CASE(cumsum, "down the columns", &(ax_cumsum_attr){1, 0, 0}), .in = {A(T, SIGNED, 2, 7, 5)}},
+    {CASE(pad, "a number around", &(ax_pad_attr){AX_PAD_CONSTANT, {0, 1, 2}, {0, 0, 3}, {0, 0, 0x80, 0x3f}}), .in = {A(T, SIGNED, 5, 3, 7)}},
+    {CASE(pad, "mirrored", &(ax_pad_attr){AX_PAD_REFLECT, {0, 0, 3, 1}, {0, 0, 4, 6}, {0}}), .in = {A(T, SIGNED, 2, 3, 5, 7)}},
+    {CASE(pad, "edges, and a crop", &(ax_pad_attr){AX_PAD_EDGE, {0, -1, 3}, {0, 2, -2}, {0}}), .in = {A(T, SIGNED, 5, 3, 7)}},
+    {CASE(pad, "around", &(ax_pad_attr){AX_PAD_WRAP, {0, 4}, {0, 9}, {0}}), .in = {A(T, SIGNED, 5, 7)}},
     {CASE(lrn, "size 5", &(ax_lrn_attr){5, 1, 0.75, 1}), .in = {A(T, SIGNED, 2, 17, 5, 7)}},
     {CASE(lrn, "size 4, another power", &(ax_lrn_attr){4, 2, 0.6, 2}), .in = {A(T, SIGNED, 5, 3, 13, 31)}},
     {CASE(lrn, "wider than the channels", &(ax_lrn_attr){9, 3, 0.5, 1}), .in = {A(T, SIGNED, 2, 3, 1, 1)}},
@@ -286,7 +293,7 @@ static inline double number(fill f, uint64_t seed, int64_t i, int64_t n, int64_t
 
 static inline ax_dtype type_of(const arg *a)
 {
-    return a->fill == CLASSES ? AX_I32 : a->fill == STEP ? AX_I64 : AX_F32;
+    return a->fill == CLASSES ? AX_I32 : a->fill == STEP ? AX_I64 : a->fill == BOOLS ? AX_BOOL : AX_F32;
 }
 
 /* a step is a scalar; its "shape" in the table is its value */

@@ -57,6 +57,8 @@ static void fill_data(net *n, int k, uint64_t classes)
             ((int32_t *)n->data[k])[i] = (int32_t)(noise((uint64_t)i) % classes);
         else if (a->fill == STEP)
             *(int64_t *)n->data[k] = a->shape.dim[0];
+        else if (a->fill == BOOLS)
+            ((uint8_t *)n->data[k])[i] = noise((uint64_t)i) % 2;
         else
             ((float *)n->data[k])[i] = (float)number(a->fill, (uint64_t)k + 1, i, count, last);
     }
@@ -320,6 +322,7 @@ static void twin_init(expected *x, const net *n)
         for (int64_t i = 0; i < n->count[k]; i++)
             t->x[k][i] = a->fill == CLASSES ? ((int32_t *)n->data[k])[i]
                          : a->fill == STEP  ? (double)((int64_t *)n->data[k])[i]
+                         : a->fill == BOOLS ? ((uint8_t *)n->data[k])[i]
                                             : ((float *)n->data[k])[i];
     }
     for (int k = 0; k < n->c->op->n_out; k++) {

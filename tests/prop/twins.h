@@ -615,4 +615,55 @@ static void twin_matmul(twin_call *t)
     t->steps = (double)k;
 }
 
+static void twin_where(twin_call *t)
+{
+    for (int64_t i = 0; i < count_of(t->out); i++)
+        t->y[0][i] = t->x[t->x[0][i] != 0 ? 1 : 2][i];
+}
+
+static void twin_cumsum(twin_call *t)
+{
+    const ax_cumsum_attr *a = t->attr;
+    int64_t inner = 1, n = dims(t->in)[a->axis];
+    for (int k = a->axis + 1; k < t->in[0].shape.rank; k++)
+        inner *= dims(t->in)[k];
+    for (int64_t i = 0; i < count_of(t->out); i++) {
+        int64_t at = i / inner % n;
+        for (int64_t k = 0; k < n; k++)
+            if ((a->reverse ? k > at : k < at) || (k == at && !a->exclusive)) {
+                t->y[0][i] += t->x[0][i + (k - at) * inner];
+                t->mag[0][i] += fabs(t->x[0][i + (k - at) * inner]);
+            }
+    }
+    t->steps = 1;
+}
+
+/* Element by element: the index of each axis goes one step at a time from the inside to where it is. */
+static void twin_pad(twin_call *t)
+{
+    const ax_pad_attr *a = t->attr;
+    float value;
+    memcpy(&value, a->value, sizeof value);
+    for (int64_t i = 0; i < count_of(t->out); i++) {
+        int64_t rest = i, at = 0, step = 1, outside = 0;
+        for (int k = t->out->shape.rank - 1; k >= 0; k--) {
+            int64_t d = dims(t->in)[k], want = rest % dims(t->out)[k] - a->before[k], p = 0, way = 1;
+            rest /= dims(t->out)[k];
+            outside |= want < 0 || want >= d;
+            for (int64_t q = 0; q != want; q += want > 0 ? 1 : -1) {
+                int64_t next = p + (want > 0 ? way : -way);
+                if (next >= 0 && next < d)
+                    p = next;
+                else if (a->mode == AX_PAD_REFLECT)
+                    way = -way, p += want > 0 ? way : -way;
+                else if (a->mode == AX_PAD_WRAP)
+                    p = want > 0 ? 0 : d - 1;
+            }
+            at += p * step;
+            step *= d;
+        }
+        t->y[0][i] = outside && a->mode == AX_PAD_CONSTANT ? (double)value : t->x[0][at];
+    }
+}
+
 #endif

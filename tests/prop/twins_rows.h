@@ -191,6 +191,8 @@ static const struct twin {
     {&ax_op_unary, twin_unary},           {&ax_op_strided, twin_strided},
     {&ax_op_gather, twin_gather},         {&ax_op_cast, twin_cast},
     {&ax_op_reduce, twin_reduce},         {&ax_op_matmul, twin_matmul},
+    {&ax_op_where, twin_where},           {&ax_op_cumsum, twin_cumsum},
+    {&ax_op_pad, twin_pad},
 };
 // clang-format on
 
