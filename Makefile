@@ -173,13 +173,16 @@ ulp-exhaustive: deps ## the same at all 2^32 inputs, hours; stopped, it goes on 
 	@$(BUILD)/ulp 1 $(BUILD)/ulp-all $(T)
 	@$(BUILD)/ulp table $(BUILD)/ulp-all docs/accuracy.md engine/activation/accuracy.inc
 
-# The models that `axond activation --onnx` writes, run by ONNX Runtime, which npm brings.
-$(BUILD)/onnx-export: tests/onnx/export.c $(LIB)
+# ONNX's own test data, and the models that `axond activation --onnx` writes, run by ONNX Runtime, which
+# npm brings.
+$(BUILD)/onnx-%: tests/onnx/%.c $(LIB)
 	@mkdir -p $(@D)
 	$(V)$(CC) $(STD) $(WARN) $(OPT) $(CPPFLAGS) -MF $@.d $(CFLAGS) $< $(LIB) $(LDFLAGS) $(LDLIBS_ENGINE) -o $@
 .PHONY: onnx-test
-onnx-test: deps ## run every activation as an ONNX model in ONNX Runtime and compare
-	+@$(BUILD_MAKE) $(BUILD)/onnx-export
+onnx-test: DEPS := libonnx-testdata
+onnx-test: deps ## run ONNX's own test cases, and every activation as a model in ONNX Runtime
+	+@$(BUILD_MAKE) $(BUILD)/onnx-export $(BUILD)/onnx-backend
+	@$(BUILD)/onnx-backend /usr/share/libonnx-testdata/data
 	@BUILD=$(BUILD) tests/onnx.sh
 
 .PHONY: asan ubsan tsan clang

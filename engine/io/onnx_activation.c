@@ -125,13 +125,13 @@ static void write_attributes(ax_onnx *m, const ax_act *a, const mapping *how)
     for (int i = 0; i < WITH; i++) {
         const filler *f = &how->with[i];
         if (f->as == ATTRIBUTE)
-            ax_onnx_float(m, f->name, (float)value(a, f));
+            ax_onnx_put_float(m, f->name, (float)value(a, f));
         else if (f->as == BELOW)
-            ax_onnx_float(m, f->name, below(value(a, f)));
+            ax_onnx_put_float(m, f->name, below(value(a, f)));
         else if (f->as == WHOLE)
-            ax_onnx_int(m, f->name, (int64_t)value(a, f));
+            ax_onnx_put_int(m, f->name, (int64_t)value(a, f));
         else if (f->as == WORD)
-            ax_onnx_text(m, f->name, f->from);
+            ax_onnx_put_text(m, f->name, f->from);
     }
 }
 
@@ -147,10 +147,10 @@ static int write_named(ax_onnx *m, ax_arena *mem, const ax_act *a, const mapping
         if (how->with[i].as != INPUT)
             continue;
         float v = (float)value(a, &how->with[i]);
-        ax_onnx_tensor(m, how->with[i].name, AX_ONNX_FLOAT, NULL, 0, &v, sizeof v);
+        ax_onnx_put_tensor(m, how->with[i].name, AX_ONNX_FLOAT, NULL, 0, &v, sizeof v);
         in[n++] = how->with[i].name;
     }
-    ax_onnx_node(m, op, in, n, "y");
+    ax_onnx_put_node(m, op, in, n, "y");
     write_attributes(m, a, how);
     return 0;
 }
@@ -170,8 +170,8 @@ static void write_ends(ax_onnx *m, const ax_act *a)
     int64_t len = ax_act_out_div(a);
     int element = a->row->kind == AX_ACT_ELEMENT, same = element || ax_act_out_len(a, len) == len;
     const char *const x[] = {"rows", "n"}, *const y[] = {"rows", same ? "n" : "m"};
-    ax_onnx_value(m, AX_ONNX_INPUT, "x", AX_ONNX_FLOAT, x + element, 2 - element);
-    ax_onnx_value(m, AX_ONNX_OUTPUT, "y", AX_ONNX_FLOAT, y + element, 2 - element);
+    ax_onnx_put_value(m, AX_ONNX_INPUT, "x", AX_ONNX_FLOAT, x + element, 2 - element);
+    ax_onnx_put_value(m, AX_ONNX_OUTPUT, "y", AX_ONNX_FLOAT, y + element, 2 - element);
 }
 
 int ax_act_write_onnx(const ax_act *a, ax_onnx_form form, ax_pb *out, ax_err *err)

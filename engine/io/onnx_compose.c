@@ -25,13 +25,13 @@ const char *ax_compose_node(ax_compose *c, const char *op, const char *a, const 
                             const char *d)
 {
     const char *in[] = {a, b, d}, *out = ax_compose_fresh(c);
-    ax_onnx_node(&c->m, op, in, !a ? 0 : !b ? 1 : !d ? 2 : 3, out);
+    ax_onnx_put_node(&c->m, op, in, !a ? 0 : !b ? 1 : !d ? 2 : 3, out);
     return out;
 }
 
 static const char *initializer(ax_compose *c, const char *name, double v)
 {
-    ax_onnx_tensor(&c->m, name, AX_ONNX_DOUBLE, NULL, 0, &v, sizeof v);
+    ax_onnx_put_tensor(&c->m, name, AX_ONNX_DOUBLE, NULL, 0, &v, sizeof v);
     return name;
 }
 
@@ -44,21 +44,21 @@ const char *ax_compose_ints(ax_compose *c, const int64_t *v, int n)
 {
     const int64_t dim = n;
     const char *name = named(c, "c");
-    ax_onnx_tensor(&c->m, name, AX_ONNX_INT64, &dim, 1, v, (size_t)n * sizeof *v);
+    ax_onnx_put_tensor(&c->m, name, AX_ONNX_INT64, &dim, 1, v, (size_t)n * sizeof *v);
     return name;
 }
 
 const char *ax_compose_begin(ax_compose *c)
 {
     const char *x = ax_compose_node(c, "Cast", "x", NULL, NULL);
-    ax_onnx_int(&c->m, "to", AX_ONNX_DOUBLE);
+    ax_onnx_put_int(&c->m, "to", AX_ONNX_DOUBLE);
     return x;
 }
 
 void ax_compose_end(ax_compose *c, const char *y)
 {
-    ax_onnx_node(&c->m, "Cast", &y, 1, "y");
-    ax_onnx_int(&c->m, "to", AX_ONNX_FLOAT);
+    ax_onnx_put_node(&c->m, "Cast", &y, 1, "y");
+    ax_onnx_put_int(&c->m, "to", AX_ONNX_FLOAT);
 }
 
 /* ---- formulas ---- */
@@ -96,7 +96,7 @@ static const char *write_step(ax_compose *c, const ax_formula_step *s, const cha
         in[k] = k < s->args ? name[s->arg[k]] : NULL;
     const char *out = ax_compose_node(c, s->op, in[0], in[1], in[2]);
     if (!strcmp(s->op, "Cast"))
-        ax_onnx_int(&c->m, "to", AX_ONNX_DOUBLE);
+        ax_onnx_put_int(&c->m, "to", AX_ONNX_DOUBLE);
     return out;
 }
 

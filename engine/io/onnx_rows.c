@@ -18,7 +18,7 @@ static double param(const ax_act *a, const char *name)
 static const char *along(ax_compose *c, const char *op, const char *x)
 {
     const char *y = ax_compose_node(c, op, x, NULL, NULL);
-    ax_onnx_int(&c->m, "axis", last);
+    ax_onnx_put_int(&c->m, "axis", last);
     return y;
 }
 
@@ -27,14 +27,14 @@ static void two_outputs(ax_compose *c, const char *op, const char *const *in, in
 {
     out[0] = ax_compose_fresh(c);
     out[1] = ax_compose_fresh(c);
-    ax_onnx_node_outputs(&c->m, op, in, n, out, 2);
+    ax_onnx_put_node_outputs(&c->m, op, in, n, out, 2);
 }
 
 /* the largest of each row, the row kept with one element */
 static const char *largest(ax_compose *c, const char *x)
 {
     const char *y = ax_compose_node(c, "ReduceMax", x, NULL, NULL);
-    ax_onnx_ints(&c->m, "axes", &last, 1);
+    ax_onnx_put_ints(&c->m, "axes", &last, 1);
     return y;
 }
 
@@ -61,14 +61,14 @@ static void softmax1(ax_compose *c, const char *x)
     in[2] = ax_compose_ints(c, to, 1);
     in[3] = ax_compose_ints(c, axes, 1);
     const char *y = ax_compose_fresh(c);
-    ax_onnx_node(&c->m, "Slice", in, 4, y);
+    ax_onnx_put_node(&c->m, "Slice", in, 4, y);
     ax_compose_end(c, y);
 }
 
 static void hardmax(ax_compose *c)
 {
-    ax_onnx_node(&c->m, "Hardmax", (const char *[]){"x"}, 1, "y");
-    ax_onnx_int(&c->m, "axis", last);
+    ax_onnx_put_node(&c->m, "Hardmax", (const char *[]){"x"}, 1, "y");
+    ax_onnx_put_int(&c->m, "axis", last);
 }
 
 /* Rows with their largest at 0, as they are and sorted: z_1 >= z_2..., sums of the first k, and k.
@@ -81,7 +81,7 @@ static const char *sums(ax_compose *c, const char *x)
 {
     static const int64_t axis = 1;
     const char *name = ax_compose_fresh(c);
-    ax_onnx_tensor(&c->m, name, AX_ONNX_INT64, NULL, 0, &axis, sizeof axis);
+    ax_onnx_put_tensor(&c->m, name, AX_ONNX_INT64, NULL, 0, &axis, sizeof axis);
     return ax_compose_node(c, "CumSum", x, name, NULL);
 }
 
@@ -141,9 +141,9 @@ static void maxout(ax_compose *c, const ax_act *a)
 {
     const int64_t shape[] = {0, -1, (int64_t)param(a, "pieces")}; /* 0: as it is */
     const char *x = ax_compose_node(c, "Reshape", "x", ax_compose_ints(c, shape, 3), NULL);
-    ax_onnx_node(&c->m, "ReduceMax", &x, 1, "y");
-    ax_onnx_ints(&c->m, "axes", &last, 1);
-    ax_onnx_int(&c->m, "keepdims", 0);
+    ax_onnx_put_node(&c->m, "ReduceMax", &x, 1, "y");
+    ax_onnx_put_ints(&c->m, "axes", &last, 1);
+    ax_onnx_put_int(&c->m, "keepdims", 0);
 }
 
 static void crelu(ax_compose *c)
@@ -151,8 +151,8 @@ static void crelu(ax_compose *c)
     const char *minus = ax_compose_node(c, "Neg", "x", NULL, NULL);
     const char *right = ax_compose_node(c, "Relu", "x", NULL, NULL);
     const char *left = ax_compose_node(c, "Relu", minus, NULL, NULL);
-    ax_onnx_node(&c->m, "Concat", (const char *[]){right, left}, 2, "y");
-    ax_onnx_int(&c->m, "axis", last);
+    ax_onnx_put_node(&c->m, "Concat", (const char *[]){right, left}, 2, "y");
+    ax_onnx_put_int(&c->m, "axis", last);
 }
 
 /* ---- gated linear units: the product of a text of either half ---- */
@@ -162,7 +162,7 @@ static void halves(ax_compose *c, const ax_act *a, const char *value, const char
     const char *x = ax_compose_begin(c);
     const char *half[2];
     two_outputs(c, "Split", &x, 1, half);
-    ax_onnx_int(&c->m, "axis", last);
+    ax_onnx_put_int(&c->m, "axis", last);
     int first = param(a, "gate_first") != 0;
     const char *u = ax_compose_formula(c, a, value, NULL, half[first]);
     const char *v = ax_compose_formula(c, a, gate, NULL, half[1 - first]);

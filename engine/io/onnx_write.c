@@ -58,8 +58,8 @@ void ax_onnx_end(ax_onnx *m)
     ax_pb_close(m->to, m->graph);
 }
 
-void ax_onnx_value(ax_onnx *m, ax_onnx_side side, const char *name, ax_onnx_type type,
-                   const char *const *dims, int n)
+void ax_onnx_put_value(ax_onnx *m, ax_onnx_side side, const char *name, ax_onnx_type type,
+                       const char *const *dims, int n)
 {
     ax_pb *b = m->to;
     close_node(m);
@@ -79,8 +79,8 @@ void ax_onnx_value(ax_onnx *m, ax_onnx_side side, const char *name, ax_onnx_type
     ax_pb_close(b, value);
 }
 
-void ax_onnx_tensor(ax_onnx *m, const char *name, ax_onnx_type type, const int64_t *dims,
-                    int n_dims, const void *data, size_t bytes)
+void ax_onnx_put_tensor(ax_onnx *m, const char *name, ax_onnx_type type, const int64_t *dims,
+                        int n_dims, const void *data, size_t bytes)
 {
     close_node(m);
     size_t at = ax_pb_open(m->to, GRAPH_INITIALIZER);
@@ -92,8 +92,8 @@ void ax_onnx_tensor(ax_onnx *m, const char *name, ax_onnx_type type, const int64
     ax_pb_close(m->to, at);
 }
 
-void ax_onnx_node_outputs(ax_onnx *m, const char *op, const char *const *in, int n,
-                          const char *const *out, int outs)
+void ax_onnx_put_node_outputs(ax_onnx *m, const char *op, const char *const *in, int n,
+                              const char *const *out, int outs)
 {
     close_node(m);
     m->node = ax_pb_open(m->to, GRAPH_NODE);
@@ -104,9 +104,9 @@ void ax_onnx_node_outputs(ax_onnx *m, const char *op, const char *const *in, int
     ax_pb_str(m->to, NODE_OP, op);
 }
 
-void ax_onnx_node(ax_onnx *m, const char *op, const char *const *in, int n, const char *out)
+void ax_onnx_put_node(ax_onnx *m, const char *op, const char *const *in, int n, const char *out)
 {
-    ax_onnx_node_outputs(m, op, in, n, &out, 1);
+    ax_onnx_put_node_outputs(m, op, in, n, &out, 1);
 }
 
 static size_t open_attribute(ax_onnx *m, const char *name, int type)
@@ -117,21 +117,21 @@ static size_t open_attribute(ax_onnx *m, const char *name, int type)
     return at;
 }
 
-void ax_onnx_float(ax_onnx *m, const char *attribute, float v)
+void ax_onnx_put_float(ax_onnx *m, const char *attribute, float v)
 {
     size_t at = open_attribute(m, attribute, TYPE_FLOAT);
     ax_pb_float(m->to, ATTRIBUTE_F, v);
     ax_pb_close(m->to, at);
 }
 
-void ax_onnx_int(ax_onnx *m, const char *attribute, int64_t v)
+void ax_onnx_put_int(ax_onnx *m, const char *attribute, int64_t v)
 {
     size_t at = open_attribute(m, attribute, TYPE_INT);
     ax_pb_int(m->to, ATTRIBUTE_I, v);
     ax_pb_close(m->to, at);
 }
 
-void ax_onnx_ints(ax_onnx *m, const char *attribute, const int64_t *v, int n)
+void ax_onnx_put_ints(ax_onnx *m, const char *attribute, const int64_t *v, int n)
 {
     size_t at = open_attribute(m, attribute, TYPE_INTS);
     for (int i = 0; i < n; i++)
@@ -139,7 +139,7 @@ void ax_onnx_ints(ax_onnx *m, const char *attribute, const int64_t *v, int n)
     ax_pb_close(m->to, at);
 }
 
-void ax_onnx_text(ax_onnx *m, const char *attribute, const char *s)
+void ax_onnx_put_text(ax_onnx *m, const char *attribute, const char *s)
 {
     size_t at = open_attribute(m, attribute, TYPE_STRING);
     ax_pb_str(m->to, ATTRIBUTE_S, s);

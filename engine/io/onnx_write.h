@@ -2,9 +2,9 @@
  *
  *     ax_onnx m;
  *     ax_onnx_begin(&m, &bytes, 9, "relu", "max(0, x)");
- *     ax_onnx_value(&m, AX_ONNX_INPUT, "x", AX_ONNX_FLOAT, dims, 1);
- *     ax_onnx_value(&m, AX_ONNX_OUTPUT, "y", AX_ONNX_FLOAT, dims, 1);
- *     ax_onnx_node(&m, "Relu", (const char *[]){"x"}, 1, "y");
+ *     ax_onnx_put_value(&m, AX_ONNX_INPUT, "x", AX_ONNX_FLOAT, dims, 1);
+ *     ax_onnx_put_value(&m, AX_ONNX_OUTPUT, "y", AX_ONNX_FLOAT, dims, 1);
+ *     ax_onnx_put_node(&m, "Relu", (const char *[]){"x"}, 1, "y");
  *     ax_onnx_end(&m);
  *
  * Nodes come in an order in which inputs are there before they are used; initializers may come at
@@ -13,6 +13,7 @@
 #ifndef AX_IO_ONNX_WRITE_H
 #define AX_IO_ONNX_WRITE_H
 
+#include "io/onnx_file.h"
 #include "io/protobuf_write.h"
 
 typedef struct ax_onnx {
@@ -20,14 +21,6 @@ typedef struct ax_onnx {
     size_t graph; /* where it is open */
     size_t node;  /* where a node is open */
 } ax_onnx;
-
-/* TensorProto.DataType */
-typedef enum ax_onnx_type {
-    AX_ONNX_FLOAT = 1,
-    AX_ONNX_INT64 = 7,
-    AX_ONNX_BOOL = 9,
-    AX_ONNX_DOUBLE = 11
-} ax_onnx_type;
 
 /* fields of GraphProto */
 typedef enum ax_onnx_side { AX_ONNX_INPUT = 11, AX_ONNX_OUTPUT = 12 } ax_onnx_side;
@@ -39,19 +32,19 @@ void ax_onnx_begin(ax_onnx *m, ax_pb *to, int opset, const char *name, const cha
 void ax_onnx_end(ax_onnx *m);
 
 /* dims: names of open dimensions */
-void ax_onnx_value(ax_onnx *m, ax_onnx_side side, const char *name, ax_onnx_type type,
-                   const char *const *dims, int n);
+void ax_onnx_put_value(ax_onnx *m, ax_onnx_side side, const char *name, ax_onnx_type type,
+                       const char *const *dims, int n);
 /* data: the numbers, little-endian; dims 0: a scalar */
-void ax_onnx_tensor(ax_onnx *m, const char *name, ax_onnx_type type, const int64_t *dims,
-                    int n_dims, const void *data, size_t bytes);
+void ax_onnx_put_tensor(ax_onnx *m, const char *name, ax_onnx_type type, const int64_t *dims,
+                        int n_dims, const void *data, size_t bytes);
 
 /* A node; its attributes are written before the next call that is not for one of them. */
-void ax_onnx_node(ax_onnx *m, const char *op, const char *const *in, int n, const char *out);
-void ax_onnx_node_outputs(ax_onnx *m, const char *op, const char *const *in, int n,
-                          const char *const *out, int outs);
-void ax_onnx_float(ax_onnx *m, const char *attribute, float v);
-void ax_onnx_int(ax_onnx *m, const char *attribute, int64_t v);
-void ax_onnx_ints(ax_onnx *m, const char *attribute, const int64_t *v, int n);
-void ax_onnx_text(ax_onnx *m, const char *attribute, const char *s);
+void ax_onnx_put_node(ax_onnx *m, const char *op, const char *const *in, int n, const char *out);
+void ax_onnx_put_node_outputs(ax_onnx *m, const char *op, const char *const *in, int n,
+                              const char *const *out, int outs);
+void ax_onnx_put_float(ax_onnx *m, const char *attribute, float v);
+void ax_onnx_put_int(ax_onnx *m, const char *attribute, int64_t v);
+void ax_onnx_put_ints(ax_onnx *m, const char *attribute, const int64_t *v, int n);
+void ax_onnx_put_text(ax_onnx *m, const char *attribute, const char *s);
 
 #endif

@@ -69,6 +69,34 @@ typedef struct ax_slice_attr {
     int64_t from, count;
 } ax_slice_attr;
 extern const ax_op ax_op_slice; /* x */
+/* y[i0][i1]... = x[from + i0 step[0] + i1 step[1]...]: slices with steps, turned axes, repeats (step
+ * 0). Steps count elements of x. */
+typedef struct ax_strided_attr {
+    ax_shape shape; /* of y */
+    int64_t from, step[AX_MAX_RANK];
+} ax_strided_attr;
+extern const ax_op ax_op_strided; /* x, of the very shape that the steps were worked out for */
+/* y = x taken along an axis at indices (int32 or int64; from the end where negative, and clamped to
+ * the axis: what is no index is an error that only the run could see) */
+extern const ax_op ax_op_gather; /* x, indices; ax_axis_attr */
+extern const ax_op ax_op_where; /* bools, a, b of one shape: a where true, else b */
+/* running sums along an axis; exclusive: without the element itself; reverse: from the end */
+typedef struct ax_cumsum_attr {
+    int axis, exclusive, reverse;
+} ax_cumsum_attr;
+extern const ax_op ax_op_cumsum; /* x of any type of numbers but uint8 */
+typedef enum ax_pad_mode { AX_PAD_CONSTANT, AX_PAD_REFLECT, AX_PAD_EDGE, AX_PAD_WRAP } ax_pad_mode;
+typedef struct ax_pad_attr {
+    ax_pad_mode mode;
+    int64_t before[AX_MAX_RANK], after[AX_MAX_RANK]; /* negative crops */
+    unsigned char value[8];                          /* of CONSTANT: an element */
+} ax_pad_attr;
+extern const ax_op ax_op_pad; /* x of any type */
+typedef struct ax_cast_attr {
+    ax_dtype to;
+} ax_cast_attr;
+extern const ax_op ax_op_cast; /* x; floats to whole numbers towards 0, clamped, NaN to 0 */
+
 typedef struct ax_pad2d_attr {
     int pad[4]; /* top, left, bottom, right; negative crops */
 } ax_pad2d_attr;
@@ -88,6 +116,76 @@ extern const ax_op ax_op_mul; /* a, b of one shape              */
 /* y = x * scale[c] + shift[c]; c runs over axis 1, or is the same for all when count is 1.
  * Input normalisation; batch-norm at inference is this with computed numbers. */
 extern const ax_op ax_op_affine; /* x, scale (C) or (1), shift (C) or (1) */
+
+/* ---- binary.c: a and b of one dtype, broadcast to each other as numpy does ---- */
+typedef enum ax_binary_kind {
+    AX_BINARY_ADD,
+    AX_BINARY_SUB,
+    AX_BINARY_MUL,
+    AX_BINARY_DIV, /* whole numbers towards 0, by 0 to 0                       */
+    AX_BINARY_MIN, /* NaN where one is NaN                                     */
+    AX_BINARY_MAX,
+    AX_BINARY_POW,
+    AX_BINARY_MOD,  /* with the sign of b, by 0 to 0; float32 and float64: NaN */
+    AX_BINARY_FMOD, /* with the sign of a                                      */
+    AX_BINARY_EQUAL,
+    AX_BINARY_LESS,
+    AX_BINARY_LESS_EQUAL,
+    AX_BINARY_AND, /* bool only, these three */
+    AX_BINARY_OR,
+    AX_BINARY_XOR
+} ax_binary_kind;
+typedef struct ax_binary_attr {
+    ax_binary_kind kind;
+} ax_binary_attr;
+/* a, b: numbers wrap; from EQUAL on the result is bool, and EQUAL takes bools, too */
+extern const ax_op ax_op_binary;
+
+/* ---- reduce.c: over the axes whose bits are set, accumulated in double, or in int64 ---- */
+typedef enum ax_reduce_kind {
+    AX_REDUCE_SUM,
+    AX_REDUCE_MEAN,
+    AX_REDUCE_MAX,
+    AX_REDUCE_MIN,
+    AX_REDUCE_PROD,
+    AX_REDUCE_L1,
+    AX_REDUCE_L2,
+    AX_REDUCE_LOG_SUM,
+    AX_REDUCE_LOG_SUM_EXP,
+    AX_REDUCE_SUM_SQUARE,
+    AX_REDUCE_ARG_MAX, /* one axis; the result is int64; the first, or the last, of equals */
+    AX_REDUCE_ARG_MIN
+} ax_reduce_kind;
+typedef struct ax_reduce_attr {
+    ax_reduce_kind kind;
+    unsigned axes;
+    int keep; /* the axes stay, with one element */
+    int last; /* of equals, for the places     */
+} ax_reduce_attr;
+extern const ax_op ax_op_reduce; /* x of any type of numbers */
+
+/* ---- matmul.c: matrices in the last two axes, those before broadcast ---- */
+extern const ax_op ax_op_matmul; /* a (...,m,k), b (...,k,n), float32 */
+
+/* ---- unary.c: a function of each number, worked out in double and rounded once ---- */
+typedef struct ax_unary_row {
+    const char *name; /* as in ONNX: "Floor" */
+    int whole;        /* takes whole numbers, too: of them f is exact */
+    int to_bool;      /* float to bool */
+    double (*f)(double x);
+} ax_unary_row;
+const ax_unary_row *ax_unary_find(const char *name); /* NULL: unknown */
+typedef struct ax_unary_attr {
+    const ax_unary_row *row;
+} ax_unary_attr;
+extern const ax_op ax_op_unary; /* x of float32, float64 and, where the row says so, whole numbers */
+
+/* ---- lrn.c: y = x / (bias + alpha/size * sum of x^2 over `size` channels around)^beta ---- */
+typedef struct ax_lrn_attr {
+    int64_t size; /* (size-1)/2 channels before, the others from this one on */
+    double alpha, beta, bias;
+} ax_lrn_attr;
+extern const ax_op ax_op_lrn; /* x (N,C,...) */
 
 /* ---- activation.c ---- */
 typedef struct ax_activation_attr {

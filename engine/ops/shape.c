@@ -1,5 +1,5 @@
-/* shape.c - ops that move numbers without changing them. Element types other than float32 pass
- * through reshape only; the others are for float32. */
+/* shape.c - ops that move numbers without changing them, of any element type; pad2d and upsample2d
+ * are for float32. */
 #include <string.h>
 
 #include "base/range.h"
@@ -15,7 +15,8 @@ static int64_t product(const ax_shape *s, int from, int to)
 
 static void copy_all(const ax_call *c)
 {
-    memcpy(c->y[0], c->x[0], (size_t)ax_shape_count(&c->out[0].shape) * ax_dtype_size(c->out[0].dtype));
+    memcpy(c->y[0], c->x[0],
+           (size_t)ax_shape_count(&c->out[0].shape) * ax_dtype_size(c->out[0].dtype));
 }
 
 /* A view. A blocked picture stays blocked when batch and channels stay: the rest is pixels. */
@@ -51,13 +52,15 @@ static int reshape_infer(const void *attr, const ax_desc *in, int n_in, ax_desc 
         if (s.dim[i] == -1 && free_axis < 0)
             free_axis = i;
         else if (s.dim[i] < 0 || __builtin_mul_overflow(known, s.dim[i], &known))
-            return ax_fail(err, AX_ESHAPE, "%s is not a shape to reshape to", ax_shape_str(&a->shape, to, sizeof to));
+            return ax_fail(err, AX_ESHAPE, "%s is not a shape to reshape to",
+                           ax_shape_str(&a->shape, to, sizeof to));
     }
     if (free_axis >= 0)
         s.dim[free_axis] = known ? total / known : 0;
     out[0] = (ax_desc){in[0].dtype, s};
     if (ax_shape_count(&s) != total)
-        return ax_fail(err, AX_ESHAPE, "cannot reshape %s to %s", ax_shape_str(&in[0].shape, from, sizeof from),
+        return ax_fail(err, AX_ESHAPE, "cannot reshape %s to %s",
+                       ax_shape_str(&in[0].shape, from, sizeof from),
                        ax_shape_str(&a->shape, to, sizeof to));
     return 0;
 }
@@ -69,8 +72,15 @@ static int reshape_grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_va
 }
 
 const ax_op ax_op_reshape = {
-    .name = "reshape", .min_in = 1, .max_in = 1, .n_out = 1, .attr_size = sizeof(ax_reshape_attr),
-    .infer = reshape_infer, .run = copy_all, .choose = view_choose, .grad = reshape_grad,
+    .name = "reshape",
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 1,
+    .attr_size = sizeof(ax_reshape_attr),
+    .infer = reshape_infer,
+    .run = copy_all,
+    .choose = view_choose,
+    .grad = reshape_grad,
     .flops = no_flops,
 };
 
@@ -97,8 +107,15 @@ static int like_grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_val *
 }
 
 const ax_op ax_op_like = {
-    .name = "like", .min_in = 2, .max_in = 2, .n_out = 1, .infer = like_infer, .run = copy_all,
-    .choose = like_choose, .grad = like_grad, .flops = no_flops,
+    .name = "like",
+    .min_in = 2,
+    .max_in = 2,
+    .n_out = 1,
+    .infer = like_infer,
+    .run = copy_all,
+    .choose = like_choose,
+    .grad = like_grad,
+    .flops = no_flops,
 };
 
 /* ---- permute ---- */
@@ -111,7 +128,8 @@ static int permute_infer(const void *attr, const ax_desc *in, int n_in, ax_desc 
     out[0] = in[0];
     for (int i = 0; i < rank; i++) {
         if (a->perm[i] < 0 || a->perm[i] >= rank || seen >> a->perm[i] & 1)
-            return ax_fail(err, AX_EINVAL, "the permutation must name each of the %d axes once", rank);
+            return ax_fail(err, AX_EINVAL, "the permutation must name each of the %d axes once",
+                           rank);
         seen |= 1 << a->perm[i];
         out[0].shape.dim[i] = in[0].shape.dim[a->perm[i]];
     }
@@ -119,11 +137,23 @@ static int permute_infer(const void *attr, const ax_desc *in, int n_in, ax_desc 
 }
 
 typedef struct permute_job {
-    const float *x;
-    float *y;
+    const char *x;
+    char *y;
+    size_t size; /* of an element */
     int rank;
     int64_t dim[AX_MAX_RANK], stride[AX_MAX_RANK]; /* of y's axes; strides into x */
 } permute_job;
+
+/* n elements, each `step` behind the one before */
+static void pick(const char *x, int64_t step, char *y, int64_t n, size_t size)
+{
+    if (size == 4)
+        for (int64_t k = 0; k < n; k++)
+            ((uint32_t *)y)[k] = ((const uint32_t *)x)[k * step];
+    else
+        for (int64_t k = 0; k < n; k++)
+            memcpy(y + (size_t)k * size, x + (size_t)(k * step) * size, size);
+}
 
 /* rows of y (its last axis) from..to */
 static void permute_rows(void *ctx, int64_t from, int64_t to)
@@ -137,15 +167,17 @@ static void permute_rows(void *ctx, int64_t from, int64_t to)
             at += rest % j->dim[i] * j->stride[i];
             rest /= j->dim[i];
         }
-        for (int64_t k = 0; k < len; k++)
-            j->y[r * len + k] = j->x[at + k * step];
+        pick(j->x + (size_t)at * j->size, step, j->y + (size_t)(r * len) * j->size, len, j->size);
     }
 }
 
 static void permute_run(const ax_call *c)
 {
     const ax_permute_attr *a = c->attr;
-    permute_job j = {.x = c->x[0], .y = c->y[0], .rank = c->out[0].shape.rank};
+    permute_job j = {.x = c->x[0],
+                     .y = c->y[0],
+                     .size = ax_dtype_size(c->out[0].dtype),
+                     .rank = c->out[0].shape.rank};
     for (int i = 0; i < j.rank; i++) {
         j.dim[i] = c->out[0].shape.dim[i];
         j.stride[i] = product(&c->in[0].shape, a->perm[i] + 1, j.rank);
@@ -154,7 +186,7 @@ static void permute_run(const ax_call *c)
     if (ax_shape_count(&c->out[0].shape) == 0)
         return;
     if (j.rank == 0) {
-        j.y[0] = j.x[0];
+        memcpy(j.y, j.x, j.size);
         return;
     }
     ax_range(c->pool, product(&c->out[0].shape, 0, j.rank - 1), 1 + 16384 / len, permute_rows, &j);
@@ -171,8 +203,15 @@ static int permute_grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_va
 }
 
 const ax_op ax_op_permute = {
-    .name = "permute", .min_in = 1, .max_in = 1, .n_out = 1, .attr_size = sizeof(ax_permute_attr),
-    .infer = permute_infer, .run = permute_run, .grad = permute_grad, .flops = no_flops,
+    .name = "permute",
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 1,
+    .attr_size = sizeof(ax_permute_attr),
+    .infer = permute_infer,
+    .run = permute_run,
+    .grad = permute_grad,
+    .flops = no_flops,
 };
 
 /* ---- concat and its reverse, slice ---- */
@@ -182,25 +221,29 @@ static int concat_infer(const void *attr, const ax_desc *in, int n_in, ax_desc *
     int axis = ((const ax_axis_attr *)attr)->axis;
     char a[160], b[160];
     if (axis < 0 || axis >= in[0].shape.rank)
-        return ax_fail(err, AX_EINVAL, "there is no axis %d in %s", axis, ax_shape_str(&in[0].shape, a, sizeof a));
+        return ax_fail(err, AX_EINVAL, "there is no axis %d in %s", axis,
+                       ax_shape_str(&in[0].shape, a, sizeof a));
     out[0] = in[0];
     for (int i = 1; i < n_in; i++) {
         ax_shape like = in[i].shape;
         if (like.rank == in[0].shape.rank)
             like.dim[axis] = in[0].shape.dim[axis];
-        if (!ax_shape_equal(&like, &in[0].shape))
+        if (!ax_shape_equal(&like, &in[0].shape) || in[i].dtype != in[0].dtype)
             return ax_fail(err, AX_ESHAPE, "cannot join %s and %s along axis %d",
-                           ax_shape_str(&in[0].shape, a, sizeof a), ax_shape_str(&in[i].shape, b, sizeof b), axis);
+                           ax_shape_str(&in[0].shape, a, sizeof a),
+                           ax_shape_str(&in[i].shape, b, sizeof b), axis);
         out[0].shape.dim[axis] += in[i].shape.dim[axis];
     }
     return 0;
 }
 
 /* For each outer index copy a stretch: whole rows of the joined axis. */
-static void copy_strided(const float *x, int64_t x_step, float *y, int64_t y_step, int64_t outer, int64_t len)
+static void copy_strided(const char *x, int64_t x_step, char *y, int64_t y_step, int64_t outer,
+                         int64_t len, size_t size)
 {
     for (int64_t i = 0; i < outer; i++)
-        memcpy(y + i * y_step, x + i * x_step, (size_t)len * sizeof(float));
+        memcpy(y + (size_t)(i * y_step) * size, x + (size_t)(i * x_step) * size,
+               (size_t)len * size);
 }
 
 static void concat_run(const ax_call *c)
@@ -208,9 +251,11 @@ static void concat_run(const ax_call *c)
     int axis = ((const ax_axis_attr *)c->attr)->axis;
     const ax_shape *y = &c->out[0].shape;
     int64_t outer = product(y, 0, axis), inner = product(y, axis + 1, y->rank), at = 0;
+    size_t size = ax_dtype_size(c->out[0].dtype);
     for (int i = 0; i < c->n_in; i++) {
         int64_t len = c->in[i].shape.dim[axis] * inner;
-        copy_strided(c->x[i], len, (float *)c->y[0] + at, y->dim[axis] * inner, outer, len);
+        copy_strided(c->x[i], len, (char *)c->y[0] + (size_t)at * size, y->dim[axis] * inner, outer,
+                     len, size);
         at += len;
     }
 }
@@ -222,7 +267,8 @@ static void concat_blocked(const ax_call *c)
     int64_t whole = ax_layout_count(AX_BLOCKED, y) / y->dim[0], at = 0;
     for (int i = 0; i < c->n_in; i++) {
         int64_t len = ax_layout_count(AX_BLOCKED, &c->in[i].shape) / y->dim[0];
-        copy_strided(c->x[i], len, (float *)c->y[0] + at, whole, y->dim[0], len);
+        copy_strided(c->x[i], len, (char *)c->y[0] + (size_t)at * sizeof(float), whole, y->dim[0],
+                     len, sizeof(float));
         at += len;
     }
 }
@@ -231,7 +277,8 @@ static void concat_choose(const ax_site *s, ax_choice *c)
 {
     int ok = ((const ax_axis_attr *)s->attr)->axis == 1 && s->out[0].shape.dim[0] > 0;
     for (int i = 0; i < s->n_in; i++)
-        ok &= s->layout[i] == AX_BLOCKED && (i == s->n_in - 1 || s->in[i].shape.dim[1] % AX_BLOCK == 0);
+        ok &= s->layout[i] == AX_BLOCKED &&
+              (i == s->n_in - 1 || s->in[i].shape.dim[1] % AX_BLOCK == 0);
     if (!ok)
         return;
     for (int i = 0; i < s->n_in; i++)
@@ -254,8 +301,15 @@ static int concat_grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_val
 }
 
 const ax_op ax_op_concat = {
-    .name = "concat", .min_in = 1, .max_in = AX_MAX_IN, .n_out = 1, .attr_size = sizeof(ax_axis_attr),
-    .infer = concat_infer, .run = concat_run, .choose = concat_choose, .grad = concat_grad,
+    .name = "concat",
+    .min_in = 1,
+    .max_in = AX_MAX_IN,
+    .n_out = 1,
+    .attr_size = sizeof(ax_axis_attr),
+    .infer = concat_infer,
+    .run = concat_run,
+    .choose = concat_choose,
+    .grad = concat_grad,
     .flops = no_flops,
 };
 
@@ -265,8 +319,8 @@ static int slice_infer(const void *attr, const ax_desc *in, int n_in, ax_desc *o
     const ax_slice_attr *a = attr;
     if (a->axis < 0 || a->axis >= in[0].shape.rank || a->from < 0 || a->count < 0 ||
         a->from > in[0].shape.dim[a->axis] - a->count)
-        return ax_fail(err, AX_ERANGE, "cannot take %lld from %lld on along axis %d", (long long)a->count,
-                       (long long)a->from, a->axis);
+        return ax_fail(err, AX_ERANGE, "cannot take %lld from %lld on along axis %d",
+                       (long long)a->count, (long long)a->from, a->axis);
     out[0] = in[0];
     out[0].shape.dim[a->axis] = a->count;
     return 0;
@@ -277,13 +331,20 @@ static void slice_run(const ax_call *c)
     const ax_slice_attr *a = c->attr;
     const ax_shape *x = &c->in[0].shape;
     int64_t inner = product(x, a->axis + 1, x->rank);
-    copy_strided((const float *)c->x[0] + a->from * inner, x->dim[a->axis] * inner, c->y[0],
-                 a->count * inner, product(x, 0, a->axis), a->count * inner);
+    size_t size = ax_dtype_size(c->in[0].dtype);
+    copy_strided((const char *)c->x[0] + (size_t)(a->from * inner) * size, x->dim[a->axis] * inner,
+                 c->y[0], a->count * inner, product(x, 0, a->axis), a->count * inner, size);
 }
 
 const ax_op ax_op_slice = {
-    .name = "slice", .min_in = 1, .max_in = 1, .n_out = 1, .attr_size = sizeof(ax_slice_attr),
-    .infer = slice_infer, .run = slice_run, .flops = no_flops,
+    .name = "slice",
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 1,
+    .attr_size = sizeof(ax_slice_attr),
+    .infer = slice_infer,
+    .run = slice_run,
+    .flops = no_flops,
 };
 
 /* ---- pad2d: zeros round the last two axes, or, with negative numbers, a crop ---- */
@@ -319,7 +380,8 @@ static void pad_maps(void *ctx, int64_t from, int64_t to)
             int64_t iy = oy - j->top;
             memset(row, 0, (size_t)j->ow * sizeof *row);
             if (iy >= 0 && iy < j->h && x1 > x0)
-                memcpy(row + x0, j->x + (m * j->h + iy) * j->w + (x0 - j->left), (size_t)(x1 - x0) * sizeof *row);
+                memcpy(row + x0, j->x + (m * j->h + iy) * j->w + (x0 - j->left),
+                       (size_t)(x1 - x0) * sizeof *row);
         }
     }
 }
@@ -342,8 +404,15 @@ static int pad_grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_val *d
 }
 
 const ax_op ax_op_pad2d = {
-    .name = "pad2d", .min_in = 1, .max_in = 1, .n_out = 1, .attr_size = sizeof(ax_pad2d_attr),
-    .infer = pad_infer, .run = pad_run, .grad = pad_grad, .flops = no_flops,
+    .name = "pad2d",
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 1,
+    .attr_size = sizeof(ax_pad2d_attr),
+    .infer = pad_infer,
+    .run = pad_run,
+    .grad = pad_grad,
+    .flops = no_flops,
 };
 
 /* ---- upsample2d: each pixel becomes a block of size[0] x size[1] ---- */
@@ -353,10 +422,13 @@ static int up_infer(const void *attr, const ax_desc *in, int n_in, ax_desc *out,
     (void)n_in;
     const ax_upsample2d_attr *a = attr;
     if (in[0].shape.rank != 4)
-        return ax_fail(err, AX_ESHAPE, "needs a picture (batch, channels, height, width), got rank %d", in[0].shape.rank);
+        return ax_fail(err, AX_ESHAPE,
+                       "needs a picture (batch, channels, height, width), got rank %d",
+                       in[0].shape.rank);
     out[0] = in[0];
     for (int i = 0; i < 2; i++)
-        if (__builtin_mul_overflow(out[0].shape.dim[2 + i], (int64_t)a->size[i], &out[0].shape.dim[2 + i]))
+        if (__builtin_mul_overflow(out[0].shape.dim[2 + i], (int64_t)a->size[i],
+                                   &out[0].shape.dim[2 + i]))
             return ax_fail(err, AX_ELIMIT, "the enlarged picture is too large");
     return 0;
 }
@@ -394,8 +466,15 @@ static int up_grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_val *di
 }
 
 const ax_op ax_op_upsample2d = {
-    .name = "upsample2d", .min_in = 1, .max_in = 1, .n_out = 1, .attr_size = sizeof(ax_upsample2d_attr),
-    .infer = up_infer, .run = up_run, .grad = up_grad, .flops = no_flops,
+    .name = "upsample2d",
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 1,
+    .attr_size = sizeof(ax_upsample2d_attr),
+    .infer = up_infer,
+    .run = up_run,
+    .grad = up_grad,
+    .flops = no_flops,
 };
 
 static int up_grad_infer(const void *attr, const ax_desc *in, int n_in, ax_desc *out, ax_err *err)
@@ -431,7 +510,12 @@ static void up_grad_run(const ax_call *c)
 }
 
 const ax_op ax_op_upsample2d_grad = {
-    .name = "upsample2d_grad", .min_in = 1, .max_in = 1, .n_out = 1,
-    .attr_size = sizeof(ax_upsample2d_attr), .infer = up_grad_infer, .run = up_grad_run,
+    .name = "upsample2d_grad",
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 1,
+    .attr_size = sizeof(ax_upsample2d_attr),
+    .infer = up_grad_infer,
+    .run = up_grad_run,
     .flops = no_flops,
 };

@@ -1,8 +1,8 @@
 /* cases.h - the one table of operators at work, mostly at odd sizes; a row adds a case, and the
  * tests of values, gradients, instruction sets, threads and batches follow.
  *
- * A row: the operator, what is special about the case, its attributes, its inputs. An activation or
- * a loss inside the attributes is given by name; an activation with parameters as JSON. */
+ * A row: the operator, what is special about the case, its attributes, its inputs. An activation, a
+ * loss or a function inside the attributes is given by name; an activation with parameters as JSON. */
 #ifndef CASES_H
 #define CASES_H
 
@@ -13,7 +13,7 @@ enum { ARGS = 5 };
 /* X: an input with the batch in front; T: the same, but nothing is differentiated by it;
  * W: weights; C: constants */
 typedef enum kind { ABSENT, X, T, W, C } kind;
-typedef enum fill { SIGNED, SPREAD, WIDE, POSITIVE, SIMPLEX, BINARY, SIGNS, CLASSES, STEP } fill;
+typedef enum fill { SIGNED, SPREAD, WIDE, POSITIVE, SIMPLEX, BINARY, SIGNS, CLASSES, STEP, BOOLS } fill;
 
 typedef struct arg {
     kind kind;
@@ -88,6 +88,36 @@ static const test_case cases[] = {
     {CASE(pool2d, "average of the whole map", POOL(0, 1, {0}, {0}, {0}, 0)), .in = {A(X, SIGNED, 5, 17, 7, 7)}},
     {CASE(pool2d, "average of a 1x1 map", POOL(0, 1, {0}, {0}, {0}, 0)), .in = {A(X, SIGNED, 2, 33, 1, 1)}},
 
+    {CASE(binary, "a number for all", &(ax_binary_attr){AX_BINARY_ADD}), .in = {A(T, SIGNED, 2, 3, 5, 7), A(C, SIGNED, 1)}},
+    {CASE(binary, "a row to each", &(ax_binary_attr){AX_BINARY_SUB}), .in = {A(T, SIGNED, 5, 3, 17), A(C, SIGNED, 17)}},
+    {CASE(binary, "a number per channel", &(ax_binary_attr){AX_BINARY_MUL}), .in = {A(T, SIGNED, 2, 17, 5, 7), A(C, SIGNED, 17, 1, 1)}},
+    {CASE(binary, "the smaller first", &(ax_binary_attr){AX_BINARY_DIV}), .in = {A(T, SIGNED, 5, 3, 1), A(T, POSITIVE, 5, 3, 7)}},
+    {CASE(binary, "each repeats in an axis", &(ax_binary_attr){AX_BINARY_SUB}), .in = {A(T, SIGNED, 5, 1, 7), A(T, SIGNED, 5, 3, 1)}},
+    {CASE(binary, "one shape", &(ax_binary_attr){AX_BINARY_DIV}), .in = {A(T, SIGNED, 5, 33), A(T, POSITIVE, 5, 33)}},
+    {CASE(reduce, "sum of the last axis", &(ax_reduce_attr){AX_REDUCE_SUM, 1 << 2, 0, 0}), .in = {A(T, SIGNED, 5, 3, 17)}},
+    {CASE(reduce, "mean of two axes that are kept", &(ax_reduce_attr){AX_REDUCE_MEAN, 1 << 1 | 1 << 3, 1, 0}), .in = {A(T, SIGNED, 2, 17, 5, 7)}},
+    {CASE(reduce, "largest over channels", &(ax_reduce_attr){AX_REDUCE_MAX, 1 << 1, 0, 0}), .in = {A(T, SIGNED, 5, 17, 3, 3)}},
+    {CASE(reduce, "norm over the batch", &(ax_reduce_attr){AX_REDUCE_L2, 1 << 0, 1, 0}), .in = {A(T, SIGNED, 5, 33)}, .mixes = 1},
+    {CASE(matmul, "one by one", NULL), .in = {A(T, SIGNED, 2, 5, 17), A(T, SIGNED, 2, 17, 33)}},
+    {CASE(matmul, "one for all", NULL), .in = {A(T, SIGNED, 5, 3, 7, 5), A(W, SIGNED, 5, 16)}},
+    {CASE(matmul, "heads", NULL), .in = {A(T, SIGNED, 2, 3, 7, 5), A(T, SIGNED, 2, 1, 5, 7)}},
+    {CASE(gather, "rows of an embedding", &(ax_axis_attr){0}), .in = {A(W, SIGNED, 33, 17), A(T, CLASSES, 5)}, .mixes = 1},
+    {CASE(strided, "every second, backwards", &(ax_strided_attr){DIMS(2, 3, 4), 6, {21, 7, -2}}), .in = {A(C, SIGNED, 2, 3, 7)}, .mixes = 1},
+    {CASE(strided, "repeated", &(ax_strided_attr){DIMS(5, 3, 7), 0, {0, 1, 0}}), .in = {A(C, SIGNED, 3, 1)}, .mixes = 1},
+    {CASE(cast, "a copy", &(ax_cast_attr){AX_F32}), .in = {A(T, SIGNED, 5, 33)}},
+    {CASE(unary, "Floor", &(ax_unary_attr){NULL}), .in = {A(T, WIDE, 5, 33)}, .act = "Floor"},
+    {CASE(unary, "Sign", &(ax_unary_attr){NULL}), .in = {A(T, SIGNED, 2, 17, 5, 7)}, .act = "Sign"},
+    {CASE(unary, "Log", &(ax_unary_attr){NULL}), .in = {A(T, POSITIVE, 5, 33)}, .act = "Log"},
+    {CASE(where, "vectors", NULL), .in = {A(T, BOOLS, 5, 33), A(T, SIGNED, 5, 33), A(T, SIGNED, 5, 33)}},
+    {CASE(cumsum, "exclusive, from the end", &(ax_cumsum_attr){2, 1, 1}), .in = {A(T, SIGNED, 5, 3, 17)}},
+    {CASE(cumsum, "down the columns", &(ax_cumsum_attr){1, 0, 0}), .in = {A(T, SIGNED, 2, 7, 5)}},
+    {CASE(pad, "a number around", &(ax_pad_attr){AX_PAD_CONSTANT, {0, 1, 2}, {0, 0, 3}, {0, 0, 0x80, 0x3f}}), .in = {A(T, SIGNED, 5, 3, 7)}},
+    {CASE(pad, "mirrored", &(ax_pad_attr){AX_PAD_REFLECT, {0, 0, 3, 1}, {0, 0, 4, 6}, {0}}), .in = {A(T, SIGNED, 2, 3, 5, 7)}},
+    {CASE(pad, "edges, and a crop", &(ax_pad_attr){AX_PAD_EDGE, {0, -1, 3}, {0, 2, -2}, {0}}), .in = {A(T, SIGNED, 5, 3, 7)}},
+    {CASE(pad, "around", &(ax_pad_attr){AX_PAD_WRAP, {0, 4}, {0, 9}, {0}}), .in = {A(T, SIGNED, 5, 7)}},
+    {CASE(lrn, "size 5", &(ax_lrn_attr){5, 1, 0.75, 1}), .in = {A(T, SIGNED, 2, 17, 5, 7)}},
+    {CASE(lrn, "size 4, another power", &(ax_lrn_attr){4, 2, 0.6, 2}), .in = {A(T, SIGNED, 5, 3, 13, 31)}},
+    {CASE(lrn, "wider than the channels", &(ax_lrn_attr){9, 3, 0.5, 1}), .in = {A(T, SIGNED, 2, 3, 1, 1)}},
     {CASE(reshape, "flatten", &(ax_reshape_attr){DIMS(0, -1)}), .in = {A(X, SIGNED, 2, 17, 5, 7)}},
     {CASE(reshape, "other pixels", &(ax_reshape_attr){DIMS(0, 0, 7, -1)}), .in = {A(X, SIGNED, 5, 3, 5, 7)}},
     {CASE(reshape, "channels to pixels", &(ax_reshape_attr){DIMS(0, 4, -1, 5)}), .in = {A(X, SIGNED, 2, 16, 5, 7)}},
@@ -263,7 +293,7 @@ static inline double number(fill f, uint64_t seed, int64_t i, int64_t n, int64_t
 
 static inline ax_dtype type_of(const arg *a)
 {
-    return a->fill == CLASSES ? AX_I32 : a->fill == STEP ? AX_I64 : AX_F32;
+    return a->fill == CLASSES ? AX_I32 : a->fill == STEP ? AX_I64 : a->fill == BOOLS ? AX_BOOL : AX_F32;
 }
 
 /* a step is a scalar; its "shape" in the table is its value */

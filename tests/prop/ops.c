@@ -57,6 +57,8 @@ static void fill_data(net *n, int k, uint64_t classes)
             ((int32_t *)n->data[k])[i] = (int32_t)(noise((uint64_t)i) % classes);
         else if (a->fill == STEP)
             *(int64_t *)n->data[k] = a->shape.dim[0];
+        else if (a->fill == BOOLS)
+            ((uint8_t *)n->data[k])[i] = noise((uint64_t)i) % 2;
         else
             ((float *)n->data[k])[i] = (float)number(a->fill, (uint64_t)k + 1, i, count, last);
     }
@@ -86,6 +88,10 @@ static void make_attr(net *n)
         ((ax_loss_attr *)(void *)n->attr)->row = ax_loss_find(c->loss);
     if (!c->act)
         return;
+    if (c->op == &ax_op_unary) {
+        ((ax_unary_attr *)(void *)n->attr)->row = ax_unary_find(c->act);
+        return;
+    }
     cJSON *json = *c->act == '{' ? cJSON_Parse(c->act) : cJSON_CreateString(c->act);
     assert_int_equal(ax_act_from_json(json, &n->g.arena, &act, NULL), 0);
     cJSON_Delete(json);
@@ -181,7 +187,7 @@ static int has_pictures(const test_case *c)
 /* Fused forms exist for frozen weights only and have no gradient. */
 static int fused(const test_case *c)
 {
-    int alone = c->op == &ax_op_activation || c->op == &ax_op_activation_learned;
+    int alone = c->op == &ax_op_activation || c->op == &ax_op_activation_learned || c->op == &ax_op_unary;
     return (c->act && !alone) || c->in[3].kind == T ||
            (c->in[4].kind && c->op != &ax_op_batch_norm);
 }
@@ -316,6 +322,7 @@ static void twin_init(expected *x, const net *n)
         for (int64_t i = 0; i < n->count[k]; i++)
             t->x[k][i] = a->fill == CLASSES ? ((int32_t *)n->data[k])[i]
                          : a->fill == STEP  ? (double)((int64_t *)n->data[k])[i]
+                         : a->fill == BOOLS ? ((uint8_t *)n->data[k])[i]
                                             : ((float *)n->data[k])[i];
     }
     for (int k = 0; k < n->c->op->n_out; k++) {

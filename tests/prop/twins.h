@@ -478,4 +478,192 @@ static void twin_hoyer(twin_call *t)
     t->steps = 2;
 }
 
+/* The element of x that stands at element i of y: axes aligned at the end, a dimension of 1 repeated. */
+static inline int64_t repeated(const ax_desc *x, const ax_desc *y, int64_t i)
+{
+    int64_t at = 0, step = 1;
+    for (int k = 1; k <= y->shape.rank; k++) {
+        int64_t index = i % y->shape.dim[y->shape.rank - k];
+        i /= y->shape.dim[y->shape.rank - k];
+        if (k > x->shape.rank)
+            continue;
+        int64_t d = x->shape.dim[x->shape.rank - k];
+        at += (d == 1 ? 0 : index) * step;
+        step *= d;
+    }
+    return at;
+}
+
+static void twin_binary(twin_call *t)
+{
+    ax_binary_kind what = ((const ax_binary_attr *)t->attr)->kind;
+    for (int64_t i = 0; i < count_of(t->out); i++) {
+        double a = t->x[0][repeated(&t->in[0], t->out, i)], b = t->x[1][repeated(&t->in[1], t->out, i)];
+        t->y[0][i] = what == AX_BINARY_ADD   ? a + b
+                     : what == AX_BINARY_SUB ? a - b
+                     : what == AX_BINARY_MUL ? a * b
+                                             : a / b;
+        t->mag[0][i] = fabs(t->y[0][i]);
+    }
+    t->steps = 1;
+}
+
+static void twin_lrn(twin_call *t)
+{
+    const ax_lrn_attr *a = t->attr;
+    int64_t pixels = pixels_of(&t->in[0]), channels = dims(&t->in[0])[1];
+    for (int64_t i = 0; i < count_of(t->in); i++) {
+        int64_t c = channel_of(&t->in[0], i);
+        double sum = 0;
+        for (int64_t k = c - (a->size - 1) / 2; k <= c + a->size / 2; k++)
+            if (k >= 0 && k < channels)
+                sum += pow(t->x[0][i + (k - c) * pixels], 2);
+        t->y[0][i] = t->x[0][i] / pow(a->bias + a->alpha / (double)a->size * sum, a->beta);
+        t->mag[0][i] = fabs(t->y[0][i]);
+    }
+    t->steps = 2;
+}
+
+static void twin_unary(twin_call *t)
+{
+    const ax_unary_row *row = ((const ax_unary_attr *)t->attr)->row;
+    for (int64_t i = 0; i < count_of(t->in); i++) {
+        double x = t->x[0][i];
+        t->y[0][i] = !strcmp(row->name, "Floor") ? floor(x) : !strcmp(row->name, "Sign") ? (x > 0) - (x < 0) : log(x);
+        t->mag[0][i] = fabs(t->y[0][i]);
+    }
+    t->steps = 1;
+}
+
+static void twin_strided(twin_call *t)
+{
+    const ax_strided_attr *a = t->attr;
+    for (int64_t i = 0; i < count_of(t->out); i++) {
+        int64_t rest = i, at = a->from;
+        for (int k = a->shape.rank - 1; k >= 0; k--) {
+            at += rest % a->shape.dim[k] * a->step[k];
+            rest /= a->shape.dim[k];
+        }
+        t->y[0][i] = t->x[0][at];
+    }
+}
+
+static void twin_gather(twin_call *t)
+{
+    int axis = ((const ax_axis_attr *)t->attr)->axis;
+    int64_t inner = 1, n = dims(&t->in[0])[axis], taken = count_of(&t->in[1]);
+    for (int k = axis + 1; k < t->in[0].shape.rank; k++)
+        inner *= dims(&t->in[0])[k];
+    for (int64_t i = 0; i < count_of(t->out); i++) {
+        int64_t outer = i / inner / taken, k = i / inner % taken;
+        t->y[0][i] = t->x[0][(outer * n + (int64_t)t->x[1][k]) * inner + i % inner];
+    }
+}
+
+static void twin_cast(twin_call *t)
+{
+    for (int64_t i = 0; i < count_of(t->out); i++)
+        t->y[0][i] = t->x[0][i];
+}
+
+static void twin_reduce(twin_call *t)
+{
+    const ax_reduce_attr *a = t->attr;
+    const ax_shape *x = &t->in[0].shape;
+    int64_t gone = count_of(t->in) / count_of(t->out);
+    double *best = calloc((size_t)count_of(t->out), sizeof *best);
+    for (int64_t i = 0; i < count_of(t->in); i++) {
+        int64_t rest = i, to = 0, step = 1;
+        for (int k = x->rank - 1; k >= 0; k--) {
+            if (!(a->axes >> k & 1)) {
+                to += rest % x->dim[k] * step;
+                step *= x->dim[k];
+            }
+            rest /= x->dim[k];
+        }
+        double v = t->x[0][i];
+        if (a->kind == AX_REDUCE_MAX) {
+            t->y[0][to] = best[to] && t->y[0][to] > v ? t->y[0][to] : v;
+            best[to] = 1;
+            continue;
+        }
+        double term = a->kind == AX_REDUCE_MEAN ? v / (double)gone : a->kind == AX_REDUCE_L2 ? v * v : v;
+        t->y[0][to] += term;
+        t->mag[0][to] += fabs(term);
+    }
+    for (int64_t i = 0; a->kind == AX_REDUCE_L2 && i < count_of(t->out); i++)
+        t->mag[0][i] = t->y[0][i] = sqrt(t->y[0][i]);
+    free(best);
+    t->steps = 2;
+}
+
+static void twin_matmul(twin_call *t)
+{
+    const ax_shape *a = &t->in[0].shape, *b = &t->in[1].shape, *y = &t->out->shape;
+    int64_t m = y->dim[y->rank - 2], n = y->dim[y->rank - 1], k = a->dim[a->rank - 1];
+    ax_desc ma = {AX_F32, *a}, mb = {AX_F32, *b}, my = {AX_F32, *y};
+    ma.shape.rank -= 2, mb.shape.rank -= 2, my.shape.rank -= 2;
+    for (int64_t i = 0; i < count_of(t->out); i++) {
+        int64_t matrix = i / (m * n), r = i / n % m, c = i % n;
+        for (int64_t p = 0; p < k; p++) {
+            double v = t->x[0][(repeated(&ma, &my, matrix) * m + r) * k + p] *
+                       t->x[1][(repeated(&mb, &my, matrix) * k + p) * n + c];
+            t->y[0][i] += v;
+            t->mag[0][i] += fabs(v);
+        }
+    }
+    t->steps = (double)k;
+}
+
+static void twin_where(twin_call *t)
+{
+    for (int64_t i = 0; i < count_of(t->out); i++)
+        t->y[0][i] = t->x[t->x[0][i] != 0 ? 1 : 2][i];
+}
+
+static void twin_cumsum(twin_call *t)
+{
+    const ax_cumsum_attr *a = t->attr;
+    int64_t inner = 1, n = dims(t->in)[a->axis];
+    for (int k = a->axis + 1; k < t->in[0].shape.rank; k++)
+        inner *= dims(t->in)[k];
+    for (int64_t i = 0; i < count_of(t->out); i++) {
+        int64_t at = i / inner % n;
+        for (int64_t k = 0; k < n; k++)
+            if ((a->reverse ? k > at : k < at) || (k == at && !a->exclusive)) {
+                t->y[0][i] += t->x[0][i + (k - at) * inner];
+                t->mag[0][i] += fabs(t->x[0][i + (k - at) * inner]);
+            }
+    }
+    t->steps = 1;
+}
+
+/* Element by element: the index of each axis goes one step at a time from the inside to where it is. */
+static void twin_pad(twin_call *t)
+{
+    const ax_pad_attr *a = t->attr;
+    float value;
+    memcpy(&value, a->value, sizeof value);
+    for (int64_t i = 0; i < count_of(t->out); i++) {
+        int64_t rest = i, at = 0, step = 1, outside = 0;
+        for (int k = t->out->shape.rank - 1; k >= 0; k--) {
+            int64_t d = dims(t->in)[k], want = rest % dims(t->out)[k] - a->before[k], p = 0, way = 1;
+            rest /= dims(t->out)[k];
+            outside |= want < 0 || want >= d;
+            for (int64_t q = 0; q != want; q += want > 0 ? 1 : -1) {
+                int64_t next = p + (want > 0 ? way : -way);
+                if (next >= 0 && next < d)
+                    p = next;
+                else if (a->mode == AX_PAD_REFLECT)
+                    way = -way, p += want > 0 ? way : -way;
+                else if (a->mode == AX_PAD_WRAP)
+                    p = want > 0 ? 0 : d - 1;
+            }
+            at += p * step;
+            step *= d;
+        }
+        t->y[0][i] = outside && a->mode == AX_PAD_CONSTANT ? (double)value : t->x[0][at];
+    }
+}
+
 #endif

@@ -187,6 +187,12 @@ static const struct twin {
     {&ax_op_layer_norm, twin_layer_norm}, {&ax_op_loss, twin_loss},
     {&ax_op_penalty, twin_penalty},       {&ax_op_gumbel, twin_gumbel},
     {&ax_op_kl_sparsity, twin_kl_sparsity}, {&ax_op_hoyer, twin_hoyer},
+    {&ax_op_binary, twin_binary},         {&ax_op_lrn, twin_lrn},
+    {&ax_op_unary, twin_unary},           {&ax_op_strided, twin_strided},
+    {&ax_op_gather, twin_gather},         {&ax_op_cast, twin_cast},
+    {&ax_op_reduce, twin_reduce},         {&ax_op_matmul, twin_matmul},
+    {&ax_op_where, twin_where},           {&ax_op_cumsum, twin_cumsum},
+    {&ax_op_pad, twin_pad},
 };
 // clang-format on
 

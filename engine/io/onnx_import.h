@@ -1,0 +1,41 @@
+/* onnx_import.h - a graph of an ONNX file, for concrete inputs, as an ax_graph.
+ *
+ * Nodes are taken in order. A value is known (its numbers are there) or planned (a value of the
+ * graph); a node whose inputs are all known is computed at once, any other becomes nodes of the
+ * graph. So what a file computes with shapes is gone when the graph is done. docs/onnx-design.md.
+ */
+#ifndef AX_IO_ONNX_IMPORT_H
+#define AX_IO_ONNX_IMPORT_H
+
+#include "graph/graph.h"
+#include "io/onnx_file.h"
+
+typedef struct ax_onnx_value {
+    const char *name;
+    ax_desc desc;
+    const void *data; /* the numbers, of natural alignment; NULL: planned */
+    ax_val val;       /* AX_NONE: not in the graph (yet)                  */
+} ax_onnx_value;
+
+/* The type that numbers of an ONNX type have here; -1: they are not taken. */
+int ax_onnx_dtype(int onnx, ax_dtype *out);
+
+/* A tensor of a file as a known value: float16 and bfloat16 widened, what is unaligned copied into
+ * the arena. AX_EUNSUPPORTED for a type that is not taken. */
+int ax_onnx_known(const ax_onnx_tensor *t, ax_arena *a, ax_onnx_value *out, ax_err *err);
+
+/* The inputs that a run has to give: those of the graph that no initializer stands for, in order.
+ * Up to `room` indices into f->graph.in; returns how many there are. */
+int ax_onnx_inputs(const ax_onnx_file *f, int *index, int room);
+
+/* Does every node have a row for its opset? -1 with AX_EUNSUPPORTED and all that is missing. */
+int ax_onnx_check(const ax_onnx_file *f, ax_err *err);
+
+/* Append the file's graph to the empty graph g, which then points into the file's bytes. in[]:
+ * dtype and shape of each of ax_onnx_inputs(), data NULL or the numbers, to be taken as fixed.
+ * out[]: the values of f->graph.out. -1: a node and what is wrong with it; AX_EUNSUPPORTED where it
+ * needs a number that only a run can tell. One thread at a time for each graph. */
+int ax_onnx_import(const ax_onnx_file *f, const ax_tensor *in, ax_graph *g, ax_onnx_value *out,
+                   ax_err *err);
+
+#endif

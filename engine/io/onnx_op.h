@@ -1,0 +1,78 @@
+/* onnx_op.h - one row per operator of ONNX, and what the functions that build them work with.
+ *
+ * Where the meaning of an operator changed between opsets it has several rows; that with the
+ * largest `since` not above the file's opset counts. Source of all meanings: github.com/onnx/onnx,
+ * docs/Operators.md and docs/Changelog.md. Private to engine/io. */
+#ifndef AX_IO_ONNX_OP_H
+#define AX_IO_ONNX_OP_H
+
+#include "io/onnx_import.h"
+#include "ops/ops.h"
+
+typedef struct onnx_importer onnx_importer;
+
+/* A node on its way into the graph. */
+typedef struct onnx_site {
+    onnx_importer *m;
+    const ax_onnx_node *n;
+    ax_onnx_value **in; /* NULL: absent */
+    ax_onnx_value *out; /* to be filled, in order */
+    int n_in, n_out;
+    int64_t opset;
+    ax_err *err; /* never NULL */
+} onnx_site;
+
+typedef int onnx_build(onnx_site *s);
+
+typedef struct onnx_row {
+    const char *op;
+    int since;
+    int min_in, max_in;
+    const char *attrs; /* the names it takes, with spaces between */
+    onnx_build *build;
+    int f32; /* takes float32 only; 0: the builder, or the op, judges */
+} onnx_row;
+
+extern const onnx_row onnx_rows_shape[], onnx_rows_nn[], onnx_rows_math[]; /* end with op NULL */
+
+/* Attributes, or what stands for them. */
+int64_t onnx_int_or(const onnx_site *s, const char *name, int64_t otherwise);
+float onnx_float_or(const onnx_site *s, const char *name, float otherwise);
+const char *onnx_text_or(const onnx_site *s, const char *name, const char *otherwise);
+const ax_onnx_attr *onnx_attr(const onnx_site *s, const char *name); /* NULL: absent */
+
+/* Input i as whole numbers, which have to be known: an arena array of *n. An absent one: *n = -1.
+ */
+int onnx_known_ints(onnx_site *s, int i, const int64_t **v, int64_t *n);
+/* The list as an attribute (before some opset) or as input i (since then); absent: *n = -1. */
+int onnx_list(onnx_site *s, const char *attr, int i, const int64_t **v, int64_t *n);
+/* An axis of input 0, counted from the end where it is negative. -1 with err. */
+int onnx_axis(onnx_site *s, int64_t axis, int rank);
+
+/* Apply an op: at once where all inputs are known, else as a node of the graph. in[i] NULL: absent.
+ */
+int onnx_apply(onnx_site *s, const ax_op *op, const void *attr, ax_onnx_value *const *in, int n_in,
+               ax_onnx_value *out);
+/* A known value made by the builder; data is copied into the arena. */
+int onnx_constant(onnx_site *s, ax_dtype t, const ax_shape *shape, const void *data,
+                  ax_onnx_value *out);
+/* The value seen in another shape of as many elements. */
+int onnx_reshaped(onnx_site *s, ax_onnx_value *x, const ax_shape *shape, ax_onnx_value *out);
+/* Room in the graph's arena; NULL with err. */
+void *onnx_alloc(onnx_site *s, int64_t n, size_t size);
+
+/* x repeated to the shape that numpy's rule gives. */
+int onnx_expanded(onnx_site *s, ax_onnx_value *x, const ax_shape *to, ax_onnx_value *out);
+/* The shape that a and b are broadcast to. */
+int onnx_broadcast(onnx_site *s, const ax_shape *a, const ax_shape *b, ax_shape *out);
+/* a where cond, else b, each repeated as needed. */
+int onnx_where(onnx_site *s, ax_onnx_value *cond, ax_onnx_value *a, ax_onnx_value *b, ax_onnx_value *out);
+/* Two tensors by an op of binary.c, or one that fuses. */
+int onnx_pair(onnx_site *s, ax_binary_kind kind, ax_onnx_value *a, ax_onnx_value *b, ax_onnx_value *out);
+/* A float32 number as a known value. */
+int onnx_number(onnx_site *s, float v, ax_onnx_value *out);
+
+/* The arena of what is made here: the graph's. */
+ax_arena *onnx_arena(onnx_site *s);
+
+#endif

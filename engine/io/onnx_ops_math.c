@@ -1,0 +1,386 @@
+/* onnx_ops_math.c - arithmetic with broadcasting; see onnx_op.h. */
+#include <math.h>
+#include <string.h>
+
+#include "io/onnx_op.h"
+
+/* Two float32 tensors of one shape add and multiply in the ops that fuse and keep layouts. */
+int onnx_pair(onnx_site *s, ax_binary_kind kind, ax_onnx_value *a, ax_onnx_value *b,
+              ax_onnx_value *out)
+{
+    ax_onnx_value *in[] = {a, b};
+    int same = ax_shape_equal(&a->desc.shape, &b->desc.shape) && a->desc.dtype == AX_F32;
+    if (same && kind == AX_BINARY_ADD)
+        return onnx_apply(s, &ax_op_add, &(ax_add_attr){0}, in, 2, out);
+    if (same && kind == AX_BINARY_MUL)
+        return onnx_apply(s, &ax_op_mul, NULL, in, 2, out);
+    return onnx_apply(s, &ax_op_binary, &(ax_binary_attr){kind}, in, 2, out);
+}
+
+/* How an operator of two tensors is told: swap: of b and a; negate: what comes of it is turned. */
+static const struct {
+    const char *op;
+    ax_binary_kind kind;
+    int swap;
+} kinds[] = {
+    {"Add", AX_BINARY_ADD, 0},
+    {"Sub", AX_BINARY_SUB, 0},
+    {"Mul", AX_BINARY_MUL, 0},
+    {"Div", AX_BINARY_DIV, 0},
+    {"Equal", AX_BINARY_EQUAL, 0},
+    {"Less", AX_BINARY_LESS, 0},
+    {"LessOrEqual", AX_BINARY_LESS_EQUAL, 0},
+    {"Greater", AX_BINARY_LESS, 1},
+    {"GreaterOrEqual", AX_BINARY_LESS_EQUAL, 1},
+    {"And", AX_BINARY_AND, 0},
+    {"Or", AX_BINARY_OR, 0},
+    {"Xor", AX_BINARY_XOR, 0},
+    {"Min", AX_BINARY_MIN, 0},
+    {"Max", AX_BINARY_MAX, 0},
+    {"Sum", AX_BINARY_ADD, 0},
+};
+
+static int find_kind(const onnx_site *s)
+{
+    int i = 0;
+    while (strcmp(kinds[i].op, s->n->op) != 0)
+        i++;
+    return i;
+}
+
+static int of_two(onnx_site *s)
+{
+    int i = find_kind(s), swap = kinds[i].swap;
+    return onnx_pair(s, kinds[i].kind, s->in[swap], s->in[!swap], &s->out[0]);
+}
+
+static int mod(onnx_site *s)
+{
+    ax_dtype t = s->in[0]->desc.dtype;
+    int64_t fmod = onnx_int_or(s, "fmod", 0);
+    if (!fmod && (t == AX_F32 || t == AX_F64))
+        return ax_fail(s->err, AX_EINVAL, "of floats only with fmod = 1");
+    return onnx_pair(s, fmod ? AX_BINARY_FMOD : AX_BINARY_MOD, s->in[0], s->in[1], &s->out[0]);
+}
+
+static int unary(onnx_site *s)
+{
+    ax_unary_attr a = {ax_unary_find(s->n->op)};
+    return onnx_apply(s, &ax_op_unary, &a, s->in, 1, &s->out[0]);
+}
+
+static int negated(onnx_site *s)
+{
+    ax_onnx_value yes = {.name = ""};
+    if (onnx_constant(s, AX_BOOL, &(ax_shape){0}, &(uint8_t){1}, &yes))
+        return -1;
+    return onnx_pair(s, AX_BINARY_XOR, s->in[0], &yes, &s->out[0]);
+}
+
+/* Sum, Min, Max of any number of tensors, from left to right */
+static int of_many(onnx_site *s)
+{
+    ax_binary_kind kind = kinds[find_kind(s)].kind;
+    ax_onnx_value so_far = *s->in[0];
+    for (int i = 1; i < s->n_in; i++) {
+        ax_onnx_value *next = onnx_alloc(s, 1, sizeof *next);
+        if (!next)
+            return -1;
+        next->name = "";
+        if (onnx_pair(s, kind, &so_far, s->in[i], next))
+            return -1;
+        so_far = *next;
+    }
+    s->out[0] = so_far;
+    return 0;
+}
+
+/* ---- of one tensor ---- */
+
+static int cast_to(onnx_site *s, ax_onnx_value *x, ax_dtype to, ax_onnx_value *out)
+{
+    if (x->desc.dtype == to) {
+        *out = *x;
+        return 0;
+    }
+    return onnx_apply(s, &ax_op_cast, &(ax_cast_attr){to}, &x, 1, out);
+}
+
+static int cast(onnx_site *s)
+{
+    ax_dtype to;
+    int64_t type = onnx_int_or(s, "to", 0);
+    if (type == AX_ONNX_FLOAT16 || type == AX_ONNX_BFLOAT16 || ax_onnx_dtype((int)type, &to))
+        return ax_fail(s->err, AX_EUNSUPPORTED, "a cast to %s is not taken",
+                       ax_onnx_type_name((int)type));
+    return cast_to(s, s->in[0], to, &s->out[0]);
+}
+
+static int cast_like(onnx_site *s)
+{
+    return cast_to(s, s->in[0], s->in[1]->desc.dtype, &s->out[0]);
+}
+
+/* x^2 and x^0.5 are what networks ask for. */
+static int power(onnx_site *s)
+{
+    ax_onnx_value *x = s->in[0], exponent = {.name = ""};
+    if (cast_to(s, s->in[1], x->desc.dtype, &exponent))
+        return -1;
+    if (exponent.data && x->desc.dtype == AX_F32 && ax_shape_count(&exponent.desc.shape) == 1 &&
+        exponent.desc.shape.rank <= x->desc.shape.rank) {
+        float e = *(const float *)exponent.data;
+        if (e == 2)
+            return onnx_pair(s, AX_BINARY_MUL, x, x, &s->out[0]);
+        if (e == 0.5f)
+            return onnx_apply(s, &ax_op_unary, &(ax_unary_attr){ax_unary_find("Sqrt")}, &x, 1,
+                              &s->out[0]);
+    }
+    return onnx_pair(s, AX_BINARY_POW, x, &exponent, &s->out[0]);
+}
+
+/* Bounds as inputs, or as attributes before opset 11. */
+static int clip(onnx_site *s)
+{
+    static const char *const names[] = {"min", "max"};
+    ax_onnx_value y = *s->in[0];
+    for (int i = 0; i < 2; i++) {
+        const ax_onnx_attr *a = onnx_attr(s, names[i]);
+        ax_onnx_value *bound = s->n_in > 1 + i ? s->in[1 + i] : NULL,
+                      *next = onnx_alloc(s, 2, sizeof *next);
+        if (!next)
+            return -1;
+        next[0].name = next[1].name = "";
+        if (a && onnx_constant(s, AX_F32, &(ax_shape){0}, &a->f, &next[1]))
+            return -1;
+        bound = a ? &next[1] : bound;
+        if (bound && onnx_pair(s, i ? AX_BINARY_MIN : AX_BINARY_MAX, &y, bound, &next[0]))
+            return -1;
+        if (bound)
+            y = next[0];
+    }
+    s->out[0] = y;
+    return 0;
+}
+
+/* ---- reductions ---- */
+
+static const struct {
+    const char *op;
+    ax_reduce_kind kind;
+} reductions[] = {
+    {"ReduceSum", AX_REDUCE_SUM},
+    {"ReduceMean", AX_REDUCE_MEAN},
+    {"ReduceMax", AX_REDUCE_MAX},
+    {"ReduceMin", AX_REDUCE_MIN},
+    {"ReduceProd", AX_REDUCE_PROD},
+    {"ReduceL1", AX_REDUCE_L1},
+    {"ReduceL2", AX_REDUCE_L2},
+    {"ReduceLogSum", AX_REDUCE_LOG_SUM},
+    {"ReduceLogSumExp", AX_REDUCE_LOG_SUM_EXP},
+    {"ReduceSumSquare", AX_REDUCE_SUM_SQUARE},
+    {"ArgMax", AX_REDUCE_ARG_MAX},
+    {"ArgMin", AX_REDUCE_ARG_MIN},
+};
+
+static ax_reduce_kind reduction(const onnx_site *s)
+{
+    int i = 0;
+    while (strcmp(reductions[i].op, s->n->op) != 0)
+        i++;
+    return reductions[i].kind;
+}
+
+static int reduce(onnx_site *s)
+{
+    ax_reduce_attr a = {.kind = reduction(s), .keep = onnx_int_or(s, "keepdims", 1) != 0};
+    const int64_t *axes;
+    int64_t n;
+    int rank = s->in[0]->desc.shape.rank;
+    if (onnx_list(s, "axes", 1, &axes, &n))
+        return -1;
+    for (int64_t i = 0; i < n; i++) {
+        int axis = onnx_axis(s, axes[i], rank);
+        if (axis < 0)
+            return -1;
+        a.axes |= 1u << axis;
+    }
+    if (n <= 0) {
+        if (onnx_int_or(s, "noop_with_empty_axes", 0)) {
+            s->out[0] = *s->in[0];
+            return 0;
+        }
+        a.axes = (1u << rank) - 1;
+    }
+    return onnx_apply(s, &ax_op_reduce, &a, s->in, 1, &s->out[0]);
+}
+
+static int place_of_extreme(onnx_site *s)
+{
+    int axis = onnx_axis(s, onnx_int_or(s, "axis", 0), s->in[0]->desc.shape.rank);
+    ax_reduce_attr a = {.kind = reduction(s),
+                        .axes = axis < 0 ? 0 : 1u << axis,
+                        .keep = onnx_int_or(s, "keepdims", 1) != 0,
+                        .last = onnx_int_or(s, "select_last_index", 0) != 0};
+    return axis < 0 ? -1 : onnx_apply(s, &ax_op_reduce, &a, s->in, 1, &s->out[0]);
+}
+
+/* ---- products ---- */
+
+/* With weights that are known, and a matrix, our dense layer; a vector is a matrix of one row or
+ * column, whose axis goes again. */
+static int matmul(onnx_site *s)
+{
+    ax_onnx_value a = *s->in[0], b = *s->in[1], y = {.name = ""}, turned = {.name = ""};
+    ax_shape sa = a.desc.shape, sb = b.desc.shape;
+    if (sa.rank < 1 || sb.rank < 1)
+        return ax_fail(s->err, AX_ESHAPE, "a number, expected a vector or a matrix");
+    if (a.desc.dtype != AX_F32 || b.desc.dtype != AX_F32)
+        return ax_fail(s->err, AX_EUNSUPPORTED, "matrices of %s and %s, float32 is taken",
+                       ax_dtype_name(a.desc.dtype), ax_dtype_name(b.desc.dtype));
+    if (sa.rank == 1 && onnx_reshaped(s, s->in[0], &AX_SHAPE(1, sa.dim[0]), &a))
+        return -1;
+    if (sb.rank == 1 && onnx_reshaped(s, s->in[1], &AX_SHAPE(sb.dim[0], 1), &b))
+        return -1;
+    ax_onnx_value *weights[] = {&b}, *in[] = {&a, &b};
+    ax_permute_attr turn = {{1, 0}};
+    int dense = b.data && !a.data && b.desc.shape.rank == 2;
+    if (dense) {
+        if (onnx_apply(s, &ax_op_permute, &turn, weights, 1, &turned))
+            return -1;
+        in[1] = &turned;
+    }
+    if (onnx_apply(s, dense ? &ax_op_dense : &ax_op_matmul, &(ax_fused_attr){0}, in, 2, &y))
+        return -1;
+    ax_shape to = y.desc.shape;
+    if (sb.rank == 1)
+        to.rank--;
+    if (sa.rank == 1) {
+        to.dim[to.rank - (sb.rank == 1 ? 1 : 2)] = to.dim[to.rank - 1];
+        to.rank--;
+    }
+    return onnx_reshaped(s, &y, &to, &s->out[0]);
+}
+
+int onnx_number(onnx_site *s, float v, ax_onnx_value *out)
+{
+    return onnx_constant(s, AX_F32, &(ax_shape){0}, &v, out);
+}
+
+static int where(onnx_site *s)
+{
+    return onnx_where(s, s->in[0], s->in[1], s->in[2], &s->out[0]);
+}
+
+static int mean(onnx_site *s)
+{
+    ax_onnx_value sum = *s->in[0], n = {.name = ""};
+    for (int i = 1; i < s->n_in; i++) {
+        ax_onnx_value *next = onnx_alloc(s, 1, sizeof *next);
+        if (!next)
+            return -1;
+        next->name = "";
+        if (onnx_pair(s, AX_BINARY_ADD, &sum, s->in[i], next))
+            return -1;
+        sum = *next;
+    }
+    if (onnx_number(s, (float)s->n_in, &n))
+        return -1;
+    return onnx_pair(s, AX_BINARY_DIV, &sum, &n, &s->out[0]);
+}
+
+static int cumsum(onnx_site *s)
+{
+    const int64_t *axis;
+    int64_t n;
+    if (onnx_known_ints(s, 1, &axis, &n))
+        return -1;
+    if (n != 1)
+        return ax_fail(s->err, AX_EINVAL, "%lld axes, expected one", (long long)n);
+    ax_cumsum_attr a = {onnx_axis(s, *axis, s->in[0]->desc.shape.rank),
+                        onnx_int_or(s, "exclusive", 0) != 0, onnx_int_or(s, "reverse", 0) != 0};
+    return a.axis < 0 ? -1 : onnx_apply(s, &ax_op_cumsum, &a, s->in, 1, &s->out[0]);
+}
+
+static int is_inf(onnx_site *s)
+{
+    int64_t negative = onnx_int_or(s, "detect_negative", 1),
+            positive = onnx_int_or(s, "detect_positive", 1);
+    ax_onnx_value top = {.name = ""}, bottom = {.name = ""}, above = {.name = ""},
+                  below = {.name = ""};
+    static const float inf = INFINITY, minus = -INFINITY;
+    if (s->in[0]->desc.dtype != AX_F32)
+        return ax_fail(s->err, AX_EUNSUPPORTED, "of %s, float32 is taken",
+                       ax_dtype_name(s->in[0]->desc.dtype));
+    if (onnx_number(s, positive ? inf : NAN, &top) ||
+        onnx_number(s, negative ? minus : NAN, &bottom) ||
+        onnx_pair(s, AX_BINARY_EQUAL, s->in[0], &top, &above) ||
+        onnx_pair(s, AX_BINARY_EQUAL, s->in[0], &bottom, &below))
+        return -1;
+    return onnx_pair(s, AX_BINARY_OR, &above, &below, &s->out[0]);
+}
+
+// clang-format off
+const onnx_row onnx_rows_math[] = {
+    {"Add", 7, 2, 2, "", of_two, 0},
+    {"Sub", 7, 2, 2, "", of_two, 0},
+    {"Mul", 7, 2, 2, "", of_two, 0},
+    {"Div", 7, 2, 2, "", of_two, 0},
+    {"Equal", 7, 2, 2, "", of_two, 0},
+    {"Less", 7, 2, 2, "", of_two, 0},
+    {"LessOrEqual", 12, 2, 2, "", of_two, 0},
+    {"Greater", 7, 2, 2, "", of_two, 0},
+    {"GreaterOrEqual", 12, 2, 2, "", of_two, 0},
+    {"And", 7, 2, 2, "", of_two, 0},
+    {"Or", 7, 2, 2, "", of_two, 0},
+    {"Xor", 7, 2, 2, "", of_two, 0},
+    {"Sum", 6, 1, INT32_MAX, "", of_many, 0},
+    {"Min", 6, 1, INT32_MAX, "", of_many, 0},
+    {"Max", 6, 1, INT32_MAX, "", of_many, 0},
+    {"Mod", 10, 2, 2, "fmod", mod, 0},
+    {"Not", 1, 1, 1, "", negated, 0},
+    {"Abs", 6, 1, 1, "", unary, 0},
+    {"Neg", 6, 1, 1, "", unary, 0},
+    {"Sign", 9, 1, 1, "", unary, 0},
+    {"Floor", 6, 1, 1, "", unary, 0},
+    {"Ceil", 6, 1, 1, "", unary, 0},
+    {"Round", 11, 1, 1, "", unary, 0},
+    {"Reciprocal", 6, 1, 1, "", unary, 0},
+    {"Sqrt", 6, 1, 1, "", unary, 0},
+    {"Log", 6, 1, 1, "", unary, 0},
+    {"Sin", 7, 1, 1, "", unary, 0},
+    {"Cos", 7, 1, 1, "", unary, 0},
+    {"Tan", 7, 1, 1, "", unary, 0},
+    {"Sinh", 9, 1, 1, "", unary, 0},
+    {"Cosh", 9, 1, 1, "", unary, 0},
+    {"Asin", 7, 1, 1, "", unary, 0},
+    {"Acos", 7, 1, 1, "", unary, 0},
+    {"Atan", 7, 1, 1, "", unary, 0},
+    {"Asinh", 9, 1, 1, "", unary, 0},
+    {"Acosh", 9, 1, 1, "", unary, 0},
+    {"Atanh", 9, 1, 1, "", unary, 0},
+    {"IsNaN", 9, 1, 1, "", unary, 0},
+    {"Cast", 6, 1, 1, "to saturate", cast, 0},
+    {"CastLike", 15, 2, 2, "saturate", cast_like, 0},
+    {"Pow", 7, 2, 2, "", power, 0},
+    {"Clip", 6, 1, 3, "min max", clip, 0},
+    {"MatMul", 1, 2, 2, "", matmul, 0},
+    {"ReduceSum", 1, 1, 2, "axes keepdims noop_with_empty_axes", reduce, 0},
+    {"ReduceMean", 1, 1, 2, "axes keepdims noop_with_empty_axes", reduce, 0},
+    {"ReduceMax", 1, 1, 2, "axes keepdims noop_with_empty_axes", reduce, 0},
+    {"ReduceMin", 1, 1, 2, "axes keepdims noop_with_empty_axes", reduce, 0},
+    {"ReduceProd", 1, 1, 2, "axes keepdims noop_with_empty_axes", reduce, 0},
+    {"ReduceL1", 1, 1, 2, "axes keepdims noop_with_empty_axes", reduce, 0},
+    {"ReduceL2", 1, 1, 2, "axes keepdims noop_with_empty_axes", reduce, 0},
+    {"ReduceLogSum", 1, 1, 2, "axes keepdims noop_with_empty_axes", reduce, 0},
+    {"ReduceLogSumExp", 1, 1, 2, "axes keepdims noop_with_empty_axes", reduce, 0},
+    {"ReduceSumSquare", 1, 1, 2, "axes keepdims noop_with_empty_axes", reduce, 0},
+    {"ArgMax", 1, 1, 1, "axis keepdims select_last_index", place_of_extreme, 0},
+    {"ArgMin", 1, 1, 1, "axis keepdims select_last_index", place_of_extreme, 0},
+    {"Where", 9, 3, 3, "", where, 0},
+    {"Mean", 8, 1, INT32_MAX, "", mean, 1},
+    {"CumSum", 11, 2, 2, "exclusive reverse", cumsum, 0},
+    {"IsInf", 10, 1, 1, "detect_negative detect_positive", is_inf, 0},
+    {0},
+};
+// clang-format on

@@ -1,0 +1,236 @@
+/* binary.c - what is made of two tensors element by element; their shapes are any that numpy's rule
+ * makes one of: aligned at their last axes, a dimension of 1 is repeated. */
+#include <math.h>
+#include <string.h>
+
+#include "base/ints.h"
+#include "base/range.h"
+#include "ops/ops.h"
+
+static int broadcast(const ax_shape *a, const ax_shape *b, ax_shape *out, ax_err *err)
+{
+    char s[160], t[160];
+    out->rank = a->rank > b->rank ? a->rank : b->rank;
+    for (int i = 1; i <= out->rank; i++) {
+        int64_t p = i <= a->rank ? a->dim[a->rank - i] : 1,
+                q = i <= b->rank ? b->dim[b->rank - i] : 1;
+        if (p != q && p != 1 && q != 1)
+            return ax_fail(err, AX_ESHAPE, "the shapes %s and %s cannot be broadcast to each other",
+                           ax_shape_str(a, s, sizeof s), ax_shape_str(b, t, sizeof t));
+        out->dim[out->rank - i] = p == 1 ? q : p;
+    }
+    return 0;
+}
+
+static int infer(const void *attr, const ax_desc *in, int n_in, ax_desc *out, ax_err *err)
+{
+    (void)n_in;
+    ax_binary_kind kind = ((const ax_binary_attr *)attr)->kind;
+    ax_dtype t = in[0].dtype;
+    int logic = kind >= AX_BINARY_AND,
+        right = logic ? t == AX_BOOL : t != AX_BOOL || kind == AX_BINARY_EQUAL;
+    if (in[1].dtype != t || !right)
+        return ax_fail(err, AX_ETYPE, "inputs of %s and %s; both have to be %s", ax_dtype_name(t),
+                       ax_dtype_name(in[1].dtype), logic ? "bool" : "of one type of numbers");
+    out[0].dtype = kind >= AX_BINARY_EQUAL ? AX_BOOL : t;
+    return broadcast(&in[0].shape, &in[1].shape, &out[0].shape, err);
+}
+
+/* ---- rows
+ * ---------------------------------------------------------------------------------------- */
+
+/* a[i * p], b[i * q]: p and q are 0 where one number stands for all, else 1 */
+typedef void row_fn(ax_binary_kind kind, const void *a, int64_t p, const void *b, int64_t q,
+                    void *y, int64_t n);
+
+#define EACH(R, expression)                                                                        \
+    for (int64_t i = 0; i < n; i++) {                                                              \
+        T u = a[i * p], v = b[i * q];                                                              \
+        ((R *)y)[i] = (R)(expression);                                                             \
+    }                                                                                              \
+    return
+
+/* U: what T wraps around in; the others are how whole numbers and fractions differ */
+#define ROWS(name, type, U, DIVIDE, POWER, MODULO, REMAINDER, IS_NAN)                              \
+    static void name(ax_binary_kind kind, const void *x, int64_t p, const void *z, int64_t q,      \
+                     void *y, int64_t n)                                                           \
+    {                                                                                              \
+        typedef type T;                                                                            \
+        const T *a = x, *b = z;                                                                    \
+        switch (kind) {                                                                            \
+        case AX_BINARY_ADD:                                                                        \
+            EACH(T, (U)u + (U)v);                                                                  \
+        case AX_BINARY_SUB:                                                                        \
+            EACH(T, (U)u - (U)v);                                                                  \
+        case AX_BINARY_MUL:                                                                        \
+            EACH(T, (U)u *(U)v);                                                                   \
+        case AX_BINARY_DIV:                                                                        \
+            EACH(T, DIVIDE(u, v));                                                                 \
+        case AX_BINARY_MIN:                                                                        \
+            EACH(T, u < v || IS_NAN(u) ? u : v);                                                   \
+        case AX_BINARY_MAX:                                                                        \
+            EACH(T, u > v || IS_NAN(u) ? u : v);                                                   \
+        case AX_BINARY_POW:                                                                        \
+            EACH(T, POWER(u, v));                                                                  \
+        case AX_BINARY_MOD:                                                                        \
+            EACH(T, MODULO(u, v));                                                                 \
+        case AX_BINARY_FMOD:                                                                       \
+            EACH(T, REMAINDER(u, v));                                                              \
+        case AX_BINARY_EQUAL:                                                                      \
+            EACH(uint8_t, u == v);                                                                 \
+        case AX_BINARY_LESS:                                                                       \
+            EACH(uint8_t, u < v);                                                                  \
+        case AX_BINARY_LESS_EQUAL:                                                                 \
+            EACH(uint8_t, u <= v);                                                                 \
+        default:                                                                                   \
+            return; /* logic has its own */                                                        \
+        }                                                                                          \
+    }
+
+#define QUOTIENT(u, v)   ((u) / (v))
+#define NAN_OF(u)        ((u) != (u))
+#define FLOAT_MOD(u, v)  ((void)(v), (u)*0 + (T)NAN)
+#define FLOAT_FMOD(u, v) fmod((double)(u), (double)(v))
+#define FLOAT_POW(u, v)  pow((double)(u), (double)(v))
+
+#define WHOLE_NAN(u)          0
+#define WHOLE_QUOTIENT(u, v)  whole_quotient((int64_t)(u), (int64_t)(v))
+#define WHOLE_MOD(u, v)       whole_mod((int64_t)(u), (int64_t)(v))
+#define WHOLE_REMAINDER(u, v) whole_remainder((int64_t)(u), (int64_t)(v))
+#define WHOLE_POW(u, v)       whole_pow((int64_t)(u), (int64_t)(v))
+
+/* the smallest number by -1 would trap, too */
+static int64_t whole_quotient(int64_t u, int64_t v)
+{
+    return v == 0 ? 0 : v == -1 ? (int64_t)(0 - (uint64_t)u) : u / v;
+}
+
+static int64_t whole_remainder(int64_t u, int64_t v)
+{
+    return v == 0 || v == -1 ? 0 : u % v;
+}
+
+static int64_t whole_mod(int64_t u, int64_t v)
+{
+    int64_t r = whole_remainder(u, v);
+    return r && (r < 0) != (v < 0) ? r + v : r;
+}
+
+/* by squaring, around in two's complement; a negative power of anything but 1 and -1 is 0 */
+static int64_t whole_pow(int64_t u, int64_t v)
+{
+    uint64_t base = (uint64_t)u, y = 1;
+    if (v < 0)
+        return u == 1 ? 1 : u == -1 ? (v % 2 ? -1 : 1) : 0;
+    for (; v; v >>= 1, base *= base)
+        if (v & 1)
+            y *= base;
+    return (int64_t)y;
+}
+
+ROWS(rows_f32, float, float, QUOTIENT, FLOAT_POW, FLOAT_MOD, FLOAT_FMOD, NAN_OF)
+ROWS(rows_f64, double, double, QUOTIENT, FLOAT_POW, FLOAT_MOD, FLOAT_FMOD, NAN_OF)
+ROWS(rows_i32, int32_t, uint32_t, WHOLE_QUOTIENT, WHOLE_POW, WHOLE_MOD, WHOLE_REMAINDER, WHOLE_NAN)
+ROWS(rows_i64, int64_t, uint64_t, WHOLE_QUOTIENT, WHOLE_POW, WHOLE_MOD, WHOLE_REMAINDER, WHOLE_NAN)
+ROWS(rows_u8, uint8_t, unsigned, WHOLE_QUOTIENT, WHOLE_POW, WHOLE_MOD, WHOLE_REMAINDER, WHOLE_NAN)
+
+static void rows_bool(ax_binary_kind kind, const void *x, int64_t p, const void *z, int64_t q,
+                      void *y, int64_t n)
+{
+    const uint8_t *a = x, *b = z;
+    uint8_t *out = y;
+    for (int64_t i = 0; i < n; i++) {
+        uint8_t u = a[i * p], v = b[i * q];
+        out[i] = kind == AX_BINARY_AND   ? u & v
+                 : kind == AX_BINARY_OR  ? u | v
+                 : kind == AX_BINARY_XOR ? u ^ v
+                                         : u == v;
+    }
+}
+
+static row_fn *const rows[AX_DTYPES] = {
+    [AX_F32] = rows_f32, [AX_F64] = rows_f64, [AX_I32] = rows_i32,
+    [AX_I64] = rows_i64, [AX_U8] = rows_u8,   [AX_BOOL] = rows_bool,
+};
+
+/* ---- the walk
+ * ------------------------------------------------------------------------------------- */
+
+/* y's last axes that both go through in one stretch, or one repeats as a whole, are a row. From row
+ * to row a and b go by strides. */
+typedef struct walk {
+    ax_binary_kind kind;
+    row_fn *fn;
+    const char *a, *b;
+    char *y;
+    size_t size, out_size;
+    int rank; /* of the axes before the row */
+    int64_t dim[AX_MAX_RANK], stride_a[AX_MAX_RANK], stride_b[AX_MAX_RANK];
+    int64_t row, step_a, step_b;
+} walk;
+
+static void run_rows(void *ctx, int64_t from, int64_t to)
+{
+    const walk *w = ctx;
+    for (int64_t r = from; r < to; r++) {
+        int64_t rest = r, at_a = 0, at_b = 0;
+        for (int i = w->rank - 1; i >= 0; i--) {
+            at_a += rest % w->dim[i] * w->stride_a[i];
+            at_b += rest % w->dim[i] * w->stride_b[i];
+            rest /= w->dim[i];
+        }
+        w->fn(w->kind, w->a + (size_t)at_a * w->size, w->step_a, w->b + (size_t)at_b * w->size,
+              w->step_b, w->y + (size_t)(r * w->row) * w->out_size, w->row);
+    }
+}
+
+/* Strides of x in y's axes: 0 where it is repeated. */
+static void strides(const ax_shape *x, const ax_shape *y, int64_t *out)
+{
+    int64_t s = 1;
+    for (int i = y->rank - 1, k = x->rank - 1; i >= 0; i--, k--) {
+        out[i] = k >= 0 && x->dim[k] != 1 ? s : 0;
+        s *= k >= 0 ? x->dim[k] : 1;
+    }
+}
+
+static void run(const ax_call *c)
+{
+    const ax_shape *y = &c->out[0].shape;
+    int64_t a[AX_MAX_RANK], b[AX_MAX_RANK], count = ax_shape_count(y);
+    walk w = {.kind = ((const ax_binary_attr *)c->attr)->kind,
+              .fn = rows[c->in[0].dtype],
+              .a = c->x[0],
+              .b = c->x[1],
+              .y = c->y[0],
+              .size = ax_dtype_size(c->in[0].dtype),
+              .out_size = ax_dtype_size(c->out[0].dtype),
+              .row = 1};
+    int last = y->rank - 1;
+    if (count == 0)
+        return;
+    strides(&c->in[0].shape, y, a);
+    strides(&c->in[1].shape, y, b);
+    if (last >= 0) {
+        w.row = y->dim[last];
+        w.step_a = a[last];
+        w.step_b = b[last];
+        while (last > 0 && a[last - 1] == w.step_a * w.row && b[last - 1] == w.step_b * w.row)
+            w.row *= y->dim[--last];
+    }
+    w.rank = last > 0 ? last : 0;
+    memcpy(w.dim, y->dim, (size_t)w.rank * sizeof *w.dim);
+    memcpy(w.stride_a, a, (size_t)w.rank * sizeof *a);
+    memcpy(w.stride_b, b, (size_t)w.rank * sizeof *b);
+    ax_range(c->pool, count / w.row, 1 + 16384 / w.row, run_rows, &w);
+}
+
+const ax_op ax_op_binary = {
+    .name = "binary",
+    .min_in = 2,
+    .max_in = 2,
+    .n_out = 1,
+    .attr_size = sizeof(ax_binary_attr),
+    .infer = infer,
+    .run = run,
+};

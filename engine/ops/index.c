@@ -1,0 +1,422 @@
+/* index.c - ops that take elements from other places, and change their type. */
+#include <math.h>
+#include <string.h>
+
+#include "base/ints.h"
+#include "base/range.h"
+#include "ops/ops.h"
+
+/* ---- strided
+ * ------------------------------------------------------------------------------------- */
+
+static int strided_infer(const void *attr, const ax_desc *in, int n_in, ax_desc *out, ax_err *err)
+{
+    (void)n_in;
+    const ax_strided_attr *a = attr;
+    int64_t low = a->from, high = a->from, empty = 0;
+    if (a->shape.rank < 0 || a->shape.rank > AX_MAX_RANK)
+        return ax_fail(err, AX_ELIMIT, "a shape of %d dimensions", a->shape.rank);
+    for (int i = 0; i < a->shape.rank; i++) {
+        int64_t reach;
+        if (__builtin_mul_overflow(a->step[i], a->shape.dim[i] - 1, &reach) ||
+            __builtin_add_overflow(reach < 0 ? low : high, reach, reach < 0 ? &low : &high))
+            return ax_fail(err, AX_ERANGE, "steps of %lld lead nowhere", (long long)a->step[i]);
+        empty |= a->shape.dim[i] <= 0;
+    }
+    if (!empty && (low < 0 || high >= ax_shape_count(&in[0].shape)))
+        return ax_fail(err, AX_ERANGE, "steps lead from %lld to %lld, beyond the %lld elements",
+                       (long long)low, (long long)high, (long long)ax_shape_count(&in[0].shape));
+    out[0] = (ax_desc){in[0].dtype, a->shape};
+    return 0;
+}
+
+typedef struct strided_job {
+    const ax_strided_attr *a;
+    const char *x;
+    char *y;
+    size_t size;
+    int64_t row, step; /* the last axis */
+} strided_job;
+
+static void take(const char *x, int64_t step, char *y, int64_t n, size_t size)
+{
+    if (step == 1)
+        memcpy(y, x, (size_t)n * size);
+    else if (size == 4)
+        for (int64_t k = 0; k < n; k++)
+            ((uint32_t *)y)[k] = ((const uint32_t *)x)[k * step];
+    else
+        for (int64_t k = 0; k < n; k++)
+            memcpy(y + (size_t)k * size, x + k * step * (int64_t)size, size);
+}
+
+static void strided_rows(void *ctx, int64_t from, int64_t to)
+{
+    const strided_job *j = ctx;
+    const ax_strided_attr *a = j->a;
+    for (int64_t r = from; r < to; r++) {
+        int64_t rest = r, at = a->from;
+        for (int i = a->shape.rank - 2; i >= 0; i--) {
+            at += rest % a->shape.dim[i] * a->step[i];
+            rest /= a->shape.dim[i];
+        }
+        take(j->x + at * (int64_t)j->size, j->step, j->y + (size_t)(r * j->row) * j->size, j->row,
+             j->size);
+    }
+}
+
+static void strided_run(const ax_call *c)
+{
+    const ax_strided_attr *a = c->attr;
+    int64_t count = ax_shape_count(&a->shape);
+    int last = a->shape.rank - 1;
+    strided_job j = {a, c->x[0], c->y[0], ax_dtype_size(c->in[0].dtype), 1, 1};
+    if (last >= 0) {
+        j.row = a->shape.dim[last];
+        j.step = a->step[last];
+    }
+    if (count)
+        ax_range(c->pool, count / j.row, 1 + 16384 / j.row, strided_rows, &j);
+}
+
+const ax_op ax_op_strided = {
+    .name = "strided",
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 1,
+    .attr_size = sizeof(ax_strided_attr),
+    .infer = strided_infer,
+    .run = strided_run,
+};
+
+/* ---- gather
+ * -------------------------------------------------------------------------------------- */
+
+static int gather_infer(const void *attr, const ax_desc *in, int n_in, ax_desc *out, ax_err *err)
+{
+    (void)n_in;
+    int axis = ((const ax_axis_attr *)attr)->axis;
+    const ax_shape *x = &in[0].shape, *at = &in[1].shape;
+    if (axis < 0 || axis >= x->rank)
+        return ax_fail(err, AX_ERANGE, "there is no axis %d in a tensor of rank %d", axis, x->rank);
+    if (in[1].dtype != AX_I64 && in[1].dtype != AX_I32)
+        return ax_fail(err, AX_ETYPE, "indices of %s, expected int32 or int64",
+                       ax_dtype_name(in[1].dtype));
+    if (x->rank - 1 + at->rank > AX_MAX_RANK)
+        return ax_fail(err, AX_ELIMIT, "the result has %d dimensions, at most %d",
+                       x->rank - 1 + at->rank, AX_MAX_RANK);
+    if (x->dim[axis] == 0 && ax_shape_count(at))
+        return ax_fail(err, AX_ERANGE, "axis %d is empty, nothing can be taken from it", axis);
+    out[0].dtype = in[0].dtype;
+    ax_shape *y = &out[0].shape;
+    y->rank = 0;
+    for (int i = 0; i < axis; i++)
+        y->dim[y->rank++] = x->dim[i];
+    for (int i = 0; i < at->rank; i++)
+        y->dim[y->rank++] = at->dim[i];
+    for (int i = axis + 1; i < x->rank; i++)
+        y->dim[y->rank++] = x->dim[i];
+    return 0;
+}
+
+static int64_t index_at(const ax_call *c, int64_t i, int64_t n)
+{
+    int64_t k =
+        c->in[1].dtype == AX_I64 ? ((const int64_t *)c->x[1])[i] : ((const int32_t *)c->x[1])[i];
+    k = k < 0 ? k + n : k;
+    return k < 0 ? 0 : k >= n ? n - 1 : k;
+}
+
+static void gather_run(const ax_call *c)
+{
+    int axis = ((const ax_axis_attr *)c->attr)->axis;
+    const ax_shape *x = &c->in[0].shape;
+    int64_t outer = 1, inner = 1, n = x->dim[axis], taken = ax_shape_count(&c->in[1].shape);
+    size_t size = ax_dtype_size(c->in[0].dtype);
+    for (int i = 0; i < x->rank; i++)
+        *(i < axis ? &outer : &inner) *= i == axis ? 1 : x->dim[i];
+    for (int64_t o = 0; o < outer; o++)
+        for (int64_t k = 0; k < taken; k++)
+            memcpy((char *)c->y[0] + (size_t)((o * taken + k) * inner) * size,
+                   (const char *)c->x[0] + (size_t)((o * n + index_at(c, k, n)) * inner) * size,
+                   (size_t)inner * size);
+}
+
+const ax_op ax_op_gather = {
+    .name = "gather",
+    .min_in = 2,
+    .max_in = 2,
+    .n_out = 1,
+    .attr_size = sizeof(ax_axis_attr),
+    .infer = gather_infer,
+    .run = gather_run,
+};
+
+/* ---- cast
+ * ---------------------------------------------------------------------------------------- */
+
+static int cast_infer(const void *attr, const ax_desc *in, int n_in, ax_desc *out, ax_err *err)
+{
+    (void)n_in, (void)err;
+    out[0] = (ax_desc){((const ax_cast_attr *)attr)->to, in[0].shape};
+    return 0;
+}
+
+/* A number as a float (is_float) or a whole one. */
+typedef struct number {
+    int is_float;
+    double f;
+    int64_t i;
+} number;
+
+static number read_number(const void *x, ax_dtype t, int64_t i)
+{
+    switch (t) {
+    case AX_F32:
+        return (number){1, (double)((const float *)x)[i], 0};
+    case AX_F64:
+        return (number){1, ((const double *)x)[i], 0};
+    case AX_I64:
+        return (number){0, 0, ((const int64_t *)x)[i]};
+    case AX_I32:
+        return (number){0, 0, ((const int32_t *)x)[i]};
+    default:
+        return (number){0, 0, ((const uint8_t *)x)[i]};
+    }
+}
+
+/* Whole numbers wrap into a narrower type, floats are cut off and clamped. */
+static int64_t whole_of(number v, double low, double high)
+{
+    if (!v.is_float)
+        return v.i;
+    return v.f != v.f    ? 0
+           : v.f <= low  ? (int64_t)low
+           : v.f >= high ? (high >= 0x1p63 ? INT64_MAX : (int64_t)high)
+                         : (int64_t)v.f;
+}
+
+static void write_number(void *y, ax_dtype t, int64_t i, number v)
+{
+    switch (t) {
+    case AX_F32:
+        ((float *)y)[i] = v.is_float ? (float)v.f : (float)v.i;
+        return;
+    case AX_F64:
+        ((double *)y)[i] = v.is_float ? v.f : (double)v.i;
+        return;
+    case AX_I64:
+        ((int64_t *)y)[i] = whole_of(v, -0x1p63, 0x1p63);
+        return;
+    case AX_I32:
+        ((int32_t *)y)[i] = (int32_t)whole_of(v, INT32_MIN, INT32_MAX);
+        return;
+    case AX_BOOL:
+        ((uint8_t *)y)[i] = v.is_float ? v.f != 0 : v.i != 0;
+        return;
+    default:
+        ((uint8_t *)y)[i] = (uint8_t)whole_of(v, 0, UINT8_MAX);
+    }
+}
+
+static void cast_stretch(void *ctx, int64_t from, int64_t to)
+{
+    const ax_call *c = ctx;
+    for (int64_t i = from; i < to; i++)
+        write_number(c->y[0], c->out[0].dtype, i, read_number(c->x[0], c->in[0].dtype, i));
+}
+
+static void cast_run(const ax_call *c)
+{
+    ax_range(c->pool, ax_shape_count(&c->in[0].shape), 8192, cast_stretch, (void *)(uintptr_t)c);
+}
+
+const ax_op ax_op_cast = {
+    .name = "cast",
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 1,
+    .attr_size = sizeof(ax_cast_attr),
+    .infer = cast_infer,
+    .run = cast_run,
+};
+
+/* ---- where
+ * --------------------------------------------------------------------------------------- */
+
+static int where_infer(const void *attr, const ax_desc *in, int n_in, ax_desc *out, ax_err *err)
+{
+    (void)attr, (void)n_in;
+    if (in[0].dtype != AX_BOOL || in[1].dtype != in[2].dtype)
+        return ax_fail(err, AX_ETYPE, "%s, %s and %s; expected bool and two of one type",
+                       ax_dtype_name(in[0].dtype), ax_dtype_name(in[1].dtype),
+                       ax_dtype_name(in[2].dtype));
+    if (!ax_shape_equal(&in[0].shape, &in[1].shape) || !ax_shape_equal(&in[1].shape, &in[2].shape))
+        return ax_fail(err, AX_ESHAPE, "three shapes that are not the same");
+    out[0] = in[1];
+    return 0;
+}
+
+static void where_stretch(void *ctx, int64_t from, int64_t to)
+{
+    const ax_call *c = ctx;
+    const uint8_t *yes = c->x[0];
+    size_t size = ax_dtype_size(c->out[0].dtype);
+    for (int64_t i = from; i < to; i++)
+        memcpy((char *)c->y[0] + (size_t)i * size,
+               (const char *)c->x[yes[i] ? 1 : 2] + (size_t)i * size, size);
+}
+
+static void where_run(const ax_call *c)
+{
+    ax_range(c->pool, ax_shape_count(&c->out[0].shape), 8192, where_stretch, (void *)(uintptr_t)c);
+}
+
+const ax_op ax_op_where = {
+    .name = "where",
+    .min_in = 3,
+    .max_in = 3,
+    .n_out = 1,
+    .infer = where_infer,
+    .run = where_run,
+};
+
+/* ---- running sums
+ * -------------------------------------------------------------------------------- */
+
+static int cumsum_infer(const void *attr, const ax_desc *in, int n_in, ax_desc *out, ax_err *err)
+{
+    (void)n_in;
+    const ax_cumsum_attr *a = attr;
+    if (a->axis < 0 || a->axis >= in[0].shape.rank)
+        return ax_fail(err, AX_ERANGE, "there is no axis %d", a->axis);
+    if (in[0].dtype == AX_BOOL || in[0].dtype == AX_U8)
+        return ax_fail(err, AX_ETYPE, "running sums of %s", ax_dtype_name(in[0].dtype));
+    out[0] = in[0];
+    return 0;
+}
+
+/* Floats are summed in double. */
+static void cumsum_line(const ax_call *c, int64_t at, int64_t n, int64_t step)
+{
+    const ax_cumsum_attr *a = c->attr;
+    ax_dtype t = c->in[0].dtype;
+    number sum = {t == AX_F32 || t == AX_F64, 0, 0};
+    for (int64_t k = 0; k < n; k++) {
+        int64_t i = at + (a->reverse ? n - 1 - k : k) * step;
+        number v = read_number(c->x[0], t, i), before = sum;
+        sum.f += v.f;
+        sum.i = (int64_t)((uint64_t)sum.i + (uint64_t)v.i);
+        write_number(c->y[0], t, i, a->exclusive ? before : sum);
+    }
+}
+
+static void cumsum_run(const ax_call *c)
+{
+    int axis = ((const ax_cumsum_attr *)c->attr)->axis;
+    const ax_shape *x = &c->in[0].shape;
+    int64_t outer = 1, inner = 1, n = x->dim[axis];
+    for (int i = 0; i < x->rank; i++)
+        *(i < axis ? &outer : &inner) *= i == axis ? 1 : x->dim[i];
+    for (int64_t o = 0; o < outer; o++)
+        for (int64_t i = 0; i < inner; i++)
+            cumsum_line(c, o * n * inner + i, n, inner);
+}
+
+const ax_op ax_op_cumsum = {
+    .name = "cumsum",
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 1,
+    .attr_size = sizeof(ax_cumsum_attr),
+    .infer = cumsum_infer,
+    .run = cumsum_run,
+};
+
+/* ---- padding
+ * ------------------------------------------------------------------------------------- */
+
+static int pad_infer(const void *attr, const ax_desc *in, int n_in, ax_desc *out, ax_err *err)
+{
+    (void)n_in;
+    const ax_pad_attr *a = attr;
+    out[0] = in[0];
+    for (int i = 0; i < in[0].shape.rank; i++) {
+        int64_t d = in[0].shape.dim[i], *y = &out[0].shape.dim[i];
+        if (__builtin_add_overflow(d, a->before[i], y) ||
+            __builtin_add_overflow(*y, a->after[i], y) || *y < 0)
+            return ax_fail(err, AX_ERANGE, "axis %d of %lld becomes %lld", i, (long long)d,
+                           (long long)*y);
+        if (a->mode != AX_PAD_CONSTANT && d == 0 && *y > 0)
+            return ax_fail(err, AX_ERANGE, "axis %d is empty, there is nothing to repeat", i);
+        if (a->mode == AX_PAD_REFLECT && (a->before[i] >= d || a->after[i] >= d) && *y > 0 &&
+            (a->before[i] > 0 || a->after[i] > 0))
+            return ax_fail(err, AX_ERANGE, "axis %d of %lld cannot be mirrored over more than %lld",
+                           i, (long long)d, (long long)d - 1);
+    }
+    return 0;
+}
+
+/* Where element i of the padded axis comes from; -1: it is the constant. */
+static int64_t source(ax_pad_mode mode, int64_t i, int64_t d)
+{
+    if (i >= 0 && i < d)
+        return i;
+    switch (mode) {
+    case AX_PAD_REFLECT:
+        return i < 0 ? -i : 2 * (d - 1) - i;
+    case AX_PAD_EDGE:
+        return i < 0 ? 0 : d - 1;
+    case AX_PAD_WRAP:
+        return (i % d + d) % d;
+    default:
+        return -1;
+    }
+}
+
+static void pad_rows(void *ctx, int64_t from, int64_t to)
+{
+    const ax_call *c = ctx;
+    const ax_pad_attr *a = c->attr;
+    const ax_shape *x = &c->in[0].shape, *y = &c->out[0].shape;
+    size_t size = ax_dtype_size(c->out[0].dtype);
+    int last = y->rank - 1;
+    int64_t row = y->dim[last];
+    for (int64_t r = from; r < to; r++) {
+        int64_t rest = r, at = 0, step = x->dim[last], inside = 1;
+        for (int i = last - 1; i >= 0; i--) {
+            int64_t k = source(a->mode, rest % y->dim[i] - a->before[i], x->dim[i]);
+            rest /= y->dim[i];
+            inside &= k >= 0;
+            at += k * step;
+            step *= x->dim[i];
+        }
+        for (int64_t i = 0; i < row; i++) {
+            int64_t k = inside ? source(a->mode, i - a->before[last], x->dim[last]) : -1;
+            memcpy((char *)c->y[0] + (size_t)(r * row + i) * size,
+                   k < 0 ? (const char *)a->value : (const char *)c->x[0] + (size_t)(at + k) * size,
+                   size);
+        }
+    }
+}
+
+static void pad_run(const ax_call *c)
+{
+    const ax_shape *y = &c->out[0].shape;
+    int64_t count = ax_shape_count(y);
+    if (y->rank == 0)
+        memcpy(c->y[0], c->x[0], ax_dtype_size(c->out[0].dtype));
+    else if (count)
+        ax_range(c->pool, count / y->dim[y->rank - 1], 1 + 8192 / y->dim[y->rank - 1], pad_rows,
+                 (void *)(uintptr_t)c);
+}
+
+const ax_op ax_op_pad = {
+    .name = "pad",
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 1,
+    .attr_size = sizeof(ax_pad_attr),
+    .infer = pad_infer,
+    .run = pad_run,
+};
