@@ -8,6 +8,7 @@
 #                                          trainings run (Debian: dataset-fashion-mnist)
 # Needs build/axond, build/bench/http_bare and models/fashion-mlp.safetensors.
 set -eu
+command -v wrk >/dev/null || ./deps.sh wrk
 dir=$(mktemp -d)
 port=18471 bare=18472
 trap 'kill $server $ceiling 2>/dev/null; rm -rf "$dir"' EXIT

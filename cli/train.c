@@ -312,6 +312,7 @@ int cmd_train(int argc, char **argv)
     step_back(niceness, memory);
     t.spec_path = argv[0];
     o->threads = (int)threads;
+    o->gives_way = niceness > 0;
     o->allow_paths = 1;
     o->find_model = find_model;
     o->progress = on_progress;

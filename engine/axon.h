@@ -312,6 +312,7 @@ typedef struct ax_train_options {
     int resume;                 /* go on from the newest checkpoint, if there is one         */
     const char *data_dir;       /* where named data sets live; NULL: Debian's places         */
     int threads;                /* 1 to 1024; 0: one per core that the process may use       */
+    int gives_way;              /* offer the cores to others again and again (ax_pool_give_way) */
     int allow_paths;            /* the spec's "dataset" may name files                       */
     /* "model":"name": write the path of that model's file into path[0..size). 0 when found.
      * NULL: no model can be trained further. */

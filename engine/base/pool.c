@@ -22,7 +22,7 @@
 
 #include "base/cores.h"
 
-enum { CACHE_LINE = 64, MOST_THREADS = 1024, SPIN_NS = 20000, YIELD_NS = 5000 };
+enum { CACHE_LINE = 64, MOST_THREADS = 1024, SPIN_NS = 20000, YIELD_NS = 5000, GIVE_WAY_NS = 300000 };
 
 typedef struct job job;
 struct job {
@@ -45,6 +45,7 @@ typedef struct worker {
 
 struct ax_pool {
     int size;
+    int gives_way; /* see ax_pool_give_way(); set before the first job */
     worker *workers; /* size-1 */
     _Alignas(CACHE_LINE) pthread_mutex_t lock;
     pthread_cond_t wake;
@@ -97,18 +98,33 @@ static int spin_on(int64_t start)
 
 /* ---- jobs ------------------------------------------------------------------------------------ */
 
-/* One task; 0 when all are claimed. */
-static int one_task(job *j, int index)
+/* Between tasks, now and then. */
+static void give_way(const ax_pool *p)
 {
-    long long i = atomic_fetch_add_explicit(&j->next, 1, memory_order_relaxed);
-    if (i < j->n)
-        j->fn(j->ctx, (int)i, index);
-    return i < j->n;
+    static _Thread_local int64_t last;
+    if (!p || !p->gives_way)
+        return;
+    int64_t now = now_ns();
+    if (now - last < GIVE_WAY_NS)
+        return;
+    last = now;
+    sched_yield();
 }
 
-static void work(job *j, int index)
+/* One task; 0 when all are claimed. */
+static int one_task(const ax_pool *p, job *j, int index)
 {
-    while (one_task(j, index))
+    long long i = atomic_fetch_add_explicit(&j->next, 1, memory_order_relaxed);
+    if (i >= j->n)
+        return 0;
+    j->fn(j->ctx, (int)i, index);
+    give_way(p);
+    return 1;
+}
+
+static void work(const ax_pool *p, job *j, int index)
+{
+    while (one_task(p, j, index))
         ;
 }
 
@@ -231,9 +247,9 @@ static void *worker_main(void *arg)
         atomic_fetch_add_explicit(&j->helpers, 1, memory_order_relaxed);
         pthread_mutex_unlock(&p->lock);
         if (j == &p->put_off)
-            one_task(j, w->index);
+            one_task(p, j, w->index);
         else
-            work(j, w->index);
+            work(p, j, w->index);
         pthread_mutex_lock(&p->lock);
         leave(j);
         hot = 1;
@@ -326,6 +342,11 @@ void ax_pool_free(ax_pool *p)
         stop_workers(p, p->size - 1);
 }
 
+void ax_pool_give_way(ax_pool *p)
+{
+    p->gives_way = 1;
+}
+
 int ax_pool_size(const ax_pool *p)
 {
     return p ? p->size : 1;
@@ -336,7 +357,7 @@ static void finish(ax_pool *p, job *j)
 {
     inside.pool = p;
     inside.worker = 0;
-    work(j, 0);
+    work(p, j, 0);
     retire(p, j);
     inside.pool = NULL;
 }
@@ -345,8 +366,10 @@ void ax_pool_run(ax_pool *p, int n, void (*fn)(void *ctx, int i, int worker), vo
 {
     if (!p || p->size == 1 || n <= 1 || inside.pool) {
         int index = p && inside.pool == p ? inside.worker : 0;
-        for (int i = 0; i < n; i++)
+        for (int i = 0; i < n; i++) {
             fn(ctx, i, index);
+            give_way(p);
+        }
         return;
     }
     job j = {.fn = fn, .ctx = ctx, .n = n, .done = PTHREAD_COND_INITIALIZER};

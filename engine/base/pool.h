@@ -20,6 +20,11 @@ void ax_pool_free(ax_pool *p); /* no job may be running; NULL is fine */
 /* Threads a job may use, the caller included; 1 for NULL. */
 int ax_pool_size(const ax_pool *p);
 
+/* From the first job on, which is still to come, a thread offers its core to others between two tasks,
+ * about three times a millisecond. A low priority alone does not do that: Linux lets who wakes up wait
+ * for the next tick, up to 4 ms, whenever it had a little more than its share before. */
+void ax_pool_give_way(ax_pool *p);
+
 /* Run fn(ctx, i, worker) for i in [0,n). `worker` is in [0, ax_pool_size) and no two calls of the
  * same job run at once with the same worker: index per-worker scratch with it.
  * p NULL: everything runs here, worker 0. From inside a job of the same pool: everything runs here

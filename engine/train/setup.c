@@ -365,7 +365,11 @@ int ax_trainer_open(ax_trainer *t, const ax_train_options *o, ax_err *err)
         ax_err_in(err, "dataset");
         goto done;
     }
-    if (!(t->pool = ax_pool_new(o->threads, err)) || open_model(t, &from, &spec, err) || split_samples(t, err))
+    if (!(t->pool = ax_pool_new(o->threads, err)))
+        goto done;
+    if (o->gives_way)
+        ax_pool_give_way(t->pool);
+    if (open_model(t, &from, &spec, err) || split_samples(t, err))
         goto done;
     if (!spec && !(spec = cJSON_Duplicate(t->config.model, 1))) {
         no_memory(err);

@@ -392,9 +392,33 @@ static void test_cores_follow_affinity(void **state)
     assert_int_equal(sched_setaffinity(0, sizeof old, &old), 0);
 }
 
+static void square(void *ctx, int i, int worker)
+{
+    (void)worker;
+    ((int64_t *)ctx)[i] = (int64_t)i * i;
+}
+
+/* A pool that gives way between tasks does them all, also alone and from inside a job. */
+static void giving_way(void **state)
+{
+    (void)state;
+    static int64_t v[100000];
+    for (int threads = 1; threads < 4; threads++) {
+        ax_pool *p = ax_pool_new(threads, NULL);
+        assert_non_null(p);
+        ax_pool_give_way(p);
+        memset(v, 0, sizeof v);
+        ax_pool_run(p, 100000, square, v);
+        for (int64_t i = 0; i < 100000; i++)
+            assert_true(v[i] == i * i);
+        ax_pool_free(p);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(giving_way),
         cmocka_unit_test(test_every_task_once),
         cmocka_unit_test(test_all_threads_take_part),
         cmocka_unit_test(test_caller_waits_for_helpers),
