@@ -10,6 +10,7 @@
 
 #include "log.h"
 #include "repository.h"
+#include "state.h"
 #include "submission.h"
 #include "sweep.h"
 
@@ -165,6 +166,10 @@ static void cannot_keep(request *r, const ax_err *err)
 int job_prepare(request *r)
 {
     ax_err err;
+    if (state_claim(r->app, &err) < 0) {
+        job_unprepare(r->job);
+        return state_refuse(&r->why, &err);
+    }
     errno = 0;
     if (prepare(r, &err) == 0)
         return 0;

@@ -190,7 +190,10 @@ static void take_line(jobs *j, child *c, const char *line, size_t n)
         char copy[16];
         snprintf(copy, sizeof copy, "%s", kind); /* it goes with the field */
         take_progress(j, c, o, copy);
-    } else if (strcmp(kind, "warning")) { /* those were told at the check */
+    } else if (!strcmp(kind, "warning")) { /* those about the spec were told at the check */
+        const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(o, "message"));
+        log_line(LOG_WARN, "job", "%lld: %s", (long long)c->id, text ? text : "a warning");
+    } else {
         free(c->last);
         c->last = strndup(line, n);
     }
@@ -326,8 +329,11 @@ int child_ended(jobs *j, child *c)
     struct rusage used;
     if (c->pid && wait4(c->pid, &c->status, WNOHANG, &used) != c->pid)
         return 0;
-    if (c->pid)
-        c->peak = (int64_t)used.ru_maxrss * 1024;
+    if (c->pid) {
+        struct rusage own;
+        getrusage(RUSAGE_SELF, &own);
+        c->peak = death_peak(used.ru_maxrss, own.ru_maxrss) * 1024;
+    }
     c->pid = 0;
     ax_arena_init(&mem, 0);
     int over = 1, found = store_get(j->store, c->id, &mem, &row);

@@ -16,6 +16,11 @@ static int was_large(const death *d)
     return d->number == SIGKILL && !d->sent && d->memory > 0 && d->peak > d->memory / 2;
 }
 
+int64_t death_peak(int64_t child, int64_t own)
+{
+    return child > own ? child : 0;
+}
+
 int death_tries(const death *d)
 {
     return d->number == SIGKILL && !was_large(d) ? KILLS : DEATHS;

@@ -51,6 +51,8 @@ int jobs_finish(jobs *j, job_row *row, job_state state, ax_err *err)
     buf_free(&text);
     if (!bad && state == JOB_SUCCEEDED) /* the others may be resumed */
         jobs_forget(j, row->id, "data");
+    if (!bad && state == JOB_SUCCEEDED && !row->parent && row->sweep && row->sweep[0])
+        sweep_let_go(j, row->id);
     if (!bad)
         log_line(LOG_INFO, "job", "%lld %s%s%s", (long long)row->id, job_state_names[state],
                  row->error[0] ? ": " : "", row->error);

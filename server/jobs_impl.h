@@ -109,6 +109,8 @@ void child_free(child *c);
 int sweep_is(const job_row *row);
 /* A run has ended: its sweep is told, and ends with the last. */
 void sweep_run_ended(jobs *j, const job_row *run);
+/* What the runs of a sweep that succeeded kept of data sets goes. */
+void sweep_let_go(jobs *j, int64_t id);
 /* Sweeps whose runs have all ended end, too; what could not be written is tried again later. */
 void sweep_review(jobs *j);
 /* 0, or -1 with err. */

@@ -4,8 +4,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "datasets.h"
@@ -39,6 +41,21 @@ static int take_lock(const char *folder, ax_err *err)
     return ax_err_hint(err, "one server a folder: --state says which");
 }
 
+/* The lock that is held is still the one of the folder's name: else somebody has removed the
+ * folder, and another server may have the one that is there now. */
+static int is_ours(const app *a, ax_err *err)
+{
+    char path[4096];
+    struct stat held, there;
+    snprintf(path, sizeof path, "%s/lock", a->cfg.state);
+    if (fstat(a->state_lock, &held) == 0 && stat(path, &there) == 0 &&
+        held.st_ino == there.st_ino && held.st_dev == there.st_dev)
+        return 0;
+    ax_fail(err, AX_EIO, "the state folder '%s' was removed or replaced while this server ran",
+            a->cfg.state);
+    return ax_err_hint(err, "restart the server: what it would write now would be lost");
+}
+
 void state_init(app *a)
 {
     a->state_lock = -1;
@@ -48,9 +65,10 @@ void state_init(app *a)
 int state_claim(app *a, ax_err *err)
 {
     pthread_mutex_lock(&a->state_mutex);
-    if (a->state_lock < 0 && (a->state_lock = take_lock(a->cfg.state, err)) >= 0 && a->sets)
+    int held = a->state_lock >= 0;
+    if (!held && (a->state_lock = take_lock(a->cfg.state, err)) >= 0 && a->sets)
         datasets_sweep(a->sets);
-    int bad = a->state_lock < 0;
+    int bad = a->state_lock < 0 || (held && is_ours(a, err) < 0);
     pthread_mutex_unlock(&a->state_mutex);
     return bad ? -1 : 0;
 }

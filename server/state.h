@@ -12,7 +12,8 @@ void state_init(app *a);
 
 /* Make the folder where it is missing, lock it and, the first time, sweep what an earlier server
  * left among the data sets. 0, or -1 with err: AX_EEXIST when another server has it, AX_ELIMIT when
- * its disk is full. Thread-safe. */
+ * its disk is full, AX_EIO when the folder that was claimed is not the one that is there now.
+ * Thread-safe. */
 int state_claim(app *a, ax_err *err);
 int state_is_claimed(const app *a);
 void state_release(app *a);

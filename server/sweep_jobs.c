@@ -181,6 +181,16 @@ void sweep_run_ended(jobs *j, const job_row *run)
     sweep_review(j);
 }
 
+/* A sweep that succeeded is over for all its runs: none of them can be resumed. */
+void sweep_let_go(jobs *j, int64_t id)
+{
+    tally t;
+    if (look(j, id, &t) < 0)
+        return;
+    for (int i = 0; i < t.n; i++)
+        jobs_forget(j, t.id[i], "data");
+}
+
 /* ---- control
  * -------------------------------------------------------------------------------------------- */
 

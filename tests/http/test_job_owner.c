@@ -110,6 +110,29 @@ static void test_first_a_data_set(void **state)
     stop_both();
 }
 
+/* The folder is removed under a running server: it takes nothing more that would be lost. */
+static void test_removed(void **state)
+{
+    (void)state;
+    char command[128], code[128];
+    char *spec = job_spec("points", 60, 2, "");
+    start(NULL);
+    is_put(put_set("/datasets/mine"));
+    await(post_job(spec, NULL), "succeeded", 60);
+    snprintf(command, sizeof command, "rm -rf '%s'", the.state);
+    assert_int_equal(system(command), 0);
+    for (int i = 0; i < 2; i++) {
+        reply r = i ? post("/train", spec) : put_set("/datasets/late");
+        assert_int_equal(r.status, 503);
+        assert_string_equal(field(r.body, "code", code), "no_state");
+        assert_non_null(strstr(r.body, "removed or replaced"));
+        reply_free(&r);
+    }
+    assert_int_equal(access(the.state, F_OK), -1);
+    stop();
+    free(spec);
+}
+
 /* Where the folder is there a second server does not start. */
 static void test_not_started(void **state)
 {
@@ -160,6 +183,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_first_a_job),
         cmocka_unit_test(test_first_a_data_set),
+        cmocka_unit_test(test_removed),
         cmocka_unit_test(test_not_started),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

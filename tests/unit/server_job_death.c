@@ -7,7 +7,12 @@
 #include <cmocka.h>
 
 #include <signal.h>
+#include <spawn.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "server/job_death.h"
 
@@ -43,8 +48,29 @@ static void test_told(void **state)
     }
 }
 
+/* posix_spawn from a process that holds much: the child's rusage is its parent's, whatever it runs.
+ */
+static void test_peak_is_not_the_servers(void **state)
+{
+    (void)state;
+    enum { HELD = 64 << 20 };
+    char *held = malloc(HELD), *argv[] = {(char[]){"true"}, NULL};
+    struct rusage own, child;
+    pid_t pid;
+    int status;
+    assert_non_null(held);
+    memset(held, 1, HELD);
+    assert_int_equal(posix_spawnp(&pid, "true", NULL, NULL, argv, environ), 0);
+    assert_int_equal(wait4(pid, &status, 0, &child), pid);
+    assert_int_equal(getrusage(RUSAGE_SELF, &own), 0);
+    assert_int_equal(death_peak(child.ru_maxrss, own.ru_maxrss), 0);
+    assert_int_equal(death_peak(own.ru_maxrss + 1, own.ru_maxrss), own.ru_maxrss + 1);
+    free(held);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_told)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_told),
+                                       cmocka_unit_test(test_peak_is_not_the_servers)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
