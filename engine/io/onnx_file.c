@@ -397,8 +397,8 @@ static int read_opset(onnx_reader *r, ax_pb_in in, void *out)
 /* Attributes without a default (field 6, names) and with one (field 11). */
 static int read_function_attrs(onnx_reader *r, ax_pb_in in, ax_onnx_function *fn)
 {
-    const char *const *name;
-    const ax_onnx_attr *given;
+    const char *const *name = NULL;
+    const ax_onnx_attr *given = NULL;
     int names = 0, n = 0;
     if (all_names(r, in, 6, &name, &names) ||
         all_of(r, in, 11, "attribute_proto", read_attr, sizeof *given, &given, &n))
