@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/memory.h"
 #include "graph/eval.h"
 #include "io/onnx_op.h"
 
@@ -19,7 +20,8 @@ struct onnx_importer {
     ax_err *err;
 };
 
-static const onnx_row *const tables[] = {onnx_rows_shape, onnx_rows_nn, onnx_rows_math};
+static const onnx_row *const tables[] = {onnx_rows_shape, onnx_rows_grid, onnx_rows_nn,
+                                         onnx_rows_math};
 
 static int no_memory(ax_err *err)
 {
@@ -218,22 +220,31 @@ const ax_onnx_attr *onnx_attr(const onnx_site *s, const char *name)
     return NULL;
 }
 
-int64_t onnx_int_or(const onnx_site *s, const char *name, int64_t otherwise)
+/* An attribute of the type; one of another type is remembered, and refused after the build. */
+static const ax_onnx_attr *typed(onnx_site *s, const char *name, int type)
 {
     const ax_onnx_attr *a = onnx_attr(s, name);
-    return a && a->type == AX_ONNX_A_INT ? a->i : otherwise;
+    if (a && a->type != type)
+        s->mistyped = a->name;
+    return a && a->type == type ? a : NULL;
 }
 
-float onnx_float_or(const onnx_site *s, const char *name, float otherwise)
+int64_t onnx_int_or(onnx_site *s, const char *name, int64_t otherwise)
 {
-    const ax_onnx_attr *a = onnx_attr(s, name);
-    return a && a->type == AX_ONNX_A_FLOAT ? a->f : otherwise;
+    const ax_onnx_attr *a = typed(s, name, AX_ONNX_A_INT);
+    return a ? a->i : otherwise;
 }
 
-const char *onnx_text_or(const onnx_site *s, const char *name, const char *otherwise)
+float onnx_float_or(onnx_site *s, const char *name, float otherwise)
 {
-    const ax_onnx_attr *a = onnx_attr(s, name);
-    return a && a->type == AX_ONNX_A_STRING ? a->s : otherwise;
+    const ax_onnx_attr *a = typed(s, name, AX_ONNX_A_FLOAT);
+    return a ? a->f : otherwise;
+}
+
+const char *onnx_text_or(onnx_site *s, const char *name, const char *otherwise)
+{
+    const ax_onnx_attr *a = typed(s, name, AX_ONNX_A_STRING);
+    return a ? a->s : otherwise;
 }
 
 int onnx_known_ints(onnx_site *s, int i, const int64_t **v, int64_t *n)
@@ -402,16 +413,21 @@ static int check_node(const ax_onnx_node *n, const onnx_row *row, ax_err *err)
     return 0;
 }
 
-static int gather_inputs(onnx_site *s, int f32)
+/* What a row wants is there; of a row that takes any number, all. */
+static int gather_inputs(onnx_site *s, const onnx_row *row)
 {
+    int wanted = row->max_in == INT32_MAX ? s->n_in : row->min_in;
     for (int i = 0; i < s->n_in; i++) {
-        s->in[i] = *s->n->in[i] ? find(s->m, s->n->in[i]) : NULL;
-        if (*s->n->in[i] && !s->in[i])
+        const char *name = s->n->in[i];
+        s->in[i] = *name ? find(s->m, name) : NULL;
+        if (*name && !s->in[i])
             return ax_fail(s->err, AX_ECORRUPT, "input %d, '%.96s', is made by nothing before it",
-                           i, s->n->in[i]);
-        if (f32 && s->in[i] && s->in[i]->desc.dtype != AX_F32)
+                           i, name);
+        if (!s->in[i] && i < wanted)
+            return ax_fail(s->err, AX_EINVAL, "input %d is left out", i);
+        if (row->f32 && s->in[i] && s->in[i]->desc.dtype != AX_F32)
             return ax_fail(s->err, AX_EUNSUPPORTED, "input %d ('%.64s') is %s, float32 is taken", i,
-                           s->n->in[i], ax_dtype_name(s->in[i]->desc.dtype));
+                           name, ax_dtype_name(s->in[i]->desc.dtype));
     }
     return 0;
 }
@@ -421,15 +437,19 @@ static int build_node(onnx_importer *m, const ax_onnx_node *n, int64_t opset, ax
     const onnx_row *row = row_for(n->op, n->domain, opset);
     if (!row)
         return ax_fail(err, AX_EUNSUPPORTED, "the operator is not known here");
-    onnx_site s = {m, n, NULL, NULL, n->n_in, n->n_out, opset, err};
+    onnx_site s = {m, n, NULL, NULL, n->n_in, n->n_out, opset, NULL, err};
     s.in = onnx_alloc(&s, n->n_in + 1, sizeof *s.in);
     s.out = onnx_alloc(&s, n->n_out + AX_MAX_OUT, sizeof *s.out);
-    if (!s.in || !s.out || check_node(n, row, err) || gather_inputs(&s, row->f32))
+    if (!s.in || !s.out || check_node(n, row, err) || gather_inputs(&s, row))
         return -1;
     for (int i = 0; i < n->n_out; i++)
         s.out[i] = (ax_onnx_value){.name = n->out[i], .desc.shape.rank = -1, .val = AX_NONE};
     if (row->build(&s))
         return -1;
+    if (s.mistyped)
+        return ax_fail(err, AX_ETYPE,
+                       "the attribute '%.64s' is of another type than the operator takes",
+                       s.mistyped);
     for (int i = 0; i < n->n_out; i++) {
         if (!*n->out[i])
             continue;
@@ -502,6 +522,8 @@ int ax_onnx_import(const ax_onnx_file *f, const ax_tensor *in, ax_graph *g, ax_o
     ax_err unwanted;
     onnx_importer m = {.f = f, .g = g, .err = err ? err : &unwanted};
     int64_t opset = ax_onnx_opset_of(f->opset, f->n_opset, "");
+    if (!g->arena.limit) /* what a file makes the importer compute */
+        g->arena.limit = g->arena.used + (size_t)ax_memory_budget();
     if (make_table(&m) || add_initializers(&m) || add_inputs(&m, in))
         return -1;
     for (int i = 0; i < f->graph.n_node; i++)

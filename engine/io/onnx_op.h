@@ -19,7 +19,8 @@ typedef struct onnx_site {
     ax_onnx_value *out; /* to be filled, in order */
     int n_in, n_out;
     int64_t opset;
-    ax_err *err; /* never NULL */
+    const char *mistyped; /* an attribute that had another type than it was asked for */
+    ax_err *err;          /* never NULL */
 } onnx_site;
 
 typedef int onnx_build(onnx_site *s);
@@ -33,12 +34,13 @@ typedef struct onnx_row {
     int f32; /* takes float32 only; 0: the builder, or the op, judges */
 } onnx_row;
 
-extern const onnx_row onnx_rows_shape[], onnx_rows_nn[], onnx_rows_math[]; /* end with op NULL */
+extern const onnx_row onnx_rows_shape[], onnx_rows_grid[], onnx_rows_nn[],
+    onnx_rows_math[]; /* end with op NULL */
 
 /* Attributes, or what stands for them. */
-int64_t onnx_int_or(const onnx_site *s, const char *name, int64_t otherwise);
-float onnx_float_or(const onnx_site *s, const char *name, float otherwise);
-const char *onnx_text_or(const onnx_site *s, const char *name, const char *otherwise);
+int64_t onnx_int_or(onnx_site *s, const char *name, int64_t otherwise);
+float onnx_float_or(onnx_site *s, const char *name, float otherwise);
+const char *onnx_text_or(onnx_site *s, const char *name, const char *otherwise);
 const ax_onnx_attr *onnx_attr(const onnx_site *s, const char *name); /* NULL: absent */
 
 /* Input i as whole numbers, which have to be known: an arena array of *n. An absent one: *n = -1.
@@ -63,12 +65,12 @@ void *onnx_alloc(onnx_site *s, int64_t n, size_t size);
 
 /* x repeated to the shape that numpy's rule gives. */
 int onnx_expanded(onnx_site *s, ax_onnx_value *x, const ax_shape *to, ax_onnx_value *out);
-/* The shape that a and b are broadcast to. */
-int onnx_broadcast(onnx_site *s, const ax_shape *a, const ax_shape *b, ax_shape *out);
 /* a where cond, else b, each repeated as needed. */
-int onnx_where(onnx_site *s, ax_onnx_value *cond, ax_onnx_value *a, ax_onnx_value *b, ax_onnx_value *out);
+int onnx_where(onnx_site *s, ax_onnx_value *cond, ax_onnx_value *a, ax_onnx_value *b,
+               ax_onnx_value *out);
 /* Two tensors by an op of binary.c, or one that fuses. */
-int onnx_pair(onnx_site *s, ax_binary_kind kind, ax_onnx_value *a, ax_onnx_value *b, ax_onnx_value *out);
+int onnx_pair(onnx_site *s, ax_binary_kind kind, ax_onnx_value *a, ax_onnx_value *b,
+              ax_onnx_value *out);
 /* A float32 number as a known value. */
 int onnx_number(onnx_site *s, float v, ax_onnx_value *out);
 

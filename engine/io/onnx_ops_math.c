@@ -17,7 +17,7 @@ int onnx_pair(onnx_site *s, ax_binary_kind kind, ax_onnx_value *a, ax_onnx_value
     return onnx_apply(s, &ax_op_binary, &(ax_binary_attr){kind}, in, 2, out);
 }
 
-/* How an operator of two tensors is told: swap: of b and a; negate: what comes of it is turned. */
+/* How an operator of two tensors is told; swap: of b and a. */
 static const struct {
     const char *op;
     ax_binary_kind kind;
@@ -77,22 +77,24 @@ static int negated(onnx_site *s)
     return onnx_pair(s, AX_BINARY_XOR, s->in[0], &yes, &s->out[0]);
 }
 
-/* Sum, Min, Max of any number of tensors, from left to right */
+/* All inputs, from left to right. */
+static int chain(onnx_site *s, ax_binary_kind kind, ax_onnx_value *out)
+{
+    *out = *s->in[0];
+    for (int i = 1; i < s->n_in; i++) {
+        ax_onnx_value *before = onnx_alloc(s, 1, sizeof *before);
+        if (!before)
+            return -1;
+        *before = *out;
+        if (onnx_pair(s, kind, before, s->in[i], out))
+            return -1;
+    }
+    return 0;
+}
+
 static int of_many(onnx_site *s)
 {
-    ax_binary_kind kind = kinds[find_kind(s)].kind;
-    ax_onnx_value so_far = *s->in[0];
-    for (int i = 1; i < s->n_in; i++) {
-        ax_onnx_value *next = onnx_alloc(s, 1, sizeof *next);
-        if (!next)
-            return -1;
-        next->name = "";
-        if (onnx_pair(s, kind, &so_far, s->in[i], next))
-            return -1;
-        so_far = *next;
-    }
-    s->out[0] = so_far;
-    return 0;
+    return chain(s, kinds[find_kind(s)].kind, &s->out[0]);
 }
 
 /* ---- of one tensor ---- */
@@ -274,17 +276,8 @@ static int where(onnx_site *s)
 
 static int mean(onnx_site *s)
 {
-    ax_onnx_value sum = *s->in[0], n = {.name = ""};
-    for (int i = 1; i < s->n_in; i++) {
-        ax_onnx_value *next = onnx_alloc(s, 1, sizeof *next);
-        if (!next)
-            return -1;
-        next->name = "";
-        if (onnx_pair(s, AX_BINARY_ADD, &sum, s->in[i], next))
-            return -1;
-        sum = *next;
-    }
-    if (onnx_number(s, (float)s->n_in, &n))
+    ax_onnx_value sum, n = {.name = ""};
+    if (chain(s, AX_BINARY_ADD, &sum) || onnx_number(s, (float)s->n_in, &n))
         return -1;
     return onnx_pair(s, AX_BINARY_DIV, &sum, &n, &s->out[0]);
 }

@@ -39,8 +39,12 @@ static int place(onnx_site *s, const int64_t *x, window *w)
         return ax_fail(s->err, AX_EINVAL,
                        "auto_pad '%.40s'; expected NOTSET, SAME_UPPER, SAME_LOWER or VALID", how);
     for (int i = 0; i < 2; i++) {
-        int64_t span = (w->kernel[i] - 1) * w->dilation[i] + 1, *before = &w->pad[i],
-                *after = &w->pad[2 + i];
+        int64_t *before = &w->pad[i], *after = &w->pad[2 + i];
+        if (w->kernel[i] > 1 << 20)
+            return ax_fail(s->err, AX_ELIMIT, "a window of %lld elements", (long long)w->kernel[i]);
+        int64_t span = (w->kernel[i] - 1) * w->dilation[i] + 1;
+        if (span > 1 << 30)
+            return ax_fail(s->err, AX_ELIMIT, "a window that spans %lld elements", (long long)span);
         if (same) {
             int64_t missing =
                 max64(0, (ceil_div(x[i], w->stride[i]) - 1) * w->stride[i] + span - x[i]);

@@ -1,5 +1,4 @@
 /* onnx_ops_shape.c - operators that move numbers and compute with shapes; see onnx_op.h. */
-#include <math.h>
 #include <string.h>
 
 #include "io/onnx_op.h"
@@ -8,6 +7,18 @@ static int pass_on(onnx_site *s)
 {
     s->out[0] = *s->in[0];
     return 0;
+}
+
+/* A list of dimensions from a file as a shape. */
+static int shape_from(onnx_site *s, const int64_t *dim, int64_t n, ax_shape *out)
+{
+    if (n < 0 || n > AX_MAX_RANK)
+        return ax_fail(s->err, AX_ELIMIT, "a shape of %lld dimensions, at most %d", (long long)n,
+                       AX_MAX_RANK);
+    out->rank = (int)n;
+    if (n)
+        memcpy(out->dim, dim, (size_t)n * sizeof *dim);
+    return ax_shape_count_checked(out, 1, s->err) < 0 ? -1 : 0;
 }
 
 static int reshape(onnx_site *s)
@@ -33,8 +44,8 @@ static int reshape(onnx_site *s)
                            (long long)to[i]);
         if (d == -1)
             open = i;
-        else
-            known *= d;
+        else if (__builtin_mul_overflow(known, d, &known))
+            return ax_fail(s->err, AX_ELIMIT, "a shape of more elements than there are numbers");
         shape.dim[i] = d;
     }
     if (open >= 0)
@@ -196,13 +207,8 @@ static int constant_of_shape(onnx_site *s)
         return a->type == AX_ONNX_A_TENSOR && a->t->count == 1
                    ? -1
                    : ax_fail(s->err, AX_EINVAL, "value is not one number");
-    if (onnx_known_ints(s, 0, &dim, &n))
+    if (onnx_known_ints(s, 0, &dim, &n) || shape_from(s, dim, n, &shape))
         return -1;
-    if (n > AX_MAX_RANK)
-        return ax_fail(s->err, AX_ELIMIT, "a shape of %lld dimensions, at most %d", (long long)n,
-                       AX_MAX_RANK);
-    shape.rank = (int)n;
-    memcpy(shape.dim, dim, (size_t)n * sizeof *dim);
     size_t size = ax_dtype_size(v.desc.dtype);
     int64_t count = ax_shape_count_checked(&shape, size, s->err);
     char *data = count < 0 ? NULL : onnx_alloc(s, count + 1, size);
@@ -238,7 +244,8 @@ static int cut(onnx_site *s, ax_strided_attr *a, int axis, int64_t from, int64_t
     to = to < 0 ? to + d : to;
     from = step > 0 ? clamp(from, 0, d) : clamp(from, 0, d - 1);
     to = step > 0 ? clamp(to, 0, d) : clamp(to, -1, d - 1);
-    int64_t span = step > 0 ? to - from : from - to, by = step > 0 ? step : -(step + 1) + 1;
+    step = step == INT64_MIN ? -INT64_MAX : step; /* as far */
+    int64_t span = step > 0 ? to - from : from - to, by = step > 0 ? step : -step;
     a->from += d ? from * a->step[axis] : 0;
     a->shape.dim[axis] = span > 0 && d ? (span - 1) / by + 1 : 0;
     if (a->shape.dim[axis] > 1)
@@ -292,28 +299,12 @@ static int split(onnx_site *s)
     return 0;
 }
 
-int onnx_broadcast(onnx_site *s, const ax_shape *a, const ax_shape *b, ax_shape *out)
-{
-    char from[160], to[160];
-    out->rank = a->rank > b->rank ? a->rank : b->rank;
-    for (int i = 1; i <= out->rank; i++) {
-        int64_t p = i <= a->rank ? a->dim[a->rank - i] : 1,
-                q = i <= b->rank ? b->dim[b->rank - i] : 1;
-        if (p != q && p != 1 && q != 1)
-            return ax_fail(s->err, AX_ESHAPE,
-                           "the shapes %s and %s cannot be broadcast to each other",
-                           ax_shape_str(a, from, sizeof from), ax_shape_str(b, to, sizeof to));
-        out->dim[out->rank - i] = p == 1 ? q : p;
-    }
-    return 0;
-}
-
 int onnx_expanded(onnx_site *s, ax_onnx_value *x, const ax_shape *to, ax_onnx_value *out)
 {
     ax_strided_attr a = {0};
     int64_t own[AX_MAX_RANK];
     const ax_shape *from = &x->desc.shape;
-    if (onnx_broadcast(s, from, to, &a.shape))
+    if (ax_shape_broadcast(from, to, &a.shape, s->err))
         return -1;
     if (ax_shape_equal(&a.shape, from)) {
         *out = *x;
@@ -330,23 +321,12 @@ int onnx_where(onnx_site *s, ax_onnx_value *cond, ax_onnx_value *a, ax_onnx_valu
 {
     ax_shape two, to;
     ax_onnx_value x[3] = {{.name = ""}, {.name = ""}, {.name = ""}};
-    if (onnx_broadcast(s, &a->desc.shape, &b->desc.shape, &two) ||
-        onnx_broadcast(s, &cond->desc.shape, &two, &to) || onnx_expanded(s, cond, &to, &x[0]) ||
-        onnx_expanded(s, a, &to, &x[1]) || onnx_expanded(s, b, &to, &x[2]))
+    if (ax_shape_broadcast(&a->desc.shape, &b->desc.shape, &two, s->err) ||
+        ax_shape_broadcast(&cond->desc.shape, &two, &to, s->err) ||
+        onnx_expanded(s, cond, &to, &x[0]) || onnx_expanded(s, a, &to, &x[1]) ||
+        onnx_expanded(s, b, &to, &x[2]))
         return -1;
     return onnx_apply(s, &ax_op_where, NULL, (ax_onnx_value *[]){&x[0], &x[1], &x[2]}, 3, out);
-}
-
-/* A list of dimensions from a file as a shape. */
-static int shape_from(onnx_site *s, const int64_t *dim, int64_t n, ax_shape *out)
-{
-    if (n < 0 || n > AX_MAX_RANK)
-        return ax_fail(s->err, AX_ELIMIT, "a shape of %lld dimensions, at most %d", (long long)n,
-                       AX_MAX_RANK);
-    out->rank = (int)n;
-    if (n)
-        memcpy(out->dim, dim, (size_t)n * sizeof *dim);
-    return ax_shape_count_checked(out, 1, s->err) < 0 ? -1 : 0;
 }
 
 static int expand(onnx_site *s)
@@ -412,191 +392,6 @@ static int size_of(onnx_site *s)
     return onnx_constant(s, AX_I64, &(ax_shape){0}, &n, &s->out[0]);
 }
 
-/* ---- padding, grids ---- */
-
-static int pad_mode(onnx_site *s, ax_pad_mode *mode)
-{
-    static const char *const names[] = {"constant", "reflect", "edge", "wrap"};
-    const char *how = onnx_text_or(s, "mode", "constant");
-    for (int i = 0; i < 4; i++)
-        if (!strcmp(how, names[i])) {
-            *mode = (ax_pad_mode)i;
-            return 0;
-        }
-    return ax_fail(s->err, AX_EINVAL, "mode '%.40s'; expected constant, reflect, edge or wrap",
-                   how);
-}
-
-static int pad(onnx_site *s)
-{
-    const int64_t *pads, *axes = NULL;
-    int64_t n, k = -1;
-    ax_pad_attr a = {0};
-    int rank = s->in[0]->desc.shape.rank;
-    float value = onnx_float_or(s, "value", 0);
-    if (pad_mode(s, &a.mode) || onnx_list(s, "pads", 1, &pads, &n) ||
-        onnx_known_ints(s, 3, &axes, &k))
-        return -1;
-    if (n != 2 * (k >= 0 ? k : rank))
-        return ax_fail(s->err, AX_EINVAL, "%lld paddings for %lld axes", (long long)n,
-                       (long long)(k >= 0 ? k : rank));
-    for (int64_t i = 0; i < n / 2; i++) {
-        int axis = onnx_axis(s, k >= 0 ? axes[i] : i, rank);
-        if (axis < 0)
-            return -1;
-        a.before[axis] = pads[i];
-        a.after[axis] = pads[n / 2 + i];
-    }
-    size_t size = ax_dtype_size(s->in[0]->desc.dtype);
-    if (s->n_in > 2 && s->in[2]) {
-        if (!s->in[2]->data || s->in[2]->desc.dtype != s->in[0]->desc.dtype ||
-            ax_shape_count(&s->in[2]->desc.shape) != 1)
-            return ax_fail(
-                s->err, AX_EUNSUPPORTED,
-                "the value to pad with is not one known number of the type of the input");
-        memcpy(a.value, s->in[2]->data, size);
-    } else if (s->in[0]->desc.dtype == AX_F32) {
-        memcpy(a.value, &value, sizeof value);
-    }
-    return onnx_apply(s, &ax_op_pad, &a, s->in, 1, &s->out[0]);
-}
-
-/* start, start + delta...: in the type of the inputs */
-static int range(onnx_site *s)
-{
-    double v[3];
-    ax_dtype t = s->in[0]->desc.dtype;
-    for (int i = 0; i < 3; i++) {
-        const ax_onnx_value *x = s->in[i];
-        if (!x->data || ax_shape_count(&x->desc.shape) != 1 || x->desc.dtype != t)
-            return ax_fail(s->err, AX_EUNSUPPORTED, "input %d has to be one number, known before",
-                           i);
-        v[i] = t == AX_F32   ? (double)*(const float *)x->data
-               : t == AX_F64 ? *(const double *)x->data
-               : t == AX_I64 ? (double)*(const int64_t *)x->data
-               : t == AX_I32 ? *(const int32_t *)x->data
-                             : NAN;
-    }
-    double count = ceil((v[1] - v[0]) / v[2]);
-    if (!(fabs(count) < 1e9))
-        return ax_fail(s->err, AX_ERANGE, "from %g to %g by %g", v[0], v[1], v[2]);
-    int64_t n = count > 0 ? (int64_t)count : 0;
-    char *data = onnx_alloc(s, n + 1, ax_dtype_size(t));
-    for (int64_t i = 0; data && i < n; i++) {
-        double x = v[0] + (double)i * v[2];
-        if (t == AX_F32)
-            ((float *)(void *)data)[i] = (float)x;
-        else if (t == AX_F64)
-            ((double *)(void *)data)[i] = x;
-        else if (t == AX_I64)
-            ((int64_t *)(void *)data)[i] = (int64_t)x;
-        else
-            ((int32_t *)(void *)data)[i] = (int32_t)x;
-    }
-    s->out[0] = (ax_onnx_value){"", {t, AX_SHAPE(n)}, data, AX_NONE};
-    return data ? 0 : -1;
-}
-
-/* bools: row r, column c of the last two axes: c - r >= k (upper), or <= k */
-static int triangle(onnx_site *s, int64_t rows, int64_t columns, int64_t k, int upper, int only,
-                    ax_onnx_value *out)
-{
-    ax_shape shape = AX_SHAPE(rows, columns);
-    int64_t n = ax_shape_count_checked(&shape, 1, s->err);
-    uint8_t *yes = n < 0 ? NULL : onnx_alloc(s, n + 1, 1);
-    for (int64_t i = 0; yes && i < n; i++) {
-        int64_t d = i % columns - i / columns;
-        yes[i] = only ? d == k : upper ? d >= k : d <= k;
-    }
-    *out = (ax_onnx_value){"", {AX_BOOL, shape}, yes, AX_NONE};
-    return yes ? 0 : -1;
-}
-
-static int zero_of(onnx_site *s, ax_dtype t, ax_onnx_value *out)
-{
-    static const double nothing = 0;
-    return onnx_constant(s, t, &(ax_shape){0}, &nothing, out);
-}
-
-static int trilu(onnx_site *s)
-{
-    const ax_shape *x = &s->in[0]->desc.shape;
-    const int64_t *k;
-    int64_t n;
-    ax_onnx_value mask, zero = {.name = ""};
-    if (x->rank < 2)
-        return ax_fail(s->err, AX_ESHAPE, "a tensor of rank %d, expected matrices", x->rank);
-    if (onnx_known_ints(s, 1, &k, &n) ||
-        triangle(s, x->dim[x->rank - 2], x->dim[x->rank - 1], n > 0 ? *k : 0,
-                 onnx_int_or(s, "upper", 1) != 0, 0, &mask) ||
-        zero_of(s, s->in[0]->desc.dtype, &zero))
-        return -1;
-    return onnx_where(s, &mask, s->in[0], &zero, &s->out[0]);
-}
-
-static int eye_like(onnx_site *s)
-{
-    const ax_shape *x = &s->in[0]->desc.shape;
-    ax_onnx_value mask, *in = &mask;
-    ax_cast_attr to = {s->in[0]->desc.dtype};
-    int64_t type = onnx_int_or(s, "dtype", 0);
-    if (x->rank != 2)
-        return ax_fail(s->err, AX_ESHAPE, "a tensor of rank %d, expected a matrix", x->rank);
-    if (type && ax_onnx_dtype((int)type, &to.to))
-        return ax_fail(s->err, AX_EUNSUPPORTED, "the type %s is not taken",
-                       ax_onnx_type_name((int)type));
-    if (triangle(s, x->dim[0], x->dim[1], onnx_int_or(s, "k", 0), 0, 1, &mask))
-        return -1;
-    return onnx_apply(s, &ax_op_cast, &to, &in, 1, &s->out[0]);
-}
-
-/* ---- blocks of pixels ---- */
-
-/* (n, c, h, w) as six axes, in another order, as four */
-static int regroup(onnx_site *s, const ax_shape *six, const int *perm, const ax_shape *four)
-{
-    ax_permute_attr a = {0};
-    ax_onnx_value x = {.name = ""}, y = {.name = ""}, *in = &x;
-    memcpy(a.perm, perm, 6 * sizeof *perm);
-    if (onnx_reshaped(s, s->in[0], six, &x) || onnx_apply(s, &ax_op_permute, &a, &in, 1, &y))
-        return -1;
-    return onnx_reshaped(s, &y, four, &s->out[0]);
-}
-
-static int block_of(onnx_site *s, int64_t *b)
-{
-    *b = onnx_int_or(s, "blocksize", 0);
-    if (s->in[0]->desc.shape.rank != 4 || *b < 1 || *b > 1 << 20)
-        return ax_fail(s->err, AX_EINVAL, "blocks of %lld in a tensor of rank %d", (long long)*b,
-                       s->in[0]->desc.shape.rank);
-    return 0;
-}
-
-static int depth_to_space(onnx_site *s)
-{
-    int64_t b;
-    const int64_t *d = s->in[0]->desc.shape.dim;
-    if (block_of(s, &b))
-        return -1;
-    ax_shape to = AX_SHAPE(d[0], d[1] / (b * b), d[2] * b, d[3] * b);
-    if (!strcmp(onnx_text_or(s, "mode", "DCR"), "CRD"))
-        return regroup(s, &AX_SHAPE(d[0], d[1] / (b * b), b, b, d[2], d[3]),
-                       (int[]){0, 1, 4, 2, 5, 3}, &to);
-    return regroup(s, &AX_SHAPE(d[0], b, b, d[1] / (b * b), d[2], d[3]), (int[]){0, 3, 4, 1, 5, 2},
-                   &to);
-}
-
-static int space_to_depth(onnx_site *s)
-{
-    int64_t b;
-    const int64_t *d = s->in[0]->desc.shape.dim;
-    if (block_of(s, &b))
-        return -1;
-    ax_shape to = AX_SHAPE(d[0], d[1] * b * b, d[2] / b, d[3] / b);
-    return regroup(s, &AX_SHAPE(d[0], d[1], d[2] / b, b, d[3] / b, b), (int[]){0, 3, 5, 1, 2, 4},
-                   &to);
-}
-
 // clang-format off
 const onnx_row onnx_rows_shape[] = {
     {"Identity", 1, 1, 1, "", pass_on, 0},
@@ -615,12 +410,6 @@ const onnx_row onnx_rows_shape[] = {
     {"Tile", 6, 2, 2, "", tile, 0},
     {"Gather", 1, 2, 2, "axis", gather, 0},
     {"Size", 1, 1, 1, "", size_of, 0},
-    {"Pad", 2, 1, 4, "mode pads value", pad, 0},
-    {"Range", 11, 3, 3, "", range, 0},
-    {"Trilu", 14, 1, 2, "upper", trilu, 0},
-    {"EyeLike", 9, 1, 1, "dtype k", eye_like, 0},
-    {"DepthToSpace", 1, 1, 1, "blocksize mode", depth_to_space, 0},
-    {"SpaceToDepth", 1, 1, 1, "blocksize", space_to_depth, 0},
     {0},
 };
 // clang-format on

@@ -65,6 +65,21 @@ int64_t ax_count_mul(int64_t a, int64_t b)
     return __builtin_mul_overflow(a, b, &product) ? INT64_MAX : product;
 }
 
+int ax_shape_broadcast(const ax_shape *a, const ax_shape *b, ax_shape *out, ax_err *err)
+{
+    char s[160], t[160];
+    out->rank = a->rank > b->rank ? a->rank : b->rank;
+    for (int i = 1; i <= out->rank; i++) {
+        int64_t p = i <= a->rank ? a->dim[a->rank - i] : 1,
+                q = i <= b->rank ? b->dim[b->rank - i] : 1;
+        if (p != q && p != 1 && q != 1)
+            return ax_fail(err, AX_ESHAPE, "the shapes %s and %s cannot be broadcast to each other",
+                           ax_shape_str(a, s, sizeof s), ax_shape_str(b, t, sizeof t));
+        out->dim[out->rank - i] = p == 1 ? q : p;
+    }
+    return 0;
+}
+
 int ax_shape_equal(const ax_shape *a, const ax_shape *b)
 {
     return a->rank == b->rank && !memcmp(a->dim, b->dim, (size_t)a->rank * sizeof a->dim[0]);

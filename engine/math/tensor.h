@@ -41,6 +41,9 @@ int64_t ax_shape_count_checked(const ax_shape *s, size_t size, ax_err *err);
 /* Sum and product of counts that only people read: INT64_MAX where they would overflow. */
 int64_t ax_count_add(int64_t a, int64_t b);
 int64_t ax_count_mul(int64_t a, int64_t b);
+/* The shape that a and b are broadcast to, by numpy's rule: aligned at their last axes, a dimension of 1
+ * is repeated. -1 with AX_ESHAPE where they do not fit. */
+int ax_shape_broadcast(const ax_shape *a, const ax_shape *b, ax_shape *out, ax_err *err);
 int ax_shape_equal(const ax_shape *a, const ax_shape *b);
 /* "(32, 1, 28, 28)" into buf, which is returned. 128 bytes are enough for any shape. */
 const char *ax_shape_str(const ax_shape *s, char *buf, size_t size);

@@ -7,21 +7,6 @@
 #include "base/range.h"
 #include "ops/ops.h"
 
-static int broadcast(const ax_shape *a, const ax_shape *b, ax_shape *out, ax_err *err)
-{
-    char s[160], t[160];
-    out->rank = a->rank > b->rank ? a->rank : b->rank;
-    for (int i = 1; i <= out->rank; i++) {
-        int64_t p = i <= a->rank ? a->dim[a->rank - i] : 1,
-                q = i <= b->rank ? b->dim[b->rank - i] : 1;
-        if (p != q && p != 1 && q != 1)
-            return ax_fail(err, AX_ESHAPE, "the shapes %s and %s cannot be broadcast to each other",
-                           ax_shape_str(a, s, sizeof s), ax_shape_str(b, t, sizeof t));
-        out->dim[out->rank - i] = p == 1 ? q : p;
-    }
-    return 0;
-}
-
 static int infer(const void *attr, const ax_desc *in, int n_in, ax_desc *out, ax_err *err)
 {
     (void)n_in;
@@ -33,7 +18,7 @@ static int infer(const void *attr, const ax_desc *in, int n_in, ax_desc *out, ax
         return ax_fail(err, AX_ETYPE, "inputs of %s and %s; both have to be %s", ax_dtype_name(t),
                        ax_dtype_name(in[1].dtype), logic ? "bool" : "of one type of numbers");
     out[0].dtype = kind >= AX_BINARY_EQUAL ? AX_BOOL : t;
-    return broadcast(&in[0].shape, &in[1].shape, &out[0].shape, err);
+    return ax_shape_broadcast(&in[0].shape, &in[1].shape, &out[0].shape, err);
 }
 
 /* ---- rows

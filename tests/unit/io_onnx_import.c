@@ -249,13 +249,60 @@ static void refused(void **state)
     end(&n);
 }
 
+/* Files that lie about sizes, leave out what is needed, or have attributes of another type. */
+static void hostile(void **state)
+{
+    (void)state;
+    net n;
+    begin(&n, 13);
+    put_ints(&n, "to", (int64_t[]){INT64_C(1) << 40, INT64_C(1) << 40, -1}, 3);
+    put_node(&n, "Reshape", "x", "to", "y");
+    assert_int_equal(finish(&n, &AX_SHAPE(1, 2), AX_F32), -1);
+    check_error("overflow", &n.err, AX_ELIMIT, "Reshape");
+    end(&n);
+    begin(&n, 13);
+    put_node(&n, "Relu", "", NULL, "y");
+    assert_int_equal(finish(&n, &AX_SHAPE(1, 2), AX_F32), -1);
+    check_error("left out", &n.err, AX_EINVAL, "input 0 is left out");
+    end(&n);
+    begin(&n, 13);
+    put_node(&n, "Sum", "x", "", "y");
+    assert_int_equal(finish(&n, &AX_SHAPE(1, 2), AX_F32), -1);
+    check_error("one of many", &n.err, AX_EINVAL, "input 1 is left out");
+    end(&n);
+    begin(&n, 13);
+    put_node(&n, "Softmax", "x", NULL, "y");
+    ax_onnx_put_float(&n.o, "axis", 1);
+    assert_int_equal(finish(&n, &AX_SHAPE(1, 2), AX_F32), -1);
+    check_error("type", &n.err, AX_ETYPE, "'axis'");
+    end(&n);
+    begin(&n, 13);
+    put_ints(&n, "from", (int64_t[]){-1}, 1);
+    put_ints(&n, "to", (int64_t[]){INT64_MIN}, 1);
+    put_ints(&n, "axis", (int64_t[]){1}, 1);
+    put_ints(&n, "step", (int64_t[]){INT64_MIN}, 1);
+    ax_onnx_put_node(&n.o, "Slice", (const char *[]){"x", "from", "to", "axis", "step"}, 5, "y");
+    check(&n, &AX_SHAPE(1, 3), (float[]){1, 2, 3}, &AX_SHAPE(1, 1), (float[]){3}, 0);
+    begin(&n, 13);
+    put_ints(&n, "much", (int64_t[]){INT64_C(1) << 42}, 1);
+    put_node(&n, "ConstantOfShape", "much", NULL, "y");
+    assert_int_equal(finish(&n, &AX_SHAPE(1), AX_F32), -1);
+    check_error("memory", &n.err, AX_ENOMEM, "memory");
+    end(&n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(shapes_are_folded),       cmocka_unit_test(gemm),
-        cmocka_unit_test(softmax_by_opset),        cmocka_unit_test(defaults_of_onnx),
-        cmocka_unit_test(pooling_rounds_as_asked), cmocka_unit_test(same_padding),
-        cmocka_unit_test(whole_numbers),           cmocka_unit_test(refused),
+        cmocka_unit_test(shapes_are_folded),
+        cmocka_unit_test(gemm),
+        cmocka_unit_test(softmax_by_opset),
+        cmocka_unit_test(defaults_of_onnx),
+        cmocka_unit_test(pooling_rounds_as_asked),
+        cmocka_unit_test(same_padding),
+        cmocka_unit_test(whole_numbers),
+        cmocka_unit_test(refused),
+        cmocka_unit_test(hostile),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

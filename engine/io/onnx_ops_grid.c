@@ -1,0 +1,202 @@
+/* onnx_ops_grid.c - operators that pad, make grids and masks, and regroup pixels; see onnx_op.h. */
+#include <math.h>
+#include <string.h>
+
+#include "io/onnx_op.h"
+
+/* ---- padding, grids ---- */
+
+static int pad_mode(onnx_site *s, ax_pad_mode *mode)
+{
+    static const char *const names[] = {"constant", "reflect", "edge", "wrap"};
+    const char *how = onnx_text_or(s, "mode", "constant");
+    for (int i = 0; i < 4; i++)
+        if (!strcmp(how, names[i])) {
+            *mode = (ax_pad_mode)i;
+            return 0;
+        }
+    return ax_fail(s->err, AX_EINVAL, "mode '%.40s'; expected constant, reflect, edge or wrap",
+                   how);
+}
+
+static int pad(onnx_site *s)
+{
+    const int64_t *pads, *axes = NULL;
+    int64_t n, k = -1;
+    ax_pad_attr a = {0};
+    int rank = s->in[0]->desc.shape.rank;
+    float value = onnx_float_or(s, "value", 0);
+    if (pad_mode(s, &a.mode) || onnx_list(s, "pads", 1, &pads, &n) ||
+        onnx_known_ints(s, 3, &axes, &k))
+        return -1;
+    if (n != 2 * (k >= 0 ? k : rank))
+        return ax_fail(s->err, AX_EINVAL, "%lld paddings for %lld axes", (long long)n,
+                       (long long)(k >= 0 ? k : rank));
+    for (int64_t i = 0; i < n / 2; i++) {
+        int axis = onnx_axis(s, k >= 0 ? axes[i] : i, rank);
+        if (axis < 0)
+            return -1;
+        a.before[axis] = pads[i];
+        a.after[axis] = pads[n / 2 + i];
+    }
+    size_t size = ax_dtype_size(s->in[0]->desc.dtype);
+    if (s->n_in > 2 && s->in[2]) {
+        if (!s->in[2]->data || s->in[2]->desc.dtype != s->in[0]->desc.dtype ||
+            ax_shape_count(&s->in[2]->desc.shape) != 1)
+            return ax_fail(
+                s->err, AX_EUNSUPPORTED,
+                "the value to pad with is not one known number of the type of the input");
+        memcpy(a.value, s->in[2]->data, size);
+    } else if (s->in[0]->desc.dtype == AX_F32) {
+        memcpy(a.value, &value, sizeof value);
+    }
+    return onnx_apply(s, &ax_op_pad, &a, s->in, 1, &s->out[0]);
+}
+
+/* start, start + delta...: in the type of the inputs */
+static int range(onnx_site *s)
+{
+    double v[3];
+    ax_dtype t = s->in[0]->desc.dtype;
+    for (int i = 0; i < 3; i++) {
+        const ax_onnx_value *x = s->in[i];
+        if (!x->data || ax_shape_count(&x->desc.shape) != 1 || x->desc.dtype != t)
+            return ax_fail(s->err, AX_EUNSUPPORTED, "input %d has to be one number, known before",
+                           i);
+        v[i] = t == AX_F32   ? (double)*(const float *)x->data
+               : t == AX_F64 ? *(const double *)x->data
+               : t == AX_I64 ? (double)*(const int64_t *)x->data
+               : t == AX_I32 ? *(const int32_t *)x->data
+                             : NAN;
+    }
+    double count = ceil((v[1] - v[0]) / v[2]);
+    if (!(fabs(count) < 1e9))
+        return ax_fail(s->err, AX_ERANGE, "from %g to %g by %g", v[0], v[1], v[2]);
+    int64_t n = count > 0 ? (int64_t)count : 0;
+    char *data = onnx_alloc(s, n + 1, ax_dtype_size(t));
+    for (int64_t i = 0; data && i < n; i++) {
+        double x = v[0] + (double)i * v[2];
+        if (t == AX_F32)
+            ((float *)(void *)data)[i] = (float)x;
+        else if (t == AX_F64)
+            ((double *)(void *)data)[i] = x;
+        else if (t == AX_I64)
+            ((int64_t *)(void *)data)[i] = (int64_t)x;
+        else
+            ((int32_t *)(void *)data)[i] = (int32_t)x;
+    }
+    s->out[0] = (ax_onnx_value){"", {t, AX_SHAPE(n)}, data, AX_NONE};
+    return data ? 0 : -1;
+}
+
+/* bools: row r, column c of the last two axes: c - r >= k (upper), or <= k */
+static int triangle(onnx_site *s, int64_t rows, int64_t columns, int64_t k, int upper, int only,
+                    ax_onnx_value *out)
+{
+    ax_shape shape = AX_SHAPE(rows, columns);
+    int64_t n = ax_shape_count_checked(&shape, 1, s->err);
+    uint8_t *yes = n < 0 ? NULL : onnx_alloc(s, n + 1, 1);
+    for (int64_t i = 0; yes && i < n; i++) {
+        int64_t d = i % columns - i / columns;
+        yes[i] = only ? d == k : upper ? d >= k : d <= k;
+    }
+    *out = (ax_onnx_value){"", {AX_BOOL, shape}, yes, AX_NONE};
+    return yes ? 0 : -1;
+}
+
+static int zero_of(onnx_site *s, ax_dtype t, ax_onnx_value *out)
+{
+    static const double nothing = 0;
+    return onnx_constant(s, t, &(ax_shape){0}, &nothing, out);
+}
+
+static int trilu(onnx_site *s)
+{
+    const ax_shape *x = &s->in[0]->desc.shape;
+    const int64_t *k;
+    int64_t n;
+    ax_onnx_value mask, zero = {.name = ""};
+    if (x->rank < 2)
+        return ax_fail(s->err, AX_ESHAPE, "a tensor of rank %d, expected matrices", x->rank);
+    if (onnx_known_ints(s, 1, &k, &n) ||
+        triangle(s, x->dim[x->rank - 2], x->dim[x->rank - 1], n > 0 ? *k : 0,
+                 onnx_int_or(s, "upper", 1) != 0, 0, &mask) ||
+        zero_of(s, s->in[0]->desc.dtype, &zero))
+        return -1;
+    return onnx_where(s, &mask, s->in[0], &zero, &s->out[0]);
+}
+
+static int eye_like(onnx_site *s)
+{
+    const ax_shape *x = &s->in[0]->desc.shape;
+    ax_onnx_value mask, *in = &mask;
+    ax_cast_attr to = {s->in[0]->desc.dtype};
+    int64_t type = onnx_int_or(s, "dtype", 0);
+    if (x->rank != 2)
+        return ax_fail(s->err, AX_ESHAPE, "a tensor of rank %d, expected a matrix", x->rank);
+    if (type && ax_onnx_dtype((int)type, &to.to))
+        return ax_fail(s->err, AX_EUNSUPPORTED, "the type %s is not taken",
+                       ax_onnx_type_name((int)type));
+    if (triangle(s, x->dim[0], x->dim[1], onnx_int_or(s, "k", 0), 0, 1, &mask))
+        return -1;
+    return onnx_apply(s, &ax_op_cast, &to, &in, 1, &s->out[0]);
+}
+
+/* ---- blocks of pixels ---- */
+
+/* (n, c, h, w) as six axes, in another order, as four */
+static int regroup(onnx_site *s, const ax_shape *six, const int *perm, const ax_shape *four)
+{
+    ax_permute_attr a = {0};
+    ax_onnx_value x = {.name = ""}, y = {.name = ""}, *in = &x;
+    memcpy(a.perm, perm, 6 * sizeof *perm);
+    if (onnx_reshaped(s, s->in[0], six, &x) || onnx_apply(s, &ax_op_permute, &a, &in, 1, &y))
+        return -1;
+    return onnx_reshaped(s, &y, four, &s->out[0]);
+}
+
+static int block_of(onnx_site *s, int64_t *b)
+{
+    *b = onnx_int_or(s, "blocksize", 0);
+    if (s->in[0]->desc.shape.rank != 4 || *b < 1 || *b > 1 << 20)
+        return ax_fail(s->err, AX_EINVAL, "blocks of %lld in a tensor of rank %d", (long long)*b,
+                       s->in[0]->desc.shape.rank);
+    return 0;
+}
+
+static int depth_to_space(onnx_site *s)
+{
+    int64_t b;
+    const int64_t *d = s->in[0]->desc.shape.dim;
+    if (block_of(s, &b))
+        return -1;
+    ax_shape to = AX_SHAPE(d[0], d[1] / (b * b), d[2] * b, d[3] * b);
+    if (!strcmp(onnx_text_or(s, "mode", "DCR"), "CRD"))
+        return regroup(s, &AX_SHAPE(d[0], d[1] / (b * b), b, b, d[2], d[3]),
+                       (int[]){0, 1, 4, 2, 5, 3}, &to);
+    return regroup(s, &AX_SHAPE(d[0], b, b, d[1] / (b * b), d[2], d[3]), (int[]){0, 3, 4, 1, 5, 2},
+                   &to);
+}
+
+static int space_to_depth(onnx_site *s)
+{
+    int64_t b;
+    const int64_t *d = s->in[0]->desc.shape.dim;
+    if (block_of(s, &b))
+        return -1;
+    ax_shape to = AX_SHAPE(d[0], d[1] * b * b, d[2] / b, d[3] / b);
+    return regroup(s, &AX_SHAPE(d[0], d[1], d[2] / b, b, d[3] / b, b), (int[]){0, 3, 5, 1, 2, 4},
+                   &to);
+}
+
+// clang-format off
+const onnx_row onnx_rows_grid[] = {
+    {"Pad", 2, 1, 4, "mode pads value", pad, 0},
+    {"Range", 11, 3, 3, "", range, 0},
+    {"Trilu", 14, 1, 2, "upper", trilu, 0},
+    {"EyeLike", 9, 1, 1, "dtype k", eye_like, 0},
+    {"DepthToSpace", 1, 1, 1, "blocksize mode", depth_to_space, 0},
+    {"SpaceToDepth", 1, 1, 1, "blocksize", space_to_depth, 0},
+    {0},
+};
+// clang-format on
