@@ -391,11 +391,12 @@ static const onnx_row *row_for(const char *op, const char *domain, int64_t opset
     return best;
 }
 
-static int attr_is_known(const char *names, const char *name)
+/* Is the word in a list with spaces, or commas and spaces, between? */
+static int is_listed(const char *list, const char *word)
 {
-    size_t n = strlen(name);
-    for (const char *at = names; n && (at = strstr(at, name)); at += n)
-        if ((at == names || at[-1] == ' ') && (at[n] == ' ' || !at[n]))
+    size_t n = strlen(word);
+    for (const char *at = list; n && (at = strstr(at, word)); at += n)
+        if ((at == list || at[-1] == ' ') && (at[n] == ' ' || at[n] == ',' || !at[n]))
             return 1;
     return 0;
 }
@@ -406,7 +407,7 @@ static int check_node(const ax_onnx_node *n, const onnx_row *row, ax_err *err)
         return ax_fail(err, AX_EINVAL, "%d inputs, it takes %d to %d", n->n_in, row->min_in,
                        row->max_in);
     for (int i = 0; i < n->n_attr; i++)
-        if (!attr_is_known(row->attrs, n->attr[i].name))
+        if (!is_listed(row->attrs, n->attr[i].name))
             return ax_fail(err, AX_EUNSUPPORTED, "the attribute '%.64s' is not known here; %s%s",
                            n->attr[i].name, *row->attrs ? "it takes " : "it takes none",
                            row->attrs);
@@ -487,7 +488,7 @@ int ax_onnx_check(const ax_onnx_file *f, ax_err *err)
         if (row_for(n->op, n->domain, opset))
             continue;
         snprintf(name, sizeof name, "%.40s%s%.40s", n->domain, *n->domain ? "." : "", n->op);
-        if (strstr(missing, name))
+        if (is_listed(missing, name))
             continue;
         count++;
         if (len + strlen(name) + 12 < sizeof missing)

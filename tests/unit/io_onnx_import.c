@@ -234,12 +234,13 @@ static void refused(void **state)
     end(&n);
     begin(&n, 13);
     put_node(&n, "OtherOp", "x", NULL, "s");
-    put_node(&n, "FancyOp", "s", NULL, "y");
+    put_node(&n, "FancyOp", "s", NULL, "t");
+    put_node(&n, "Fancy", "t", NULL, "y");
     assert_int_equal(finish(&n, &AX_SHAPE(2), AX_F32), -1);
     check_error("unknown", &n.err, AX_EUNSUPPORTED, "OtherOp '' (node 0)");
     assert_int_equal(ax_onnx_check(&n.f, &n.err), -1);
     check_error("all unknown", &n.err, AX_EUNSUPPORTED,
-                "2 operators of opset 13 are missing here: OtherOp, FancyOp");
+                "3 operators of opset 13 are missing here: OtherOp, FancyOp, Fancy");
     end(&n);
     begin(&n, 13);
     put_node(&n, "Relu", "x", NULL, "s");
