@@ -25,10 +25,10 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static void fill_inputs(ax_session *s, const ax_model_info *m, int64_t batch)
+static void fill_inputs(ax_session *s, const ax_model_info *m)
 {
     for (int i = 0; i < m->n_inputs; i++) {
-        int64_t n = batch * ax_shape_count(&m->inputs[i].shape);
+        int64_t n = ax_shape_count(ax_session_input_shape(s, i));
         void *x = ax_session_input(s, i);
         ax_rng r = {1, (uint64_t)i};
         if (!x) /* no output depends on it */
@@ -51,11 +51,11 @@ static void measure(ax_session *s, double seconds, timing *t)
 {
     double start = now(), end;
     for (int i = 0; i < WARM_RUNS || now() - start < warm_seconds; i++)
-        ax_session_run(s);
+        ax_session_run(s, NULL);
     end = now() + seconds;
     while (t->n < MAX_RUNS && (t->n < MIN_RUNS || now() < end)) {
         double before = now();
-        ax_session_run(s);
+        ax_session_run(s, NULL);
         t->run[t->n++] = now() - before;
     }
     qsort(t->run, (size_t)t->n, sizeof *t->run, by_time);
@@ -124,8 +124,12 @@ static int bench(const char *path, int64_t batch, int threads, double seconds, i
     int bad = !t.run ? ax_fail(&err, AX_ENOMEM, "no memory for the timings") : !s;
     if (!bad && !(bad = ax_session_resize(s, batch, &err))) {
         const ax_model_info *info = ax_model_get_info(m);
-        fill_inputs(s, info, batch);
-        measure(s, seconds, &t);
+        fill_inputs(s, info);
+        if (!(bad = ax_session_run(s, &err)))
+            measure(s, seconds, &t);
+    }
+    if (!bad) {
+        const ax_model_info *info = ax_model_get_info(m);
         (json ? print_json : print_text)(info, &t, batch, ax_pool_size(pool));
     }
     ax_session_close(s);
@@ -151,7 +155,7 @@ int cmd_bench(int argc, char **argv)
     };
     // clang-format on
     const command_line line = {"bench",
-                               "MODEL.safetensors [options]",
+                               "MODEL [options]",
                                "Time runs of a model on numbers in [0,1) from a fixed seed.\n",
                                rows,
                                sizeof rows / sizeof *rows,

@@ -54,7 +54,7 @@ static void put_ports(table *t, const char *what, const ax_port *p, int n)
     for (int i = 0; i < n; i++) {
         table_put(t, "%s", what);
         table_put(t, "%s: %s %s", p[i].name, ax_dtype_name(p[i].dtype),
-                  ax_shape_str(&p[i].shape, shape, sizeof shape));
+                  tensor_port_shape(&p[i], shape, sizeof shape));
     }
 }
 
@@ -92,7 +92,17 @@ static int print_head(const ax_model_info *m, int64_t working)
     table_put(&t, "%s", m->file_hash);
     table_put(&t, "self-test");
     table_put(&t, "%s%s", m->self_test,
-              strcmp(m->self_test, "none") ? "" : ": WARNING: damage to this file would go unnoticed");
+              strcmp(m->self_test, "none") ? ""
+                                           : ": WARNING: damage to this file would go unnoticed");
+    if (m->producer) {
+        table_put(&t, "made by");
+        table_put(&t, "%s%sopset %lld", m->producer, *m->producer ? ", " : "", (long long)m->opset);
+        table_put(&t, "batches");
+        table_put(&t, "%s",
+                  !m->batches ? "no: inputs are taken whole"
+                  : m->mixes  ? "yes, but samples may depend on each other"
+                              : "yes");
+    }
     put_ports(&t, "input", m->inputs, m->n_inputs);
     put_ports(&t, "output", m->outputs, m->n_outputs);
     table_put(&t, "weights");
@@ -119,7 +129,10 @@ static void json_ports(cJSON *o, const char *name, const ax_port *p, int n)
         cJSON *e = cJSON_CreateObject();
         cJSON_AddStringToObject(e, "name", p[i].name);
         cJSON_AddStringToObject(e, "dtype", ax_dtype_name(p[i].dtype));
-        cJSON_AddItemToObject(e, "shape", tensor_json_shape(&p[i].shape));
+        cJSON_AddItemToObject(
+            e, "shape", p[i].shape.rank < 0 ? cJSON_CreateNull() : tensor_json_shape(&p[i].shape));
+        if (p[i].dims)
+            cJSON_AddItemToObject(e, "dims", cJSON_CreateStringArray(p[i].dims, p[i].shape.rank));
         cJSON_AddItemToArray(list, e);
     }
 }
@@ -147,6 +160,11 @@ static void print_json(const ax_model_info *m, int64_t working, const ax_health 
     cJSON_AddStringToObject(o, "name", m->name);
     cJSON_AddStringToObject(o, "path", m->path);
     cJSON_AddStringToObject(o, "format", m->format);
+    if (m->producer) {
+        cJSON_AddStringToObject(o, "producer", m->producer);
+        cJSON_AddNumberToObject(o, "opset", (double)m->opset);
+    }
+    cJSON_AddBoolToObject(o, "batches", m->batches);
     cJSON_AddStringToObject(o, "hash", m->hash);
     cJSON_AddStringToObject(o, "file_hash", m->file_hash);
     cJSON_AddStringToObject(o, "self_test", m->self_test);
@@ -198,7 +216,9 @@ static int inspect(const char *path, const wish *w)
     ax_health health, *h = NULL;
     ax_model *m = ax_model_open(path, &err);
     ax_session *s = m ? ax_session_open(m, &(ax_session_options){0}, &err) : NULL;
-    int bad = !s || ax_session_resize(s, 1, &err);
+    int bad = !s;
+    if (!bad && ax_session_resize(s, 1, &err)) /* of ONNX there may be no shapes known that go */
+        bad = ax_model_get_info(m)->batches || w->plan;
     if (!bad && w->data) {
         bad = diagnose(m, w->data, w->samples, (uint64_t)w->seed, (int)w->threads, &health, &err);
         h = bad ? NULL : &health;
@@ -234,7 +254,7 @@ int cmd_inspect(int argc, char **argv)
     // clang-format on
     const command_line line = {
         "inspect",
-        "MODEL.safetensors [--json | --plan] [--data FILE|fashion-mnist|noise]",
+        "MODEL [--json | --plan] [--data FILE|fashion-mnist|noise]",
         "Show what is in a model file. FLOPs and memory are of one sample. With --data: how its\n"
         "activations fare, layer by layer, and what to do about it (docs/diagnostics.md).\n",
         rows,

@@ -193,8 +193,7 @@ static int run_batch(prediction *p, const samples *s, int64_t from, int64_t n, a
         if (x) /* NULL: no output depends on it */
             memcpy(x, (const char *)s->data[i] + (size_t)from * each, (size_t)n * each);
     }
-    ax_session_run(p->session);
-    return 0;
+    return ax_session_run(p->session, err);
 }
 
 static int predict_file(prediction *p, const char *file, ax_err *err)
@@ -308,13 +307,14 @@ int cmd_predict(int argc, char **argv)
     // clang-format on
     const command_line line = {
         "predict",
-        "MODEL.safetensors FILE... [options]",
+        "MODEL FILE... [options]",
         "Ask a model about files: PNG and JPEG pictures, JSON, CSV with a sample per line, npy "
         "arrays;\n"
         "\"-\" is standard input. The kind is told by the content. JSON is a sample, an array of "
         "samples,\n"
         "or {\"inputs\":...} (or \"instances\") as in POST /predict, with several inputs\n"
-        "{\"inputs\":{\"NAME\":[...],...}}; other fields are refused, the options say the rest. NaN "
+        "{\"inputs\":{\"NAME\":[...],...}}; other fields are refused, the options say the rest. "
+        "NaN "
         "and\n"
         "infinity, in a file or an output, are errors.\n",
         rows,

@@ -77,6 +77,8 @@ static int load_input(job *j, const char *arg, ax_err *err)
         ax_fail(err, why.code, "%s%s%s", named ? "" : file, named ? "" : ": ", why.msg);
         return ax_err_hint(err, "%s", why.hint);
     }
+    if (!j->info->batches)
+        return 0;
     if (tensor_rows(&j->input[i].shape, &j->info->inputs[i], &rows, &bare, err))
         return ax_err_in(err, "%s", file);
     if (j->rows && rows != j->rows)
@@ -96,10 +98,11 @@ static int load_inputs(job *j, const option_list *args, ax_err *err)
         if (!j->input[i].data) {
             const ax_port *p = &j->info->inputs[i];
             char shape[160];
+            tensor_port_shape(p, shape, sizeof shape);
             ax_fail(err, AX_EINVAL, "input '%s' has no file", p->name);
-            return ax_err_hint(err, "--input %s=FILE.npy with %s samples of shape %s", p->name,
-                               ax_dtype_name(p->dtype),
-                               ax_shape_str(&p->shape, shape, sizeof shape));
+            return ax_err_hint(err, "--input %s=FILE.npy with %s %s of shape %s", p->name,
+                               ax_dtype_name(p->dtype), j->info->batches ? "samples" : "numbers",
+                               shape);
         }
     return 0;
 }
@@ -107,7 +110,7 @@ static int load_inputs(job *j, const option_list *args, ax_err *err)
 static int fill_input(job *j, int i, ax_err *err)
 {
     const ax_port *p = &j->info->inputs[i];
-    size_t bytes = (size_t)(j->rows * ax_shape_count(&p->shape)) * ax_dtype_size(p->dtype);
+    size_t bytes = (size_t)ax_shape_count(&j->input[i].shape) * ax_dtype_size(p->dtype);
     char *x = ax_session_input(j->session, i);
     if (!x) /* no output depends on it */
         return 0;
@@ -145,14 +148,12 @@ static int save_output(const job *j, int i, const char *dir, ax_err *err)
             return ax_fail(err, AX_EEXIST, "outputs '%s' and '%s' would both become %s", name,
                            p->name, path);
     }
-    int whole = !j->bare || j->repeat > 1;
-    if (whole && p->shape.rank == AX_MAX_RANK)
-        return ax_fail(err, AX_ELIMIT, "output '%s' has too many axes", p->name);
-    ax_tensor t = {p->dtype,
-                   {.rank = p->shape.rank + whole},
+    ax_tensor t = {p->dtype, *ax_session_output_shape(j->session, i),
                    (void *)(uintptr_t)ax_session_output(j->session, i)};
-    t.shape.dim[0] = j->rows * j->repeat;
-    memcpy(t.shape.dim + whole, p->shape.dim, (size_t)p->shape.rank * sizeof p->shape.dim[0]);
+    if (j->bare && j->repeat == 1) {
+        t.shape.rank--;
+        memmove(t.shape.dim, t.shape.dim + 1, (size_t)t.shape.rank * sizeof t.shape.dim[0]);
+    }
     if (ax_npy_save(path, &t, err))
         return -1;
     printf("%s: %s %s\n", path, ax_dtype_name(p->dtype),
@@ -162,18 +163,35 @@ static int save_output(const job *j, int i, const char *dir, ax_err *err)
 
 /* ---- the command ----------------------------------------------------------------------------- */
 
-static int compute(job *j, const char *dir, ax_err *err)
+static int make_ready(job *j, ax_err *err)
 {
     int64_t batch;
-    if (__builtin_mul_overflow(j->rows, j->repeat, &batch))
-        return ax_fail(err, AX_ELIMIT, "%lld samples %lld times are too many", (long long)j->rows,
-                       (long long)j->repeat);
-    if (ax_session_resize(j->session, batch, err))
+    if (j->info->batches) {
+        if (__builtin_mul_overflow(j->rows, j->repeat, &batch))
+            return ax_fail(err, AX_ELIMIT, "%lld samples %lld times are too many",
+                           (long long)j->rows, (long long)j->repeat);
+        return ax_session_resize(j->session, batch, err);
+    }
+    if (j->repeat > 1)
+        return ax_fail(err, AX_EINVAL,
+                       "--batch-repeat: the model '%s' takes its inputs whole, "
+                       "not in batches",
+                       j->info->name);
+    for (int i = 0; i < j->info->n_inputs; i++)
+        if (ax_session_shape(j->session, i, &j->input[i].shape, err))
+            return -1;
+    return ax_session_ready(j->session, err);
+}
+
+static int compute(job *j, const char *dir, ax_err *err)
+{
+    if (make_ready(j, err))
         return -1;
     for (int i = 0; i < j->info->n_inputs; i++)
         if (fill_input(j, i, err))
             return -1;
-    ax_session_run(j->session);
+    if (ax_session_run(j->session, err))
+        return -1;
     if (ax_make_folder(dir, err))
         return -1;
     for (int i = 0; i < ax_session_outputs(j->session); i++)
@@ -227,7 +245,7 @@ int cmd_run(int argc, char **argv)
     // clang-format on
     const command_line line = {
         "run",
-        "MODEL.safetensors --input [NAME=]FILE.npy ... [options]",
+        "MODEL --input [NAME=]FILE.npy ... [options]",
         "Run a model on arrays: (rows, ...) or one sample. Other element types are converted where "
         "every\n"
         "number fits. NaN and infinity go in, and come out, as those of npy: no error, no text. In "

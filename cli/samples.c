@@ -286,6 +286,11 @@ int samples_read(samples *s, const char *path, const ax_model_info *m, ax_err *e
     size_t n;
     *s = (samples){0};
     ax_arena_init(&s->mem, memory_limit);
+    if (!m->batches) {
+        ax_fail(err, AX_EUNSUPPORTED, "the model '%s' takes its inputs whole, not sample by sample",
+                m->name);
+        return ax_err_hint(err, "axond run takes arrays of any shape");
+    }
     if (m->n_inputs > SAMPLES_INPUTS)
         return ax_fail(err, AX_ELIMIT, "the model takes %d inputs, at most %d are supported here",
                        m->n_inputs, SAMPLES_INPUTS);

@@ -132,6 +132,21 @@ int tensor_rows(const ax_shape *s, const ax_port *p, int64_t *rows, int *bare, a
                    p->shape.rank ? want + 1 : "...)");
 }
 
+const char *tensor_port_shape(const ax_port *p, char *buf, size_t size)
+{
+    size_t n = (size_t)snprintf(buf, size, p->shape.rank < 0 ? "(any" : "(");
+    for (int i = 0; i < p->shape.rank && n < size; i++) {
+        const char *comma = i ? ", " : "", *name = p->dims ? p->dims[i] : "";
+        if (p->shape.dim[i] >= 0)
+            n += (size_t)snprintf(buf + n, size - n, "%s%lld", comma, (long long)p->shape.dim[i]);
+        else
+            n += (size_t)snprintf(buf + n, size - n, "%s%.40s", comma, *name ? name : "?");
+    }
+    if (n < size)
+        snprintf(buf + n, size - n, ")");
+    return buf;
+}
+
 /* ---- JSON ------------------------------------------------------------------------------------ */
 
 cJSON *tensor_json_number(ax_dtype t, const void *data, int64_t i)

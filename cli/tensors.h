@@ -20,6 +20,9 @@ int tensor_store(double v, ax_dtype to, void *out, int64_t i);
  */
 int tensor_rows(const ax_shape *s, const ax_port *p, int64_t *rows, int *bare, ax_err *err);
 
+/* "(batch, 3, ?, ?)": a port's shape into buf, which is returned; 160 bytes are enough for most. */
+const char *tensor_port_shape(const ax_port *p, char *buf, size_t size);
+
 int tensor_is_float(ax_dtype t);
 
 /* Element i as a number, for printing. int64 beyond 2^53 is rounded. */

@@ -5,14 +5,14 @@
  *     ax_session *s = ax_session_open(m, &(ax_session_options){0}, &err);
  *     ax_session_resize(s, 2, &err);                      // a batch of two
  *     memcpy(ax_session_input(s, 0), pixels, 2 * 784 * sizeof(float));
- *     ax_session_run(s);                                  // cannot fail, does not allocate
+ *     ax_session_run(s, &err);                            // does not allocate
  *     const float *y = ax_session_output(s, 0);           // (2, 10)
  *     ax_session_close(s);
  *     ax_model_release(m);
  *
  * A model is immutable once open and may be shared by any number of threads; a session is the
- * private scratch of one run at a time. A sample's answer has the same bits whatever the batch size,
- * the batch mates and the number of threads.
+ * private scratch of one run at a time. A sample's answer has the same bits whatever the batch
+ * size, the batch mates and the number of threads.
  *
  * What holds for every function here unless it says otherwise: pointers must not be NULL, except
  * for ax_err, which may be where nobody wants to know why; arguments are borrowed for the call;
@@ -24,8 +24,8 @@
 
 #include "activation/activation.h"
 #include "activation/card.h"
-#include "activation/formula/formula.h"
 #include "activation/chart.h"
+#include "activation/formula/formula.h"
 #include "activation/plot.h"
 #include "activation/probe.h"
 #include "base/arena.h"
@@ -59,39 +59,49 @@ typedef struct ax_model ax_model;
 typedef struct ax_port {
     const char *name;
     ax_dtype dtype;
-    ax_shape shape; /* of one sample: without the batch dimension */
+    ax_shape shape;          /* of one sample, without the batch dimension, where the model batches;
+                                else of the whole tensor: -1 an open dimension, rank -1 any shape */
+    const char *const *dims; /* what open dimensions are called, "" those without a name; NULL:
+                                none is open                                                      */
 } ax_port;
 
 /* One layer of the spec, in its order. Lives as long as the model. */
 typedef struct ax_layer_info {
-    const char *name, *type;   /* "stem", "conv2d"                             */
-    const char *activation;    /* as text, "" when there is none               */
-    ax_act act;                /* the same, what was learned as it was; row NULL when there is none;
-                                  NaN: prelu's slopes, which differ by channel */
-    double gain;               /* ax_act_gain() of it; 1 when there is none    */
-    ax_shape shape;            /* of the output of one sample                  */
-    int64_t params, flops;     /* trainable and fixed numbers; flops per sample */
+    const char *name, *type; /* "stem", "conv2d"                             */
+    const char *activation;  /* as text, "" when there is none               */
+    ax_act act;              /* the same, what was learned as it was; row NULL when there is none;
+                                NaN: prelu's slopes, which differ by channel */
+    double gain;             /* ax_act_gain() of it; 1 when there is none    */
+    ax_shape shape;          /* of the output of one sample                  */
+    int64_t params, flops;   /* trainable and fixed numbers; flops per sample */
 } ax_layer_info;
 
 /* What there is to know of a model. All of it lives as long as the model. */
 typedef struct ax_model_info {
-    const char *name, *path, *format; /* path: as it was opened; format: "safetensors" */
+    const char *name, *path, *format; /* path: as it was opened; format: "safetensors", "onnx" */
+    const char
+        *producer; /* of a file of ONNX: "pytorch 1.13.1", "" where it does not say; else NULL */
+    int64_t opset; /* of a file of ONNX; else 0                    */
     const ax_port *inputs, *outputs;
     int n_inputs, n_outputs;
+    int batches; /* 1: the first dimension of all inputs and outputs counts samples, any
+                    number of them; 0: tensors are taken whole                      */
+    int mixes;   /* 1: that a sample's answer does not depend on the others of its
+                    batch is not known                                              */
     const ax_layer_info *layers;
     int n_layers;
     const char *const *labels; /* NULL when the model has none                 */
     int n_labels;
-    int classifies;            /* the (only) output is a probability: ends in softmax (2) or
-                                  sigmoid (1); 0 otherwise                      */
-    int64_t params, flops;     /* totals; flops of one sample                  */
-    int64_t file_bytes;        /* size of the file                             */
-    const char *hash;          /* of the content, 16 hex digits: axond.hash in the file, worked
-                                  out where it has none                        */
-    const char *file_hash;     /* of the file's bytes, likewise                */
-    const char *spec;          /* the model spec as JSON text                  */
-    const char *training;      /* training summary as JSON text (an object), or NULL */
-    const char *self_test;     /* "passed", or "none": the file, of another tool, has none */
+    int classifies;        /* the (only) output is a probability: ends in softmax (2) or
+                              sigmoid (1); 0 otherwise                      */
+    int64_t params, flops; /* totals; flops of one sample                  */
+    int64_t file_bytes;    /* size of the file                             */
+    const char *hash;      /* of the content, 16 hex digits: axond.hash in the file, worked
+                              out where it has none                        */
+    const char *file_hash; /* of the file's bytes, likewise                */
+    const char *spec;      /* the model spec as JSON text; NULL: a file of ONNX */
+    const char *training;  /* training summary as JSON text (an object), or NULL */
+    const char *self_test; /* "passed", or "none": the file, of another tool, has none */
 } ax_model_info;
 
 /* Open a model file and freeze it. The hash it carries is checked and its self-test is run, on the
@@ -118,6 +128,10 @@ void ax_model_release(ax_model *m);
 /* Never NULL; lives as long as the model. Thread-safe. */
 const ax_model_info *ax_model_get_info(const ax_model *m);
 
+/* A whole shape of input i that the model is known to take: of one sample, or, where dimensions are
+ * open, one that was found by trying. 0; -1: none is known. Thread-safe. */
+int ax_model_example_shape(const ax_model *m, int i, ax_shape *shape);
+
 /* ---- sessions -------------------------------------------------------------------------------- */
 
 /* Thread rule of all that takes a session: one thread at a time for each, but not always the same;
@@ -131,9 +145,10 @@ typedef struct ax_session_options {
     int n_outputs;              /* of `outputs`; not looked at where that is NULL           */
 } ax_session_options;
 
-/* A session without a batch size: before anything else comes ax_session_resize(). It keeps a
- * reference to m. The caller owns it and closes it. NULL: AX_ENOTFOUND for an unknown output name,
- * with the nearest as hint. Thread-safe. */
+/* A session without a batch size: before anything else comes ax_session_resize(), or, for a model
+ * that does not batch, ax_session_shape() and ax_session_ready(). It keeps a reference to m. The
+ * caller owns it and closes it. NULL: AX_ENOTFOUND for an unknown output name, with the nearest as
+ * hint. Thread-safe. */
 ax_session *ax_session_open(ax_model *m, const ax_session_options *o, ax_err *err);
 
 /* NULL is fine. The session must not be running. */
@@ -145,37 +160,59 @@ void ax_session_close(ax_session *s);
  * (three quarters of what the process may have); the session then is as it was before. */
 int ax_session_resize(ax_session *s, int64_t batch, ax_err *err);
 
+/* The shape, whole, that input i will have; then, when all are said, ax_session_ready() makes ready
+ * for them as ax_session_resize() does for a batch, and keeps plans likewise. For models that do
+ * not batch; of one that does the first dimension is the batch, the same for all inputs. -1:
+ * AX_ESHAPE for a shape that the port does not take. */
+int ax_session_shape(ax_session *s, int i, const ax_shape *shape, ax_err *err);
+/* -1: as ax_session_resize(), and what the operators have against these shapes, node by node. */
+int ax_session_ready(ax_session *s, ax_err *err);
+
 /* How many there are: inputs as in ax_model_info, outputs as asked for when it was opened. */
 int ax_session_inputs(const ax_session *s);
 int ax_session_outputs(const ax_session *s);
 
-/* Input i, to be written: row-major (batch, ...shape of ax_model_info.inputs[i]) in the port's
- * dtype. A run leaves it as it is. Valid until the next resize; 0 <= i < inputs. */
+/* Input i, to be written: row-major (batch, ...shape of ax_model_info.inputs[i]), or the shape that
+ * was said, in the port's dtype. A run leaves it as it is. Valid until the next resize or ready; 0
+ * <= i < inputs. */
 void *ax_session_input(ax_session *s, int i);
 
-/* What the last run made of output i: row-major (batch, ...shape of its port) in the port's dtype.
- * Valid until the next run or resize; 0 <= i < outputs. */
+/* The whole shape of input i, as of the last resize or ready; the batch is its first dimension. */
+const ax_shape *ax_session_input_shape(const ax_session *s, int i);
+
+/* What the last run made of output i: row-major (batch, ...shape of its port), or, where tensors
+ * are taken whole, of ax_session_output_shape(), in the port's dtype. Valid until the next run,
+ * resize or ready; 0 <= i < outputs. */
 const void *ax_session_output(const ax_session *s, int i);
 
-/* Name, dtype and shape of output i. Needs no resize; lives as long as the session. */
+/* Name, dtype and shape of input and output i. Needs no resize; lives as long as the session. */
+const ax_port *ax_session_input_port(const ax_session *s, int i);
 const ax_port *ax_session_output_port(const ax_session *s, int i);
 
-/* Compute the outputs of all samples. Cannot fail, does not allocate; returns when done. */
-void ax_session_run(ax_session *s);
+/* The whole shape of output i, as the last run made it; the batch is its first dimension. */
+const ax_shape *ax_session_output_shape(const ax_session *s, int i);
+
+/* Compute the outputs; returns when done. Of a model that batches it cannot fail and does not
+ * allocate. A file of ONNX that has to be read anew for the numbers of its inputs may have
+ * something against them: -1 with the node, AX_ELIMIT or AX_ENOMEM; the outputs are then those of
+ * no run. */
+int ax_session_run(ax_session *s, ax_err *err);
 
 /* Bytes of working memory of the current batch size: inputs, outputs, activations, scratch; without
  * the weights. */
 int64_t ax_session_bytes(const ax_session *s);
 
 /* The plan of the current batch size as a table for people: steps, kernels, shapes with the batch,
- * layouts, memory. It lives in the arena. NULL: no memory. */
+ * layouts, memory. It lives in the arena. NULL: no memory; "" where there is no plan before the
+ * run. */
 const char *ax_session_plan_text(const ax_session *s, ax_arena *a);
 
-/* ---- the health of activations ---------------------------------------------------------------- */
+/* ---- the health of activations ----------------------------------------------------------------
+ */
 
-/* A model looks at samples, and each layer's activation a = f(z) is watched: what goes in, what comes
- * out, and the slope f'(z), by which units are told to be dead or saturated, whatever f is. What the
- * numbers and thresholds mean: docs/diagnostics.md. */
+/* A model looks at samples, and each layer's activation a = f(z) is watched: what goes in, what
+ * comes out, and the slope f'(z), by which units are told to be dead or saturated, whatever f is.
+ * What the numbers and thresholds mean: docs/diagnostics.md. */
 
 /* Bins of a histogram: those of |x| in [2^-12, 2^12), four an octave, on either side of one for all
  * that is smaller; the outermost take what is larger. */
@@ -185,7 +222,8 @@ extern const double ax_health_quantile[AX_HEALTH_QUANTILES]; /* 0.01, 0.25, 0.5,
 /* The lower edge of bin i, the upper one of i - 1; 0 <= i <= AX_HEALTH_BINS. Thread-safe. */
 double ax_health_edge(int i);
 
-/* Of numbers that went by. All but the counts is of the finite ones, and NaN where there are none. */
+/* Of numbers that went by. All but the counts is of the finite ones, and NaN where there are none.
+ */
 typedef struct ax_spread {
     int64_t count, non_finite, subnormal;
     double mean, std, rms, min, max;
@@ -198,23 +236,23 @@ typedef struct ax_over_units {
     double min, median, max;
 } ax_over_units;
 
-/* One activation. A unit is a channel, or a feature of what is no picture. What is of f' is NaN or 0
- * where f works on whole rows (softmax). */
+/* One activation. A unit is a channel, or a feature of what is no picture. What is of f' is NaN or
+ * 0 where f works on whole rows (softmax). */
 typedef struct ax_layer_health {
     const char *layer, *activation; /* as in ax_layer_info            */
     ax_shape shape;                 /* of a sample's output           */
     int64_t units;
-    int has_slope;      /* f is element-wise                                          */
-    int flat_both;      /* f' all but vanishes at both -20 and 20: sigmoids           */
-    int is_output;      /* of the model                                               */
-    ax_spread in, out;  /* z, a                                                       */
-    int64_t dead, nearly_dead, always_on;           /* units                          */
-    int64_t dead_list[AX_HEALTH_DEAD_LIST];         /* the first of the dead, from 0  */
-    double saturated_left, saturated_right;         /* shares of z                    */
-    double sparsity, hoyer;     /* share of |a| <= 1e-6; mean over samples, 0 to 1    */
-    double gain, gain_expected; /* rms(a) / rms(z), and what Z ~ N(0,1) gives         */
-    ax_over_units unit_mean, unit_std; /* of a                                        */
-    ax_over_units unit_active;         /* share of z with a slope >= 1e-3             */
+    int has_slope;     /* f is element-wise                                          */
+    int flat_both;     /* f' all but vanishes at both -20 and 20: sigmoids           */
+    int is_output;     /* of the model                                               */
+    ax_spread in, out; /* z, a                                                       */
+    int64_t dead, nearly_dead, always_on;   /* units                          */
+    int64_t dead_list[AX_HEALTH_DEAD_LIST]; /* the first of the dead, from 0  */
+    double saturated_left, saturated_right; /* shares of z                    */
+    double sparsity, hoyer;                 /* share of |a| <= 1e-6; mean over samples, 0 to 1    */
+    double gain, gain_expected;             /* rms(a) / rms(z), and what Z ~ N(0,1) gives         */
+    ax_over_units unit_mean, unit_std;      /* of a                                        */
+    ax_over_units unit_active;              /* share of z with a slope >= 1e-3             */
 } ax_layer_health;
 
 typedef enum ax_severity { AX_INFO, AX_WARN, AX_SERIOUS, AX_CRITICAL } ax_severity;
@@ -247,7 +285,7 @@ typedef struct ax_diagnose_options {
     const float *const *inputs;
     int64_t samples; /* 1 to 65536 */
     uint64_t seed;
-    ax_pool *pool;           /* NULL: the caller's thread alone */
+    ax_pool *pool;          /* NULL: the caller's thread alone */
     int (*stop)(void *ctx); /* asked between batches, on the caller's thread; non-zero:
                                AX_ECANCELED. May be NULL */
     void *ctx;
@@ -275,10 +313,11 @@ int ax_named_samples(const char *name, const char *data_dir, const ax_port *port
 
 /* ---- data sets ------------------------------------------------------------------------------ */
 
-/* What is in a data set, read with the trainer's own reader, which checks all that can be wrong with
- * one by itself: kind, rows, shape, features and columns of a table, classes or targets, a few samples
- * (docs/api.md). source, data_dir, allow_paths: "dataset" of a training spec and the fields of
- * ax_train_options. The caller owns the object: cJSON_Delete(). NULL: as for ax_train(). Thread-safe. */
+/* What is in a data set, read with the trainer's own reader, which checks all that can be wrong
+ * with one by itself: kind, rows, shape, features and columns of a table, classes or targets, a few
+ * samples (docs/api.md). source, data_dir, allow_paths: "dataset" of a training spec and the fields
+ * of ax_train_options. The caller owns the object: cJSON_Delete(). NULL: as for ax_train().
+ * Thread-safe. */
 cJSON *ax_dataset_describe(const cJSON *source, const char *data_dir, int allow_paths, ax_err *err);
 
 /* The name of the i-th data set that Debian has installed here; NULL: there are no more. Lives for
@@ -289,15 +328,15 @@ const char *ax_dataset_installed(int i);
 
 /* Lives for the call it is told in. */
 typedef struct ax_train_progress {
-    int epoch, epochs;          /* the one under way or just done, from 1; how many at most  */
-    int64_t step, steps;        /* done, and how many at most; of all epochs                 */
-    int epoch_done;             /* the val_ numbers and the checkpoint are of this epoch     */
-    double loss, accuracy;      /* running means of this epoch; accuracy NaN where it has no meaning */
+    int epoch, epochs;     /* the one under way or just done, from 1; how many at most  */
+    int64_t step, steps;   /* done, and how many at most; of all epochs                 */
+    int epoch_done;        /* the val_ numbers and the checkpoint are of this epoch     */
+    double loss, accuracy; /* running means of this epoch; accuracy NaN where it has no meaning */
     double val_loss, val_accuracy; /* NaN without validation data                            */
-    double learning_rate;       /* of the next step                                          */
-    double samples_per_second;  /* training samples by `seconds`                             */
-    double seconds;             /* spent training, before a resume too                       */
-    double eta_seconds;         /* to the last step; NaN before the first                    */
+    double learning_rate;          /* of the next step                                          */
+    double samples_per_second;     /* training samples by `seconds`                             */
+    double seconds;                /* spent training, before a resume too                       */
+    double eta_seconds;            /* to the last step; NaN before the first                    */
 } ax_train_progress;
 
 /* All of it is borrowed for the call. Callbacks run on the caller's thread. */
@@ -328,13 +367,13 @@ typedef struct ax_train_options {
 
 /* What came of it. NaN is what was not measured; accuracies are shares, 0 to 1. */
 typedef struct ax_train_result {
-    int epochs;                          /* done, before a resume too                        */
-    int64_t steps;                       /* likewise                                         */
-    double loss, accuracy;               /* of the last epoch                                */
-    double val_loss, val_accuracy;       /* of the weights that are written                  */
-    double test_loss, test_accuracy;     /* of the written file, opened again                */
-    double seconds;                      /* spent training, before a resume too              */
-    int64_t samples;                     /* training samples seen, each as often as it was   */
+    int epochs;                      /* done, before a resume too                        */
+    int64_t steps;                   /* likewise                                         */
+    double loss, accuracy;           /* of the last epoch                                */
+    double val_loss, val_accuracy;   /* of the weights that are written                  */
+    double test_loss, test_accuracy; /* of the written file, opened again                */
+    double seconds;                  /* spent training, before a resume too              */
+    int64_t samples;                 /* training samples seen, each as often as it was   */
 } ax_train_result;
 
 /* Train and write the model. Everything that can be checked is checked before the first step.
@@ -346,13 +385,14 @@ typedef struct ax_train_result {
  * `checkpoint_dir` differ. */
 int ax_train(const ax_train_options *o, ax_train_result *result, ax_err *err);
 
-/* Up to `samples` rows of the data that a training spec names, as ax_named_samples() gives those of a
- * set; of o spec, data_dir and allow_paths count. Thread-safe. */
+/* Up to `samples` rows of the data that a training spec names, as ax_named_samples() gives those of
+ * a set; of o spec, data_dir and allow_paths count. Thread-safe. */
 int ax_spec_samples(const ax_train_options *o, const ax_port *port, int64_t samples, ax_arena *mem,
                     float **out, int64_t *n, ax_err *err);
 
 /* The checks of ax_train() alone, warnings included, with the data loaded and the memory of a step
- * tried; nothing is written, no checkpoint looked at, no progress told. Errors as there. Thread-safe. */
+ * tried; nothing is written, no checkpoint looked at, no progress told. Errors as there.
+ * Thread-safe. */
 int ax_train_check(const ax_train_options *o, ax_err *err);
 
 #endif

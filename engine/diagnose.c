@@ -18,7 +18,8 @@ typedef struct probe {
     ax_arena *mem;
     ax_watch *watch;
     int n;
-    cJSON *spec;
+    cJSON *spec; /* NULL: a file of ONNX */
+    ax_desc sample[AX_ONNX_MAX_PORTS];
     ax_plan *plan;
     ax_exec *exec;
     ax_packs *packs;
@@ -32,12 +33,13 @@ static int no_memory(ax_err *err)
 
 /* ---- what is watched ------------------------------------------------------------------------- */
 
-static void extent_of(const ax_graph *g, ax_val v, int last_axis, ax_tally *t)
+/* first: the axis that a sample begins with. */
+static void extent_of(const ax_graph *g, ax_val v, int first, int last_axis, ax_tally *t)
 {
     const ax_shape *s = &g->val[v].desc.shape;
     int axis = last_axis ? s->rank - 1 : 1;
     t->outer = t->units = t->inner = 1;
-    for (int i = 1; i < s->rank; i++)
+    for (int i = first; i < s->rank; i++)
         *(i < axis ? &t->outer : i == axis ? &t->units : &t->inner) *= s->dim[i];
 }
 
@@ -71,6 +73,9 @@ static void watch_node(const ax_model *m, const ax_node *node, ax_watch *w)
         w->has_slope = w->act.row->kind == AX_ACT_ELEMENT;
     }
     w->activation = w->act.row->name;
+    for (int i = 0; m->onnx && i < n->n_layers; i++) /* where nodes need no name */
+        if (n->layers[i].out == node->out)
+            w->layer = n->layers[i].name;
     for (int i = 0; i < m->info.n_layers; i++) {
         const ax_layer_info *l = &m->info.layers[i];
         if (!strcmp(l->name, node->name) && *l->activation)
@@ -79,8 +84,9 @@ static void watch_node(const ax_model *m, const ax_node *node, ax_watch *w)
     for (int i = 0; i < n->n_outputs; i++)
         w->is_output |= n->outputs[i] == node->out;
     int last = from_dense(g, node->in[0]) && node->op != &ax_op_prelu;
-    extent_of(g, w->z, last, &w->in);
-    extent_of(g, w->a, last, &w->out);
+    int first = m->onnx ? 0 : 1; /* a file of ONNX is run for one sample, or one whole tensor */
+    extent_of(g, w->z, first, last, &w->in);
+    extent_of(g, w->a, first, last, &w->out);
 }
 
 static int find_watches(probe *p, ax_err *err)
@@ -90,7 +96,7 @@ static int find_watches(probe *p, ax_err *err)
         p->n += watches(n->graph.node[i].op);
     if (!p->n)
         return ax_fail(err, AX_EUNSUPPORTED, "the model '%s' has no activation to look at",
-                       n->name);
+                       p->model->info.name);
     if (!(p->watch = AX_ARRAY(p->mem, ax_watch, p->n)))
         return no_memory(err);
     for (int i = 0, k = 0; i < n->graph.n_node; i++) {
@@ -116,13 +122,14 @@ static double of_channel(const cJSON *in, const char *key, int64_t c, double def
 /* One sample of input i, as its field in the spec asks for. */
 static void make_up(const probe *p, int i, int64_t sample, float *x)
 {
-    const ax_shape *s = &p->model->info.inputs[i].shape;
+    const ax_shape *s = &p->sample[i].shape;
     const cJSON *in = cJSON_GetArrayItem(cJSON_GetObjectItemCaseSensitive(p->spec, "inputs"), i);
     ax_rng rng = {p->o->seed, ax_rng_name("diagnose") + (uint64_t)i};
-    int64_t count = ax_shape_count(s), inner = count / s->dim[0];
+    int64_t count = ax_shape_count(s), channels = s->rank ? s->dim[0] : 1;
+    int64_t inner = channels ? count / channels : 0;
     int scaled = cJSON_HasObjectItem(in, "scale");
     int normal = cJSON_HasObjectItem(in, "mean") || cJSON_HasObjectItem(in, "std") || !scaled;
-    for (int64_t c = 0; c < s->dim[0]; c++) {
+    for (int64_t c = 0; c < channels; c++) {
         double scale = of_channel(in, "scale", c, 1), mean = of_channel(in, "mean", c, 0),
                std = of_channel(in, "std", c, 1);
         for (int64_t k = c * inner; k < (c + 1) * inner; k++) {
@@ -152,10 +159,13 @@ static int make_plan(probe *p, ax_err *err)
     }
     p->batch = batch_bytes / (int64_t)sizeof(float) / floats;
     p->batch = p->batch < 1 ? 1 : p->batch > MOST_BATCH ? MOST_BATCH : p->batch;
-    p->batch = p->batch < p->o->samples ? p->batch : p->o->samples;
+    p->batch = p->model->onnx ? 1 : p->batch < p->o->samples ? p->batch : p->o->samples;
     for (int i = 0; i < n->n_inputs; i++) {
-        in[i] = n->graph.val[n->inputs[i]].desc;
+        in[i] = p->sample[i] = n->graph.val[n->inputs[i]].desc;
+        if (p->model->onnx)
+            continue;
         in[i].shape.dim[0] = p->batch;
+        p->sample[i].shape = p->model->info.inputs[i].shape;
     }
     ax_plan_options o = {.outputs = wanted,
                          .n_outputs = 2 * p->n,
@@ -172,8 +182,12 @@ static int make_plan(probe *p, ax_err *err)
 static void fill(probe *p, int64_t from, int64_t rows)
 {
     for (int i = 0; i < p->model->info.n_inputs; i++) {
-        int64_t count = ax_shape_count(&p->model->info.inputs[i].shape);
+        int64_t count = ax_shape_count(&p->sample[i].shape);
         float *x = ax_exec_input(p->exec, i);
+        if (p->sample[i].dtype != AX_F32) { /* places, lengths: 0 is one that most take */
+            memset(x, 0, (size_t)(p->batch * count) * ax_dtype_size(p->sample[i].dtype));
+            continue;
+        }
         if (p->o->inputs)
             memcpy(x, p->o->inputs[i] + from * count, (size_t)(rows * count) * sizeof *x);
         else
@@ -233,8 +247,9 @@ static int report(const probe *p, ax_health *h, ax_err *err)
         const ax_shape *s = &n->graph.val[w->a].desc.shape;
         l->layer = ax_arena_strdup(&h->mem, w->layer);
         l->activation = ax_arena_strdup(&h->mem, w->activation);
-        l->shape.rank = s->rank - 1;
-        memcpy(l->shape.dim, s->dim + 1, (size_t)l->shape.rank * sizeof s->dim[0]);
+        int first = p->model->info.batches;
+        l->shape.rank = s->rank - first;
+        memcpy(l->shape.dim, s->dim + first, (size_t)l->shape.rank * sizeof s->dim[0]);
         if (!l->layer || !l->activation || ax_watch_finish(w, p->mem, l))
             return no_memory(err);
     }
@@ -251,10 +266,10 @@ int ax_diagnose(ax_model *m, const ax_diagnose_options *o, ax_health *h, ax_err 
     ax_arena_init(&mem, 0);
     *h = (ax_health){0};
     ax_arena_init(&h->mem, 0);
-    p.spec = cJSON_Parse(m->net.spec);
-    int bad =
-        !p.spec ? no_memory(err)
-                : find_watches(&p, err) || make_plan(&p, err) || run(&p, err) || report(&p, h, err);
+    p.spec = m->net.spec ? cJSON_Parse(m->net.spec) : NULL;
+    int bad = m->net.spec && !p.spec ? no_memory(err)
+                                     : find_watches(&p, err) || make_plan(&p, err) ||
+                                           run(&p, err) || report(&p, h, err);
     ax_exec_free(p.exec);
     ax_plan_free(p.plan);
     ax_packs_free(p.packs);

@@ -7,8 +7,10 @@
 #include "model.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/hash.h"
 
@@ -91,11 +93,18 @@ static int borrow(ax_model *m, const ax_net *from, ax_err *err)
     return 0;
 }
 
+/* Without the batch. */
+static ax_shape sample_shape(const ax_shape *s)
+{
+    ax_shape out = {.rank = s->rank - 1};
+    memcpy(out.dim, s->dim + 1, (size_t)out.rank * sizeof out.dim[0]);
+    return out;
+}
+
 static void port(const ax_net *n, ax_val v, const char *name, ax_port *out)
 {
     const ax_desc *d = &n->graph.val[v].desc;
-    *out = (ax_port){name, d->dtype, {.rank = d->shape.rank - 1}};
-    memcpy(out->shape.dim, d->shape.dim + 1, (size_t)out->shape.rank * sizeof out->shape.dim[0]);
+    *out = (ax_port){name, d->dtype, sample_shape(&d->shape), NULL};
 }
 
 /* 2: softmax over the classes, 1: sigmoid, 0: neither */
@@ -117,7 +126,8 @@ static int tell_learned(ax_model *m, const ax_layer *l, ax_layer_info *info, ax_
     if (l->act.row && !strcmp(l->act.row->name, "prelu") && v->kind == AX_VAL_NODE &&
         g->node[v->node].op == &ax_op_prelu) {
         const ax_value *slope = &g->val[g->node[v->node].in[1]];
-        info->act.param[0] = slope->desc.shape.dim[0] == 1 ? (double)((const float *)slope->data)[0] : NAN;
+        info->act.param[0] =
+            slope->desc.shape.dim[0] == 1 ? (double)((const float *)slope->data)[0] : NAN;
         info->act.learned = 1;
     }
     if (!l->act.learned)
@@ -131,35 +141,51 @@ static int tell_learned(ax_model *m, const ax_layer *l, ax_layer_info *info, ax_
     return info->activation ? 0 : ax_fail(err, AX_ENOMEM, "no memory for the model");
 }
 
+int ax_model_describe_layers(ax_model *m, int whole, ax_err *err)
+{
+    const ax_net *n = &m->net;
+    ax_model_info *info = &m->info;
+    ax_layer_info *layers = AX_ARRAY(&m->arena, ax_layer_info, n->n_layers);
+    if (!layers)
+        return ax_fail(err, AX_ENOMEM, "no memory for the model");
+    for (int i = 0; i < n->n_layers; i++) {
+        const ax_layer *l = &n->layers[i];
+        const ax_shape *s = &n->graph.val[l->out].desc.shape;
+        layers[i] = (ax_layer_info){.name = l->name,
+                                    .type = l->type,
+                                    .activation = l->activation,
+                                    .act = l->act,
+                                    .gain = l->gain,
+                                    .shape = whole || !s->rank ? *s : sample_shape(s),
+                                    .params = l->params,
+                                    .flops = l->flops};
+        if (tell_learned(m, l, &layers[i], err))
+            return -1;
+        info->params = ax_count_add(info->params, l->params);
+        info->flops = ax_count_add(info->flops, l->flops);
+    }
+    info->layers = layers, info->n_layers = n->n_layers;
+    return 0;
+}
+
 static int describe(ax_model *m, ax_err *err)
 {
     ax_arena *a = &m->arena;
     ax_net *n = &m->net;
     ax_model_info *info = &m->info;
     ax_port *in = AX_ARRAY(a, ax_port, n->n_inputs), *out = AX_ARRAY(a, ax_port, n->n_outputs);
-    ax_layer_info *layers = AX_ARRAY(a, ax_layer_info, n->n_layers);
-    if (!in || !out || !layers)
+    if (!in || !out)
         return ax_fail(err, AX_ENOMEM, "no memory for the model");
     for (int i = 0; i < n->n_inputs; i++)
         port(n, n->inputs[i], n->graph.val[n->inputs[i]].name, &in[i]);
     for (int i = 0; i < n->n_outputs; i++)
         port(n, n->outputs[i], n->output_names[i], &out[i]);
-    for (int i = 0; i < n->n_layers; i++) {
-        const ax_layer *l = &n->layers[i];
-        ax_port p;
-        port(n, l->out, l->name, &p);
-        layers[i] = (ax_layer_info){.name = l->name, .type = l->type, .activation = l->activation,
-                                    .act = l->act, .gain = l->gain, .shape = p.shape,
-                                    .params = l->params, .flops = l->flops};
-        if (tell_learned(m, l, &layers[i], err))
-            return -1;
-        info->params = ax_count_add(info->params, l->params);
-        info->flops = ax_count_add(info->flops, l->flops);
-    }
+    if (ax_model_describe_layers(m, 0, err))
+        return -1;
     info->name = n->name;
+    info->batches = 1;
     info->inputs = in, info->n_inputs = n->n_inputs;
     info->outputs = out, info->n_outputs = n->n_outputs;
-    info->layers = layers, info->n_layers = n->n_layers;
     info->labels = n->labels, info->n_labels = n->n_labels;
     info->classifies = probability(n);
     info->spec = n->spec;
@@ -242,8 +268,30 @@ static int check_plan(ax_model *m, ax_err *err)
     return bad ? -1 : 0;
 }
 
+/* Files tell what they are: a safetensors file begins with the length of its header, and that with a
+ * brace; one of ONNX with the version of its form or, from a writer with an order of its own, with the
+ * graph. What is neither is left to the reader of safetensors to complain about. */
+enum { ONNX_VERSION = 1 << 3, ONNX_GRAPH = 7 << 3 | 2 }; /* fields of protobuf, with their kinds */
+
+static int is_onnx(const char *path)
+{
+    uint8_t head[9] = {0};
+    struct stat st;
+    FILE *f = !stat(path, &st) && S_ISREG(st.st_mode) ? fopen(path, "rb") : NULL;
+    size_t n = f ? fread(head, 1, sizeof head, f) : 0;
+    uint64_t len;
+    if (f)
+        fclose(f);
+    memcpy(&len, head, sizeof len);
+    if (n == sizeof head && head[8] == '{' && len < (uint64_t)st.st_size)
+        return 0;
+    return n > 1 && (head[0] == ONNX_VERSION || head[0] == ONNX_GRAPH);
+}
+
 static int open_file(ax_model *m, const char *path, ax_err *err)
 {
+    if (is_onnx(path))
+        return ax_model_open_onnx(m, path, err);
     const char *test;
     if (!(m->file = ax_safetensors_load(path, err)) || check_file(m, &test, err) ||
         build_net(m, ax_safetensors_meta(m->file, "axond.spec"), err) || bind(m, err) ||
@@ -266,6 +314,7 @@ static void model_free(ax_model *m)
     ax_graph_fini(&m->fused);
     ax_net_fini(&m->net);
     ax_safetensors_close(m->file);
+    ax_onnx_source_free(m->onnx);
     ax_arena_fini(&m->arena);
     free(m);
 }
@@ -324,6 +373,14 @@ void ax_model_release(ax_model *m)
 {
     if (m && __atomic_fetch_sub(&m->refs, 1, __ATOMIC_ACQ_REL) == 1)
         model_free(m);
+}
+
+int ax_model_example_shape(const ax_model *m, int i, ax_shape *shape)
+{
+    if (i >= m->net.n_inputs)
+        return -1;
+    *shape = m->net.graph.val[m->net.inputs[i]].desc.shape;
+    return 0;
 }
 
 const ax_model_info *ax_model_get_info(const ax_model *m)

@@ -63,7 +63,7 @@ static ax_session *run(ax_model *m, int64_t seed, const cJSON *high, ax_err *err
             x[k] = (float)(h->valuedouble *
                            ax_rng_uniform((ax_rng){(uint64_t)seed, (uint64_t)i}, (uint64_t)k));
     }
-    ax_session_run(s);
+    ax_session_run(s, NULL);
     return s;
 }
 

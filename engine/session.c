@@ -5,10 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model.h"
-
-enum { KEEP_PLANS = 64 };
-static const int64_t keep_bytes = 64 << 20;
+#include "session.h"
 
 typedef struct entry {
     struct entry *next; /* more recently used first */
@@ -22,8 +19,11 @@ struct ax_session {
     ax_pool *pool;
     ax_val *wanted; /* in model->fused */
     ax_port *ports;
+    ax_shape *shapes; /* whole; of the outputs, then of the inputs */
     int n_outputs;
-    entry *plans; /* the first is the current one */
+    int64_t rows;          /* as the shapes of the inputs say */
+    entry *plans;          /* the first is the current one */
+    ax_onnx_session *onnx; /* of a file of ONNX, which then does it all */
 };
 
 static void entry_free(entry *e)
@@ -53,7 +53,8 @@ static int find_output(const ax_model *m, const char *name, ax_val *v, ax_port *
     for (int i = 0; i < n->n_layers; i++) {
         if (!strcmp(n->layers[i].name, name)) {
             *v = n->layers[i].out;
-            *port = (ax_port){n->layers[i].name, AX_F32, m->info.layers[i].shape};
+            *port = (ax_port){n->layers[i].name, n->graph.val[*v].desc.dtype,
+                              m->info.layers[i].shape, NULL};
             return 0;
         }
         if (count < 128)
@@ -77,7 +78,8 @@ ax_session *ax_session_open(ax_model *m, const ax_session_options *o, ax_err *er
     s->n_outputs = n;
     s->wanted = calloc((size_t)n + 1, sizeof *s->wanted);
     s->ports = calloc((size_t)n + 1, sizeof *s->ports);
-    if (!s->wanted || !s->ports)
+    s->shapes = calloc((size_t)(n + m->info.n_inputs) + 1, sizeof *s->shapes);
+    if (!s->wanted || !s->ports || !s->shapes)
         goto no_memory;
     for (int i = 0; i < n; i++) {
         ax_val v = AX_NONE;
@@ -86,7 +88,11 @@ ax_session *ax_session_open(ax_model *m, const ax_session_options *o, ax_err *er
             ax_session_close(s);
             return NULL;
         }
-        s->wanted[i] = m->map[v];
+        s->wanted[i] = m->onnx ? v : m->map[v];
+    }
+    if (m->onnx && !(s->onnx = ax_onnx_session_open(m, o->pool, s->ports, n, err))) {
+        ax_session_close(s);
+        return NULL;
     }
     return s;
 no_memory:
@@ -103,9 +109,11 @@ void ax_session_close(ax_session *s)
         next = e->next;
         entry_free(e);
     }
+    ax_onnx_session_close(s->onnx);
     ax_model_release(s->model);
     free(s->wanted);
     free(s->ports);
+    free(s->shapes);
     free(s);
 }
 
@@ -117,7 +125,7 @@ static void trim(ax_session *s)
     for (entry **at = &s->plans; *at;) {
         entry *e = *at;
         bytes += e->bytes;
-        if (count++ && (bytes > keep_bytes || count > KEEP_PLANS)) {
+        if (count++ && (bytes > AX_KEEP_BYTES || count > AX_KEEP_PLANS)) {
             *at = e->next;
             entry_free(e);
         } else {
@@ -156,11 +164,20 @@ static entry *make(ax_session *s, int64_t batch, ax_err *err)
     return e;
 }
 
-int ax_session_resize(ax_session *s, int64_t batch, ax_err *err)
+static void set_shapes(ax_session *s)
 {
-    if (batch < 1)
-        return ax_fail(err, AX_ERANGE, "a batch has at least one sample, not %lld",
-                       (long long)batch);
+    for (int i = 0; i < s->n_outputs; i++)
+        s->shapes[i] = ax_plan_output(s->plans->plan, i)->shape;
+    for (int i = 0; i < s->model->info.n_inputs; i++) {
+        const ax_shape *one = &s->model->info.inputs[i].shape;
+        ax_shape *all = &s->shapes[s->n_outputs + i];
+        *all = (ax_shape){one->rank + 1, {s->plans->batch}};
+        memcpy(all->dim + 1, one->dim, (size_t)one->rank * sizeof one->dim[0]);
+    }
+}
+
+static int ready_for(ax_session *s, int64_t batch, ax_err *err)
+{
     for (entry **at = &s->plans; *at; at = &(*at)->next)
         if ((*at)->batch == batch) {
             entry *e = *at;
@@ -178,6 +195,41 @@ int ax_session_resize(ax_session *s, int64_t batch, ax_err *err)
     return 0;
 }
 
+int ax_session_resize(ax_session *s, int64_t batch, ax_err *err)
+{
+    if (batch < 1)
+        return ax_fail(err, AX_ERANGE, "a batch has at least one sample, not %lld",
+                       (long long)batch);
+    if (s->onnx)
+        return ax_onnx_session_resize(s->onnx, batch, err);
+    if (ready_for(s, batch, err))
+        return -1;
+    set_shapes(s);
+    return 0;
+}
+
+int ax_session_shape(ax_session *s, int i, const ax_shape *shape, ax_err *err)
+{
+    char want[160], have[160];
+    const ax_port *p = &s->model->info.inputs[i];
+    if (s->onnx)
+        return ax_onnx_session_shape(s->onnx, i, shape, err);
+    ax_shape full = {.rank = p->shape.rank + 1, .dim = {shape->dim[0]}};
+    memcpy(full.dim + 1, p->shape.dim, (size_t)p->shape.rank * sizeof full.dim[0]);
+    if (shape->rank < 1 || shape->dim[0] < 1 || !ax_shape_equal(shape, &full) ||
+        (i && shape->dim[0] != s->rows))
+        return ax_fail(err, AX_ESHAPE, "input '%s' cannot have the shape %s: samples have %s",
+                       p->name, ax_shape_str(shape, have, sizeof have),
+                       ax_shape_str(&p->shape, want, sizeof want));
+    s->rows = shape->dim[0];
+    return 0;
+}
+
+int ax_session_ready(ax_session *s, ax_err *err)
+{
+    return s->onnx ? ax_onnx_session_ready(s->onnx, err) : ax_session_resize(s, s->rows, err);
+}
+
 int ax_session_inputs(const ax_session *s)
 {
     return s->model->info.n_inputs;
@@ -190,12 +242,17 @@ int ax_session_outputs(const ax_session *s)
 
 void *ax_session_input(ax_session *s, int i)
 {
-    return ax_exec_input(s->plans->exec, i);
+    return s->onnx ? ax_onnx_session_input(s->onnx, i) : ax_exec_input(s->plans->exec, i);
 }
 
 const void *ax_session_output(const ax_session *s, int i)
 {
-    return ax_exec_output(s->plans->exec, i);
+    return s->onnx ? ax_onnx_session_output(s->onnx, i) : ax_exec_output(s->plans->exec, i);
+}
+
+const ax_port *ax_session_input_port(const ax_session *s, int i)
+{
+    return &s->model->info.inputs[i];
 }
 
 const ax_port *ax_session_output_port(const ax_session *s, int i)
@@ -203,17 +260,30 @@ const ax_port *ax_session_output_port(const ax_session *s, int i)
     return &s->ports[i];
 }
 
-void ax_session_run(ax_session *s)
+const ax_shape *ax_session_output_shape(const ax_session *s, int i)
 {
+    return s->onnx ? ax_onnx_session_output_shape(s->onnx, i) : &s->shapes[i];
+}
+
+const ax_shape *ax_session_input_shape(const ax_session *s, int i)
+{
+    return s->onnx ? ax_onnx_session_input_shape(s->onnx, i) : &s->shapes[s->n_outputs + i];
+}
+
+int ax_session_run(ax_session *s, ax_err *err)
+{
+    if (s->onnx)
+        return ax_onnx_session_run(s->onnx, err);
     ax_exec_run(s->plans->exec);
+    return 0;
 }
 
 int64_t ax_session_bytes(const ax_session *s)
 {
-    return s->plans->bytes;
+    return s->onnx ? ax_onnx_session_bytes(s->onnx) : s->plans->bytes;
 }
 
 const char *ax_session_plan_text(const ax_session *s, ax_arena *a)
 {
-    return ax_plan_text(s->plans->plan, a);
+    return s->onnx ? ax_onnx_session_plan_text(s->onnx, a) : ax_plan_text(s->plans->plan, a);
 }

@@ -57,8 +57,10 @@ static int make_outputs(ticket *t, ax_session *s)
     t->n_out = ax_session_outputs(s);
     for (int o = 0; o < t->n_out; o++) {
         size_t bytes, row = 0;
-        const ax_port *p = ax_session_output_port(s, o);
-        t->port[o] = *p;
+        const ax_port *p = &t->port[o];
+        t->port[o] = *ax_session_output_port(s, o);
+        if (t->args->whole)
+            t->port[o].shape = *ax_session_output_shape(s, o);
         row = (size_t)ax_shape_count(&p->shape) * ax_dtype_size(p->dtype);
         if (__builtin_mul_overflow(row, (size_t)t->args->rows, &bytes) || bytes > BUF_MAX)
             return problem_set(&t->r->why, 422, "limit_exceeded",
@@ -74,8 +76,9 @@ static int make_outputs(ticket *t, ax_session *s)
 static void gather(const batch *b, ax_session *s, const ax_model_info *info)
 {
     for (int i = 0; i < info->n_inputs; i++) {
-        size_t row =
-            (size_t)ax_shape_count(&info->inputs[i].shape) * ax_dtype_size(info->inputs[i].dtype);
+        const wire_request *a = b->part[0].t->args; /* whole: of the one ticket */
+        const ax_shape *s0 = a->whole ? &a->shape[i] : &info->inputs[i].shape;
+        size_t row = (size_t)ax_shape_count(s0) * ax_dtype_size(info->inputs[i].dtype);
         char *to = ax_session_input(s, i);
         for (int k = 0; k < b->n; k++) {
             const slice *p = &b->part[k];
@@ -88,9 +91,11 @@ static void gather(const batch *b, ax_session *s, const ax_model_info *info)
 
 static void scatter(const batch *b, ax_session *s)
 {
+    int whole = b->part[0].t->args->whole;
     for (int o = 0; o < ax_session_outputs(s); o++) {
         const ax_port *port = ax_session_output_port(s, o);
-        size_t row = (size_t)ax_shape_count(&port->shape) * ax_dtype_size(port->dtype);
+        const ax_shape *one = whole ? ax_session_output_shape(s, o) : &port->shape;
+        size_t row = (size_t)ax_shape_count(one) * ax_dtype_size(port->dtype);
         const char *from = ax_session_output(s, o);
         for (int k = 0; k < b->n; k++) {
             const slice *p = &b->part[k];
@@ -112,8 +117,14 @@ static void compute(batch *b, session_cache *sessions, ax_pool *pool)
         if (!b->part[k].t->started)
             b->part[k].t->started = start;
     if (session) {
+        ax_err err;
         gather(b, session, m->info);
-        ax_session_run(session);
+        if (ax_session_run(session, &err)) {
+            problem_from(&why, &err);
+            session = NULL;
+        }
+    }
+    if (session) {
         for (int k = 0; k < b->n; k++) {
             ticket *t = b->part[k].t;
             if (!b->part[k].from && make_outputs(t, session) < 0)
@@ -144,9 +155,16 @@ static int64_t rows_within(const served *m, const app *a, int64_t ns)
     return n < 1 ? 1 : n > a->cfg.max_batch ? a->cfg.max_batch : n;
 }
 
+/* Is it computed by itself, and at once: because tensors are taken whole, or because rows might
+ * depend on each other? */
+static int is_alone(const ticket *t)
+{
+    return t->args->whole || t->model->info->mixes;
+}
+
 static int same_group(const ticket *a, const ticket *b)
 {
-    if (a->model != b->model || a->args->n_outputs != b->args->n_outputs)
+    if (is_alone(a) || a->model != b->model || a->args->n_outputs != b->args->n_outputs)
         return 0;
     for (int i = 0; i < a->args->n_outputs; i++)
         if (strcmp(a->args->outputs[i], b->args->outputs[i]))
@@ -206,7 +224,7 @@ static void collect(ticket **first, ticket **last, int64_t max, batch *b, ticket
             continue;
         kind = t;
         int64_t n = t->args->rows - t->taken;
-        if (n > max - b->rows)
+        if (n > max - b->rows && !is_alone(t))
             n = max - b->rows;
         b->part[b->n++] = (slice){t, t->taken, n};
         b->rows += n;
@@ -336,7 +354,7 @@ int batcher_submit(ticket *t, problem *why)
     loop *l = loop_current();
     t->queued = now_ns();
     t->state = TICKET_QUEUED;
-    t->in_loop = l && l == t->r->loop &&
+    t->in_loop = l && l == t->r->loop && !t->args->whole &&
                  atomic_load_explicit(&t->model->row_ns, memory_order_relaxed) <=
                      a->cfg.inline_us * 1000 / t->args->rows;
     if (t->in_loop) {

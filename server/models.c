@@ -12,6 +12,17 @@
 
 enum { EXAMPLE = 64 }; /* inputs up to this size are written out in the example */
 
+/* What open dimensions (-1 in the shape) are called. */
+static void put_dims(buf *b, const ax_port *p)
+{
+    for (int i = 0; p->dims && i < p->shape.rank; i++) {
+        buf_str(b, i ? "," : ",\"dims\":[");
+        buf_json(b, p->dims[i]);
+    }
+    if (p->dims)
+        buf_char(b, ']');
+}
+
 static void put_ports(buf *b, const ax_port *ports, int n)
 {
     char shape[160];
@@ -19,8 +30,11 @@ static void put_ports(buf *b, const ax_port *ports, int n)
     for (int i = 0; i < n; i++) {
         buf_str(b, i ? ",{\"name\":" : "{\"name\":");
         buf_json(b, ports[i].name);
-        buf_printf(b, ",\"type\":\"%s\",\"shape\":%s}", ax_dtype_name(ports[i].dtype),
-                   wire_shape(&ports[i].shape, shape, sizeof shape));
+        buf_printf(b, ",\"type\":\"%s\",\"shape\":%s", ax_dtype_name(ports[i].dtype),
+                   ports[i].shape.rank < 0 ? "null"
+                                           : wire_shape(&ports[i].shape, shape, sizeof shape));
+        put_dims(b, &ports[i]);
+        buf_char(b, '}');
     }
     buf_char(b, ']');
 }
@@ -73,39 +87,76 @@ static void put_layers(buf *b, const ax_model_info *m)
     buf_char(b, ']');
 }
 
-/* A sample of zeros: short inputs as they are, long ones as a line of shell that makes them. */
-static void put_sample(buf *b, const ax_port *p, int shell)
+/* Numbers of a whole example of input i; -1: none is known. */
+static int64_t example_count(const ax_model *m, int i)
 {
-    int64_t n = ax_shape_count(&p->shape);
-    buf_str(b, "[[");
-    if (n <= EXAMPLE)
-        for (int64_t i = 0; i < n; i++)
-            buf_str(b, i ? ",0" : "0");
-    else if (shell)
-        buf_printf(b, "$(yes 0 | head -n %lld | paste -sd,)", (long long)n);
-    buf_str(b, "]]");
+    ax_shape s;
+    return ax_model_example_shape(m, i, &s) ? -1 : ax_shape_count(&s);
 }
 
-static int all_short(const ax_model_info *m)
+/* Zeros: few as they are, many as a piece of shell that makes them. */
+static void put_zeros(buf *b, int64_t n, int shell)
 {
-    for (int i = 0; i < m->n_inputs; i++)
-        if (ax_shape_count(&m->inputs[i].shape) > EXAMPLE)
+    if (n > EXAMPLE && shell)
+        buf_printf(b, "$(yes 0 | head -n %lld | paste -sd,)", (long long)n);
+    for (int64_t i = 0; n <= EXAMPLE && i < n; i++)
+        buf_str(b, i ? ",0" : "0");
+}
+
+/* Is the longest example shorter than n numbers? None is for a model that nothing is known of. */
+static int examples_within(const ax_model *m, int64_t n)
+{
+    for (int i = 0; i < ax_model_get_info(m)->n_inputs; i++) {
+        int64_t count = example_count(m, i);
+        if (count < 0 || count > n)
             return 0;
+    }
     return 1;
 }
 
-static void put_body(buf *b, const ax_model_info *m, int shell)
+/* The name of an input in quotes, as JSON, for a shell within its double quotes. */
+static void put_name(buf *b, const char *name, int shell)
 {
-    const char *quote = shell ? "\\\"" : "\"";
-    buf_printf(b, "{%sinputs%s:", quote, quote);
-    if (m->n_inputs > 1)
-        buf_char(b, '{');
-    for (int i = 0; i < m->n_inputs; i++) {
-        if (m->n_inputs > 1)
-            buf_printf(b, "%s%s%s%s:", i ? "," : "", quote, m->inputs[i].name, quote);
-        put_sample(b, &m->inputs[i], shell);
+    buf text = {0};
+    buf_json(&text, name);
+    for (size_t i = 0; i < text.len; i++) {
+        if (shell && strchr("\"\\$`", text.data[i]))
+            buf_char(b, '\\');
+        buf_char(b, text.data[i]);
     }
-    buf_str(b, m->n_inputs > 1 ? "}}" : "}");
+    buf_free(&text);
+}
+
+static void put_input(buf *b, const ax_model *m, int i, int shell)
+{
+    char text[160];
+    ax_shape s = {0};
+    const char *quote = shell ? "\\\"" : "\"";
+    ax_model_example_shape(m, i, &s);
+    if (ax_model_get_info(m)->batches)
+        buf_str(b, "[[");
+    else
+        buf_printf(b, "{%sshape%s:%s,%sdata%s:[", quote, quote, wire_shape(&s, text, sizeof text),
+                   quote, quote);
+    put_zeros(b, ax_shape_count(&s), shell);
+    buf_str(b, ax_model_get_info(m)->batches ? "]]" : "]}");
+}
+
+static void put_body(buf *b, const ax_model *model, int shell)
+{
+    const ax_model_info *m = ax_model_get_info(model);
+    const char *quote = shell ? "\\\"" : "\"";
+    int named = m->n_inputs > 1 || !m->batches;
+    buf_printf(b, "{%sinputs%s:%s", quote, quote, named ? "{" : "");
+    for (int i = 0; i < m->n_inputs; i++) {
+        if (named) {
+            buf_str(b, i ? "," : "");
+            put_name(b, m->inputs[i].name, shell);
+            buf_char(b, ':');
+        }
+        put_input(b, model, i, shell);
+    }
+    buf_str(b, named ? "}}" : "}");
 }
 
 /* curl lines that work as they stand, when pasted into a shell. */
@@ -114,21 +165,24 @@ static void put_examples(buf *b, const request *r, const served *s)
     const ax_model_info *m = s->info;
     const char *host = r->host[0] ? r->host : r->app->address;
     buf line = {0};
+    if (!examples_within(s->model, INT64_MAX))
+        return;
     buf_printf(&line,
                "curl -s http://%s/models/%s/predict -H 'Content-Type: application/json' -d \"",
                host, s->name);
-    put_body(&line, m, 1);
+    put_body(&line, s->model, 1);
     buf_str(&line, "\"");
     buf_char(&line, 0);
     buf_str(b, ",\"curl\":");
     buf_json(b, line.failed ? NULL : line.data);
     buf_clear(&line);
-    if (all_short(m)) {
+    if (examples_within(s->model, EXAMPLE)) {
         buf_str(b, ",\"example\":");
-        put_body(b, m, 0);
+        put_body(b, s->model, 0);
     }
     const ax_shape *in = &m->inputs[0].shape;
-    if (m->n_inputs == 1 && in->rank == 3 && (in->dim[0] == 1 || in->dim[0] == 3)) {
+    if (m->batches && m->n_inputs == 1 && m->inputs[0].dtype == AX_F32 && in->rank == 3 &&
+        (in->dim[0] == 1 || in->dim[0] == 3)) {
         buf_printf(&line,
                    "curl -s http://%s/models/%s/predict -H 'Content-Type: image/png' --data-binary "
                    "@picture.png",
@@ -146,7 +200,12 @@ static void put_summary(buf *b, const served *s)
     buf_json(b, s->name);
     buf_printf(b, ",\"version\":%lld,\"state\":\"available\",\"format\":", (long long)s->version);
     buf_json(b, s->info->format);
-    buf_str(b, ",\"inputs\":");
+    if (s->info->producer) {
+        buf_str(b, ",\"producer\":");
+        buf_json(b, s->info->producer);
+        buf_printf(b, ",\"opset\":%lld", (long long)s->info->opset);
+    }
+    buf_printf(b, ",\"batches\":%s,\"inputs\":", s->info->batches ? "true" : "false");
     put_ports(b, s->info->inputs, s->info->n_inputs);
     buf_str(b, ",\"outputs\":");
     put_ports(b, s->info->outputs, s->info->n_outputs);

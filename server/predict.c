@@ -54,13 +54,13 @@ static int check_model_option(const request *r, problem *why)
     return -1;
 }
 
-static int find_ports(void *ctx, const char *name, const ax_port **ports, int *n, problem *why)
+static int find_ports(void *ctx, const char *name, wire_ports *ports, problem *why)
 {
     predict *p = ctx;
     if (choose_model(p, name, why) < 0)
         return -1;
-    *ports = p->model->info->inputs;
-    *n = p->model->info->n_inputs;
+    const ax_model_info *m = p->model->info;
+    *ports = (wire_ports){m->inputs, m->n_inputs, !m->batches};
     return 0;
 }
 
@@ -69,9 +69,10 @@ static int find_ports(void *ctx, const char *name, const ax_port **ports, int *n
 static const ax_port *only_input(predict *p, const char *what, problem *why)
 {
     const ax_model_info *m = p->model->info;
-    if (m->n_inputs == 1 && m->inputs[0].dtype == AX_F32)
+    if (m->batches && m->n_inputs == 1 && m->inputs[0].dtype == AX_F32)
         return &m->inputs[0];
-    problem_set(why, 422, "unsupported", "model '%s' cannot take %s: it needs one float32 input",
+    problem_set(why, 422, "unsupported",
+                "model '%s' cannot take %s: it needs one float32 input of samples of one size",
                 p->model->name, what);
     ax_err_hint(&why->err, "send JSON: {\"inputs\":...}");
     return NULL;

@@ -92,7 +92,7 @@ static int put_nested(writer *w, const void *data, int64_t row, int d, int64_t i
         if (put_numbers(w, data, row, i, s->dim[d]) < 0)
             return -1;
     } else {
-        int64_t each = count / s->dim[d];
+        int64_t each = s->dim[d] ? count / s->dim[d] : 0;
         for (int64_t k = 0; k < s->dim[d]; k++) {
             if (k)
                 buf_char(w->out, ',');
@@ -206,8 +206,8 @@ static void put_yes_or_no(writer *w, float y)
 
 int64_t predict_classes(const ax_model_info *m)
 {
-    if (m->n_outputs != 1 || m->outputs[0].dtype != AX_F32 || m->outputs[0].shape.rank != 1 ||
-        (!m->classifies && !m->labels))
+    if (!m->batches || m->n_outputs != 1 || m->outputs[0].dtype != AX_F32 ||
+        m->outputs[0].shape.rank != 1 || (!m->classifies && !m->labels))
         return 0;
     int64_t n = ax_shape_count(&m->outputs[0].shape);
     return n == 1 && m->classifies == 1 ? 2 : n;

@@ -7,6 +7,8 @@
 
 #include "repository.h"
 
+enum { SLOW_NS = 1000000000 }; /* of a model whose time could not be measured */
+
 static void close_entry(session_cache *c, struct cached_session *e)
 {
     ax_session_close(e->session);
@@ -91,6 +93,15 @@ static struct cached_session *open_entry(session_cache *c, served *m, const wire
     return e;
 }
 
+/* The shapes of a request whose tensors are taken whole. */
+static int ready_for(ax_session *s, const wire_request *args, ax_err *err)
+{
+    for (int i = 0; i < ax_session_inputs(s); i++)
+        if (ax_session_shape(s, i, &args->shape[i], err))
+            return ax_err_in(err, "inputs");
+    return ax_session_ready(s, err);
+}
+
 ax_session *sessions_get(session_cache *c, served *m, const wire_request *args, int64_t rows,
                          ax_pool *pool, problem *why)
 {
@@ -101,39 +112,47 @@ ax_session *sessions_get(session_cache *c, served *m, const wire_request *args, 
     if (!e && !(e = open_entry(c, m, args, pool, why)))
         return NULL;
     e->used = ++c->clock;
-    if (e->batch != rows) {
-        ax_err err;
-        e->batch = 0;
-        if (ax_session_resize(e->session, rows, &err) < 0) {
-            problem_from(why, &err);
-            return NULL;
-        }
-        e->batch = rows;
+    if (e->batch == rows && !args->whole)
+        return e->session;
+    ax_err err;
+    e->batch = 0;
+    if (args->whole ? ready_for(e->session, args, &err)
+                    : ax_session_resize(e->session, rows, &err)) {
+        problem_from(why, &err);
+        return NULL;
     }
+    e->batch = rows;
     return e->session;
 }
 
+/* One run of zeros in ns; -1 where they are not what the model takes. */
+static int64_t run_zeros(ax_session *s)
+{
+    for (int i = 0; i < ax_session_inputs(s); i++) {
+        size_t size = ax_dtype_size(ax_session_input_port(s, i)->dtype);
+        memset(ax_session_input(s, i), 0,
+               (size_t)ax_shape_count(ax_session_input_shape(s, i)) * size);
+    }
+    int64_t t = now_ns();
+    return ax_session_run(s, NULL) ? -1 : now_ns() - t;
+}
+
+/* A model that takes its inputs whole may have none for an example, or not like zeros: what it
+ * needs is then not known, and taken for long. */
 int sessions_measure(ax_model *m, int64_t *row_ns, ax_err *err)
 {
     ax_session *s = ax_session_open(m, &(ax_session_options){0}, err);
     if (!s)
         return -1;
     int r = ax_session_resize(s, 1, err);
-    *row_ns = INT64_MAX;
+    *row_ns = SLOW_NS;
     for (int k = 0; !r && k < 4; k++) {
-        const ax_model_info *info = ax_model_get_info(m);
-        for (int i = 0; i < info->n_inputs; i++)
-            memset(ax_session_input(s, i), 0,
-                   (size_t)ax_shape_count(&info->inputs[i].shape) *
-                       ax_dtype_size(info->inputs[i].dtype));
-        int64_t t = now_ns();
-        ax_session_run(s);
-        t = now_ns() - t;
-        if (t < *row_ns)
+        int64_t t = run_zeros(s);
+        if (t >= 0 && (!k || t < *row_ns))
             *row_ns = t;
-        if (t > INT64_C(50000000))
+        if (t < 0 || t > INT64_C(50000000))
             break; /* a slow model is known after one run */
     }
     ax_session_close(s);
-    return r;
+    return r && ax_model_get_info(m)->batches ? -1 : 0;
 }

@@ -19,9 +19,9 @@ typedef struct parse {
     wire_find find;
     void *ctx;
     int64_t max_rows;
-    const ax_port *ports; /* that the inputs were read for; NULL: not read         */
-    const char *inputs;   /* where the value of "inputs" is; NULL: not seen        */
-    problem later;        /* why it could not be read, unless the name comes later */
+    wire_ports ports;   /* that the inputs were read for; port NULL: not read    */
+    const char *inputs; /* where the value of "inputs" is; NULL: not seen        */
+    problem later;      /* why it could not be read, unless the name comes later */
     int pending;
 } parse;
 
@@ -127,6 +127,11 @@ static int one_input(parse *s, const ax_port *port, int i, int first)
     int64_t rows;
     int bare;
     cursor *c = &s->c;
+    s->out->whole = s->ports.whole;
+    if (s->ports.whole) {
+        s->out->rows = s->out->bare = 1;
+        return wire_whole_tensor(c, port, &s->out->data[i], &s->out->shape[i]);
+    }
     if (wire_tensor(c, port, s->max_rows, &s->out->data[i], &rows, &bare) < 0)
         return -1;
     if (!first && bare != s->out->bare)
@@ -141,11 +146,12 @@ static int one_input(parse *s, const ax_port *port, int i, int first)
     return 0;
 }
 
-static int input_named(parse *s, int n, const char *name)
+static int input_named(parse *s, const char *name)
 {
     const char *names[WIRE_INPUTS];
+    int n = s->ports.n;
     for (int i = 0; i < n; i++)
-        if (!strcmp(names[i] = s->ports[i].name, name))
+        if (!strcmp(names[i] = s->ports.port[i].name, name))
             return i;
     const char *near = ax_nearest(name, names, n);
     wire_fail(&s->c, "unknown_input", "the model has no input '%s'", name);
@@ -155,14 +161,14 @@ static int input_named(parse *s, int n, const char *name)
 }
 
 /* {"name":[...],...} */
-static int inputs_by_name(parse *s, int n)
+static int inputs_by_name(parse *s)
 {
     cursor *c = &s->c;
     unsigned have = 0;
     c->p++;
     for (int more = 1; more;) {
         const char *name = wire_name(c, "the name of an input in quotes");
-        int i = name ? input_named(s, n, name) : -1;
+        int i = name ? input_named(s, name) : -1;
         if (i < 0)
             return -1;
         c->port = name;
@@ -171,7 +177,7 @@ static int inputs_by_name(parse *s, int n)
         if (wire_take(c, ':', "':' after the name") < 0)
             return -1;
         skip_space(c);
-        if (one_input(s, &s->ports[i], i, !have) < 0)
+        if (one_input(s, &s->ports.port[i], i, !have) < 0)
             return -1;
         have |= 1u << i;
         c->port = NULL;
@@ -181,29 +187,30 @@ static int inputs_by_name(parse *s, int n)
     }
     if (wire_take(c, '}', "',' or '}' after the input") < 0)
         return -1;
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < s->ports.n; i++)
         if (!(have >> i & 1))
-            return wire_fail(c, "missing_input", "the input '%s' is missing", s->ports[i].name);
+            return wire_fail(c, "missing_input", "the input '%s' is missing",
+                             s->ports.port[i].name);
     return 0;
 }
 
 static int read_inputs(parse *s)
 {
     cursor *c = &s->c;
-    int n;
-    s->ports = NULL;
+    s->ports = (wire_ports){0};
     c->port = NULL;
     c->depth = 0;
-    if (s->find(s->ctx, s->out->model, &s->ports, &n, c->why) < 0)
+    if (s->find(s->ctx, s->out->model, &s->ports, c->why) < 0)
         return -1;
+    int n = s->ports.n;
     if (at_char(c, '{'))
-        return inputs_by_name(s, n);
+        return inputs_by_name(s);
     if (n > 1) {
         wire_expected(c, "an object with one entry per input");
         return ax_err_hint(&c->why->err, "the model has %d inputs: {\"%s\":[...],\"%s\":[...]}", n,
-                           s->ports[0].name, s->ports[1].name);
+                           s->ports.port[0].name, s->ports.port[1].name);
     }
-    return one_input(s, &s->ports[0], 0, 1);
+    return one_input(s, &s->ports.port[0], 0, 1);
 }
 
 static int field_inputs(parse *s)
@@ -225,8 +232,7 @@ static int field_inputs(parse *s)
 /* Everything is read: were the inputs read for the right model? */
 static int settle_inputs(parse *s)
 {
-    const ax_port *ports;
-    int n;
+    wire_ports ports;
     if (!s->inputs) {
         problem_set(s->c.why, 400, "missing_field", "the field 'inputs' is missing");
         return ax_err_hint(&s->c.why->err, "{\"inputs\":[[...],...]}");
@@ -235,9 +241,9 @@ static int settle_inputs(parse *s)
         *s->c.why = s->later;
         return -1;
     }
-    if (s->out->model && s->find(s->ctx, s->out->model, &ports, &n, s->c.why) < 0)
+    if (s->out->model && s->find(s->ctx, s->out->model, &ports, s->c.why) < 0)
         return -1;
-    if (!s->pending && (!s->out->model || ports == s->ports))
+    if (!s->pending && (!s->out->model || ports.port == s->ports.port))
         return 0;
     s->c.p = s->inputs;
     s->c.field = "inputs";
@@ -313,7 +319,7 @@ int wire_parse(const char *text, size_t len, int64_t max_rows, wire_find find, v
     s.find = find;
     s.ctx = ctx;
     s.max_rows = max_rows;
-    s.ports = NULL;
+    s.ports = (wire_ports){0};
     s.inputs = NULL;
     s.pending = 0;
     unsigned have = 0;

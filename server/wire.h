@@ -42,12 +42,20 @@ typedef struct wire_request {
     int n_outputs;           /* 0: the model's own                                           */
     void *data[WIRE_INPUTS]; /* per model input: rows * elements, in the input's type     */
     int64_t rows;
-    int bare; /* one sample without the batch dimension                       */
+    int bare;                    /* one sample without the batch dimension                       */
+    int whole;                   /* the model takes tensors whole: rows is 1, bare set           */
+    ax_shape shape[WIRE_INPUTS]; /* of each input, where they are taken whole             */
 } wire_request;
 
+/* The inputs a model takes, and whether whole, or as batches of samples. */
+typedef struct wire_ports {
+    const ax_port *port;
+    int n, whole;
+} wire_ports;
+
 /* Which inputs does this model take? NULL asks for the model of a request that names none. Returns
- * 0 with *ports and *n, or -1 with why. Called again when the name appears behind the inputs. */
-typedef int (*wire_find)(void *ctx, const char *model, const ax_port **ports, int *n, problem *why);
+ * 0 with *ports, or -1 with why. Called again when the name appears behind the inputs. */
+typedef int (*wire_find)(void *ctx, const char *model, wire_ports *ports, problem *why);
 
 /* Parse text[0..len). *out holds what the URL has given already, else zeros. Buffers and strings
  * come from mem. Returns 0, or -1 with why. */

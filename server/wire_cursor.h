@@ -51,7 +51,11 @@ const char *wire_string(cursor *c);
  * not end. */
 int wire_skip(cursor *c);
 
-/* One tensor of a request: c->p is at its value. */
+/* One tensor that is taken whole: nested arrays, or {"shape":[...],"data":[...]}; *shape, of the
+ * port's rank and dimensions where those are not open, says what came. */
+int wire_whole_tensor(cursor *c, const ax_port *port, void **data, ax_shape *shape);
+
+/* Samples of one input: c->p is at its value. */
 int wire_tensor(cursor *c, const ax_port *port, int64_t max_rows, void **data, int64_t *rows,
                 int *bare);
 

@@ -16,8 +16,9 @@ typedef struct layout {
     const ax_port *port;
     size_t size;                   /* bytes of an element                              */
     int levels;                    /* brackets around a number                         */
-    int64_t want[AX_MAX_RANK + 2]; /* elements at each level; -1: the batch            */
-    int64_t count;                 /* elements of one sample                           */
+    int64_t want[AX_MAX_RANK + 2]; /* elements at each level; -1: the batch, or open   */
+    int whole;                     /* no batch: what is open is what came first        */
+    int64_t count;                 /* elements of one sample; 0: not known             */
     int64_t max_rows;
     const char *from; /* where the text of the tensor starts              */
     char *data;
@@ -127,10 +128,13 @@ static int wrong_length(cursor *c, const layout *t, int64_t want, int64_t got)
               (long long)got);
     problem_expect(c->why, "%lld", (long long)want);
     problem_got(c->why, "%lld", (long long)got);
-    ax_err_hint(&c->why->err, "a sample of input '%s' has shape %s, or is a flat array of %lld",
-                t->port->name, wire_shape(&t->port->shape, shape, sizeof shape),
-                (long long)t->count);
-    return -1;
+    wire_shape(&t->port->shape, shape, sizeof shape);
+    if (t->whole)
+        return ax_err_hint(&c->why->err, "input '%s' has shape %s%s", t->port->name, shape,
+                           t->port->dims ? ", -1 stands for any length, the same throughout" : "");
+    return ax_err_hint(&c->why->err,
+                       "a sample of input '%s' has shape %s, or is a flat array of %lld",
+                       t->port->name, shape, (long long)t->count);
 }
 
 static int too_many_rows(cursor *c, const layout *t)
@@ -176,6 +180,8 @@ static int64_t read_floats(cursor *c, float *to, int64_t n, int *open)
 /* The numbers of one innermost array, c->p behind its bracket; takes the closing one. */
 static int read_numbers(cursor *c, layout *t, int64_t want)
 {
+    if (want < 0 && t->whole)
+        want = t->want[t->levels - 1] = count_rest(&(cursor){.p = c->p, .end = c->end});
     int64_t i = 0, limit = want < 0 ? t->max_rows : want;
     int open = 1, plain = t->port->dtype == AX_F32;
     if (want >= 0 && reserve(c, t, want) < 0)
@@ -240,7 +246,7 @@ static int read_level(cursor *c, layout *t, int level)
     if (!at_char(c, ']')) {
         for (;; i++) {
             c->depth = level;
-            if (want < 0 && i == t->max_rows)
+            if (want < 0 && !t->whole && i == t->max_rows)
                 return too_many_rows(c, t);
             if (want >= 0 && i == want)
                 return wrong_length(c, t, want, want + count_rest(c));
@@ -260,6 +266,8 @@ static int read_level(cursor *c, layout *t, int level)
     c->depth = level;
     if (want >= 0 && i != want)
         return wrong_length(c, t, want, i);
+    if (t->whole)
+        t->want[level] = i;
     c->p++;
     return 0;
 }
@@ -342,6 +350,26 @@ static int choose(cursor *c, layout *t, int *bare)
     return 0;
 }
 
+/* A model of one number, asked about one number. */
+static int read_single(cursor *c, layout *t)
+{
+    float value = NAN;
+    const char *q = NULL;
+    if (reserve(c, t, 1) < 0)
+        return -1;
+    if (t->port->dtype == AX_F32 && c->p < c->end) {
+        q = number_read_slow(c->p, c->end, &value);
+        memcpy(t->data, &value, 4);
+    } else if (c->p < c->end) {
+        q = read_other(c->p, c->end, t->port->dtype, t->data, &value);
+    }
+    if (!q)
+        return bad_element(c, t, value);
+    c->p = q;
+    t->filled = 1;
+    return 0;
+}
+
 int wire_tensor(cursor *c, const ax_port *port, int64_t max_rows, void **data, int64_t *rows,
                 int *bare)
 {
@@ -353,28 +381,122 @@ int wire_tensor(cursor *c, const ax_port *port, int64_t max_rows, void **data, i
     c->depth = 0;
     if (t.count < 1)
         return wire_fail(c, "unsupported", "input '%s' has no fixed size", port->name);
-    if (choose(c, &t, bare) < 0)
+    if (choose(c, &t, bare) < 0 || (t.levels ? read_level(c, &t, 0) : read_single(c, &t)) < 0)
         return -1;
-    if (!t.levels) { /* a model of one number, asked about one number */
-        float value = NAN;
-        const char *q = NULL;
-        if (reserve(c, &t, 1) < 0)
-            return -1;
-        if (port->dtype == AX_F32 && c->p < c->end) {
-            q = number_read_slow(c->p, c->end, &value);
-            memcpy(t.data, &value, 4);
-        } else if (c->p < c->end) {
-            q = read_other(c->p, c->end, port->dtype, t.data, &value);
-        }
-        if (!q)
-            return bad_element(c, &t, value);
-        c->p = q;
-        t.filled = 1;
-    } else if (read_level(c, &t, 0) < 0) {
-        return -1;
-    }
     c->depth = 0;
     *data = t.data;
     *rows = t.filled / t.count;
+    return 0;
+}
+
+/* ---- taken whole ------------------------------------------------------------------------------
+ */
+
+static int read_nested(cursor *c, layout *t, ax_shape *shape)
+{
+    const ax_shape *s = &t->port->shape;
+    char want[128];
+    t->levels = nesting(*c);
+    if (t->levels > AX_MAX_RANK || (s->rank >= 0 && t->levels != s->rank)) {
+        wire_fail(c, "shape_mismatch", "arrays are nested %d deep, expected %d", t->levels,
+                  s->rank < 0 ? AX_MAX_RANK : s->rank);
+        return ax_err_hint(&c->why->err, "input '%s' has shape %s", t->port->name,
+                           wire_shape(s, want, sizeof want));
+    }
+    for (int i = 0; i < t->levels; i++)
+        t->want[i] = s->rank < 0 ? -1 : s->dim[i];
+    if ((t->levels ? read_level(c, t, 0) : read_single(c, t)) < 0)
+        return -1;
+    shape->rank = t->levels;
+    memcpy(shape->dim, t->want, (size_t)t->levels * sizeof shape->dim[0]);
+    return 0;
+}
+
+static int read_shape(cursor *c, const ax_port *port, ax_shape *shape)
+{
+    if (wire_take(c, '[', "an array of lengths") < 0)
+        return -1;
+    shape->rank = 0;
+    skip_space(c);
+    for (int more = !at_char(c, ']'); more;) {
+        int i = shape->rank;
+        skip_space(c);
+        const char *q = number_read_i64(c->p, c->end, &shape->dim[i]);
+        if (!q || shape->dim[i] < 0)
+            return wire_expected(c, "a length");
+        c->p = q;
+        shape->rank++;
+        skip_space(c);
+        more = at_char(c, ',');
+        c->p += more;
+        if (more && shape->rank == AX_MAX_RANK)
+            return wire_fail(c, "shape_mismatch", "more than %d lengths", AX_MAX_RANK);
+    }
+    const ax_shape *s = &port->shape;
+    int fits = s->rank < 0 || s->rank == shape->rank;
+    for (int i = 0; fits && s->rank >= 0 && i < s->rank; i++)
+        fits = s->dim[i] < 0 || s->dim[i] == shape->dim[i];
+    char want[128], got[128];
+    if (!fits)
+        return wire_fail(c, "shape_mismatch", "input '%s' has shape %s, not %s", port->name,
+                         wire_shape(s, want, sizeof want), wire_shape(shape, got, sizeof got));
+    return wire_take(c, ']', "',' or ']' after the length");
+}
+
+/* {"shape":[...],"data":[...]} */
+static int read_flat(cursor *c, layout *t, ax_shape *shape)
+{
+    ax_err err;
+    unsigned have = 0;
+    c->p++;
+    for (int more = 1; more;) {
+        const char *name = wire_name(c, "\"shape\" or \"data\"");
+        if (!name)
+            return -1;
+        int data = !strcmp(name, "data");
+        if (!data && strcmp(name, "shape"))
+            return wire_fail(c, "unknown_field", "unknown field '%.60s', expected shape and data",
+                             name);
+        if (have >> data & 1)
+            return wire_fail(c, "duplicate_field", "'%s' is given twice", name);
+        have |= 1u << data;
+        if (wire_take(c, ':', "':' after the name") < 0)
+            return -1;
+        skip_space(c);
+        if (data) {
+            t->levels = 1;
+            t->want[0] = -1;
+            if (!at_char(c, '['))
+                return wire_expected(c, "an array of numbers");
+            if (read_level(c, t, 0) < 0)
+                return -1;
+        } else if (read_shape(c, t->port, shape) < 0) {
+            return -1;
+        }
+        c->depth = 0;
+        skip_space(c);
+        more = at_char(c, ',');
+        c->p += more;
+    }
+    if (have != 3)
+        return wire_fail(c, "missing_field", "'%s' is missing", have & 1 ? "data" : "shape");
+    if (ax_shape_count_checked(shape, t->size, &err) != t->filled) {
+        char want[128];
+        return wire_fail(c, "shape_mismatch", "%lld numbers for the shape %s", (long long)t->filled,
+                         wire_shape(shape, want, sizeof want));
+    }
+    return wire_take(c, '}', "',' or '}' after the value");
+}
+
+int wire_whole_tensor(cursor *c, const ax_port *port, void **data, ax_shape *shape)
+{
+    layout t = {
+        .port = port, .size = ax_dtype_size(port->dtype), .whole = 1, .max_rows = 1, .from = c->p};
+    c->depth = 0;
+    if (reserve(c, &t, 1) < 0 ||
+        (at_char(c, '{') ? read_flat(c, &t, shape) : read_nested(c, &t, shape)) < 0)
+        return -1;
+    c->depth = 0;
+    *data = t.data;
     return 0;
 }

@@ -110,6 +110,14 @@ int ax_map_copy(ax_map *m, const char *path, ax_err *err)
     return map_path(m, 1, path, err);
 }
 
+int ax_map_writable(const ax_map *m, int writable, ax_err *err)
+{
+    if (m->size &&
+        mprotect((void *)m->data, m->size, writable ? PROT_READ | PROT_WRITE : PROT_READ))
+        return ax_fail(err, AX_EIO, "cannot change the protection of memory: %s", strerror(errno));
+    return 0;
+}
+
 void ax_map_close(ax_map *m)
 {
     if (m->data)

@@ -1,8 +1,9 @@
 /* file.h - bytes on disk: mapped or copied for reading, replaced atomically for writing.
  *
  * A writer writes a temporary file beside the target, fsyncs it, renames it over the target and
- * fsyncs the directory, so a crash leaves either the old file or the new one. A crash may also leave
- * the temporary file, ".axon-<16 hex digits>.tmp". Thread-safe; an open file belongs to one thread. */
+ * fsyncs the directory, so a crash leaves either the old file or the new one. A crash may also
+ * leave the temporary file, ".axon-<16 hex digits>.tmp". Thread-safe; an open file belongs to one
+ * thread. */
 #ifndef AX_BASE_FILE_H
 #define AX_BASE_FILE_H
 
@@ -21,14 +22,16 @@ typedef struct ax_map {
 int ax_map_open(ax_map *m, const char *path, ax_err *err);
 /* The same as a copy in memory, which nothing that happens to the file later can reach. */
 int ax_map_copy(ax_map *m, const char *path, ax_err *err);
+/* A copy is read-only; let it be written to, or not any more. 0, or -1 with err. */
+int ax_map_writable(const ax_map *m, int writable, ax_err *err);
 void ax_map_close(ax_map *m);
 
 /* Read a whole file of at most `limit` bytes into malloc'ed memory with a 0 behind it;
  * the caller frees. path "-" reads standard input. NULL on failure. */
 char *ax_file_read(const char *path, size_t limit, size_t *size, ax_err *err);
 
-/* The last part of a regular file, at most `limit` bytes of it, likewise: from the begin of a line where
- * it has one, else of a UTF-8 character. NULL on failure. */
+/* The last part of a regular file, at most `limit` bytes of it, likewise: from the begin of a line
+ * where it has one, else of a UTF-8 character. NULL on failure. */
 char *ax_file_tail(const char *path, size_t limit, size_t *size, ax_err *err);
 
 /* Make a folder and those above it where they are missing. */
@@ -54,13 +57,13 @@ void ax_outfile_abort(ax_outfile *f); /* remove the temp; fine after a commit to
 /* The whole of a file at once, in the same way. 0, or -1 with err. */
 int ax_file_write(const char *path, const void *data, size_t size, ax_err *err);
 
-/* Make `to`, which must not be there, have the bytes of `from`: as another name of the same file where
- * the file system allows it, else as a copy, written through to the disk; a copy that fails is removed.
- * 0, or -1 with errno. */
+/* Make `to`, which must not be there, have the bytes of `from`: as another name of the same file
+ * where the file system allows it, else as a copy, written through to the disk; a copy that fails
+ * is removed. 0, or -1 with errno. */
 int ax_file_link(const char *from, const char *to);
 
-/* Remove a file, or a folder with all that is in it; symbolic links are removed, not followed. What is
- * not there is fine. 0, or -1 with errno. */
+/* Remove a file, or a folder with all that is in it; symbolic links are removed, not followed. What
+ * is not there is fine. 0, or -1 with errno. */
 int ax_remove_tree(const char *path);
 
 #endif

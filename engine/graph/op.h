@@ -6,7 +6,8 @@
  * same graph). Rows live in engine/ops/, the list of them in ops/list.c.
  *
  * Checks belong to infer. choose and run see only what infer accepted and cannot fail; run does not
- * allocate. Rows are immutable; all functions are thread-safe except grad (one graph, one thread). */
+ * allocate. Rows are immutable; all functions are thread-safe except grad (one graph, one thread).
+ */
 #ifndef AX_GRAPH_OP_H
 #define AX_GRAPH_OP_H
 
@@ -59,8 +60,9 @@ typedef struct ax_choice {
                         when nobody else needs it afterwards; 0: none       */
     int alias;       /* 1 + the input that output 0 is a view of: no step   */
     unsigned unread; /* bit i: only the shape of input i matters            */
-    /* frozen sites: floats made once from the (constant) inputs. Depends on the node alone, not on
-     * the batch, so that all plans of a model share it. */
+    /* frozen sites: floats made once from the (constant) inputs behind the first. Depends on them
+     * and the attributes alone, not on the shape of the first, so that all plans of a model share
+     * it. */
     int64_t pack_floats;
     void (*pack)(const ax_site *s, void *const *x, float *packed);
 } ax_choice;

@@ -1,12 +1,17 @@
-/* packs.c - weights in the form kernels like, made once per node; see plan.h. */
+/* packs.c - weights in the form kernels like, made once for what they hold; see plan.h.
+ *
+ * A pack is known by what it was made of: the kernel's function, the attributes, the shapes and the
+ * numbers of all constant inputs. So graphs that were made of one file for different shapes share
+ * them, whatever their nodes are called and wherever folded numbers lie. */
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/hash.h"
 #include "graph/plan_impl.h"
 
 typedef struct pack {
     struct pack *next;
-    int node;
+    uint64_t made_of;
     void (*fn)(const ax_site *, void *const *, float *);
     int64_t floats;
     float *data;
@@ -53,15 +58,30 @@ static float *aligned_floats(int64_t n)
     return aligned_alloc(64, ((size_t)n * sizeof(float) + 127) & ~(size_t)63);
 }
 
-const float *ax_packs_get(ax_packs *p, int node, const ax_choice *c, const ax_site *s,
+static uint64_t content(const ax_op *op, const ax_site *s, void *const *x)
+{
+    uint64_t h = ax_hash64(s->attr, op->attr_size);
+    for (int i = 1; i < s->n_in; i++) {
+        const ax_desc *d = &s->in[i];
+        if (d->shape.rank < 0 || !x[i])
+            continue;
+        size_t bytes = (size_t)ax_shape_count(&d->shape) * ax_dtype_size(d->dtype);
+        h = ax_hash64_more(h, d->shape.dim, (size_t)d->shape.rank * sizeof d->shape.dim[0]);
+        h = ax_hash64_more(h, x[i], bytes);
+    }
+    return h;
+}
+
+const float *ax_packs_get(ax_packs *p, const ax_op *op, const ax_choice *c, const ax_site *s,
                           void *const *x)
 {
+    uint64_t made_of = content(op, s, x);
     pthread_mutex_lock(&p->lock);
     pack *k = p->list;
-    while (k && !(k->node == node && k->fn == c->pack && k->floats == c->pack_floats))
+    while (k && !(k->made_of == made_of && k->fn == c->pack && k->floats == c->pack_floats))
         k = k->next;
     if (!k && (k = malloc(sizeof *k))) {
-        *k = (pack){p->list, node, c->pack, c->pack_floats, aligned_floats(c->pack_floats)};
+        *k = (pack){p->list, made_of, c->pack, c->pack_floats, aligned_floats(c->pack_floats)};
         if (k->data) {
             c->pack(s, x, k->data);
             p->list = k;

@@ -229,7 +229,7 @@ static int equip(planner *w, const draft *d, ax_step *s)
     void *x[AX_MAX_IN] = {0};
     for (int i = 0; i < n->n_in; i++)
         x[i] = n->in[i] == AX_NONE ? NULL : w->g->val[n->in[i]].data;
-    s->packed = ax_packs_get(w->o->packs, d->index, c, &d->site, x);
+    s->packed = ax_packs_get(w->o->packs, n->op, c, &d->site, x);
     return s->packed ? 0 : no_memory(w);
 }
 

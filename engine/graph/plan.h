@@ -17,8 +17,8 @@ typedef struct ax_plan ax_plan;
 typedef struct ax_exec ax_exec;
 typedef struct ax_packs ax_packs;
 
-/* Weights in the form kernels like, made once per node and shared by all plans over one graph whose
- * parameters never change. Thread-safe. */
+/* Weights in the form kernels like, made once for what they are made of and shared by all plans
+ * over graphs whose parameters never change. Thread-safe. */
 ax_packs *ax_packs_new(void);
 void ax_packs_free(ax_packs *p);
 int64_t ax_packs_bytes(ax_packs *p);
@@ -35,7 +35,7 @@ typedef struct ax_plan_options {
 /* The graph must outlive the plan. NULL with the node and reason on failure. */
 ax_plan *ax_plan_new(const ax_graph *g, const ax_plan_options *o, ax_err *err);
 void ax_plan_free(ax_plan *p);
-int64_t ax_plan_bytes(const ax_plan *p);             /* of the arena of one exec */
+int64_t ax_plan_bytes(const ax_plan *p); /* of the arena of one exec */
 const ax_desc *ax_plan_output(const ax_plan *p, int i);
 /* A table for people: step, op, kernel, shape, layout, place in memory. */
 const char *ax_plan_text(const ax_plan *p, ax_arena *a);

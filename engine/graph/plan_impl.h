@@ -47,8 +47,9 @@ struct ax_plan {
  * than `limit` bytes. */
 int ax_plan_place(ax_plan *p, int64_t limit, ax_err *err);
 
-/* packs.c: the packed form of the node's weights x, made on first demand. NULL: no memory. */
-const float *ax_packs_get(ax_packs *p, int node, const ax_choice *c, const ax_site *s,
+/* packs.c: the packed form of the constant inputs x of a site, made on first demand. NULL: no
+ * memory. */
+const float *ax_packs_get(ax_packs *p, const ax_op *op, const ax_choice *c, const ax_site *s,
                           void *const *x);
 
 #endif

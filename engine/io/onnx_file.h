@@ -138,6 +138,11 @@ typedef struct ax_onnx_file {
 int ax_onnx_read(const uint8_t *bytes, size_t n, const char *folder, ax_onnx_file *f, ax_err *err);
 void ax_onnx_free(ax_onnx_file *f);
 
+/* Move the numbers of large initializers of the graph to where they are aligned to their size, over
+ * the bytes of the file's form in front of them, which nobody reads again: a copy would need their
+ * memory twice. bytes, n: those that were read, which can be written now. */
+void ax_onnx_align(ax_onnx_file *f, uint8_t *bytes, size_t n);
+
 /* A file that holds one TensorProto, as ONNX's test data does: in the arena, or pointing into the
  * bytes. */
 int ax_onnx_read_tensor(const uint8_t *bytes, size_t n, ax_arena *a, ax_onnx_tensor *t,

@@ -13,10 +13,7 @@
 struct onnx_importer {
     const ax_onnx_file *f;
     ax_graph *g;
-    ax_onnx_value *value; /* in the order they appear */
-    int n, room;
-    int *slot; /* open addressing: 1 + index, 0: empty */
-    unsigned mask;
+    ax_onnx_names names; /* values in the order they appear */
     ax_err *err;
 };
 
@@ -31,27 +28,32 @@ static int no_memory(ax_err *err)
 /* ---- values by name ----------------------------------------------------------------------------
  */
 
-static int *slot_of(onnx_importer *m, const char *name)
+static int *slot_of(const ax_onnx_names *t, const char *name)
 {
-    unsigned i = (unsigned)ax_hash64(name, strlen(name)) & m->mask;
-    while (m->slot[i] && strcmp(m->value[m->slot[i] - 1].name, name))
-        i = (i + 1) & m->mask;
-    return &m->slot[i];
+    unsigned i = (unsigned)ax_hash64(name, strlen(name)) & t->mask;
+    while (t->slot[i] && strcmp(t->value[t->slot[i] - 1].name, name))
+        i = (i + 1) & t->mask;
+    return &t->slot[i];
+}
+
+ax_onnx_value *ax_onnx_find(const ax_onnx_names *t, const char *name)
+{
+    int at = *slot_of(t, name);
+    return at ? &t->value[at - 1] : NULL;
 }
 
 static ax_onnx_value *find(onnx_importer *m, const char *name)
 {
-    int at = *slot_of(m, name);
-    return at ? &m->value[at - 1] : NULL;
+    return ax_onnx_find(&m->names, name);
 }
 
 static int add(onnx_importer *m, ax_onnx_value v, ax_err *err)
 {
-    int *slot = slot_of(m, v.name);
+    int *slot = slot_of(&m->names, v.name);
     if (*slot)
         return ax_fail(err, AX_ECORRUPT, "the value '%.96s' is made twice", v.name);
-    m->value[m->n++] = v;
-    *slot = m->n;
+    m->names.value[m->names.n++] = v;
+    *slot = m->names.n;
     return 0;
 }
 
@@ -66,10 +68,12 @@ static int make_table(onnx_importer *m)
     unsigned slots = 16;
     while (slots < 2 * (uint64_t)room)
         slots *= 2;
-    m->mask = slots - 1;
-    m->slot = AX_ARRAY(&m->g->arena, int, slots);
-    m->value = AX_ARRAY(&m->g->arena, ax_onnx_value, room + 1);
-    return m->slot && m->value ? 0 : no_memory(m->err);
+    ax_onnx_names *t = &m->names;
+    t->mask = slots - 1;
+    t->slot = AX_ARRAY(&m->g->arena, int, slots);
+    t->value = AX_ARRAY(&m->g->arena, ax_onnx_value, room + 1);
+    t->first_node = AX_ARRAY(&m->g->arena, int, g->n_node + 1);
+    return t->slot && t->value && t->first_node ? 0 : no_memory(m->err);
 }
 
 /* ---- tensors of the file ------------------------------------------------------------------------
@@ -292,18 +296,17 @@ int onnx_axis(onnx_site *s, int64_t axis, int rank)
     return (int)(axis < 0 ? axis + rank : axis);
 }
 
-/* A known value as a value of the graph: float32 as a parameter, without a copy. */
-static int into_graph(onnx_site *s, ax_onnx_value *v)
+/* float32 is a parameter, without a copy. */
+int ax_onnx_into_graph(ax_graph *g, ax_onnx_value *v, ax_err *err)
 {
-    ax_graph *g = s->m->g;
     if (v->val != AX_NONE)
         return 0;
     if (v->desc.dtype == AX_F32) {
-        v->val = ax_graph_param(g, v->name, &v->desc.shape, 0, s->err);
+        v->val = ax_graph_param(g, v->name, &v->desc.shape, 0, err);
         if (v->val >= 0)
             g->val[v->val].data = (void *)(uintptr_t)v->data;
     } else {
-        v->val = ax_graph_const(g, v->desc.dtype, &v->desc.shape, v->data, s->err);
+        v->val = ax_graph_const(g, v->desc.dtype, &v->desc.shape, v->data, err);
     }
     return v->val < 0 ? -1 : 0;
 }
@@ -337,7 +340,7 @@ int onnx_apply(onnx_site *s, const ax_op *op, const void *attr, ax_onnx_value *c
     if (known)
         return compute(s, op, attr, in, n_in, out);
     for (int i = 0; i < n_in; i++) {
-        if (in[i] && into_graph(s, in[i]))
+        if (in[i] && ax_onnx_into_graph(s->m->g, in[i], s->err))
             return -1;
         arg[i] = in[i] ? in[i]->val : AX_NONE;
     }
@@ -477,6 +480,9 @@ int ax_onnx_check(const ax_onnx_file *f, ax_err *err)
     size_t len = 0;
     int64_t opset = ax_onnx_opset_of(f->opset, f->n_opset, "");
     int count = 0;
+    if ((int64_t)f->graph.n_in * f->graph.n_init > 1 << 26)
+        return ax_fail(err, AX_ELIMIT, "a graph of %d inputs and %d initializers", f->graph.n_in,
+                       f->graph.n_init);
     for (int i = 0; i < f->graph.n_in; i++)
         if (strcmp(f->graph.in[i].kind, "tensor") != 0)
             return ax_fail(err, AX_EUNSUPPORTED,
@@ -509,16 +515,20 @@ static int add_outputs(onnx_importer *m, ax_onnx_value *out)
         if (!v)
             return ax_fail(m->err, AX_ECORRUPT, "the output '%.96s' is made by no node",
                            g->out[i].name);
-        onnx_site s = {.m = m, .err = m->err};
-        if (into_graph(&s, v))
+        if (ax_onnx_into_graph(m->g, v, m->err))
             return -1;
         out[i] = *v;
     }
     return 0;
 }
 
+int ax_onnx_needs_numbers(const ax_err *err)
+{
+    return err->code == AX_EUNSUPPORTED && strstr(err->msg, "known before") != NULL;
+}
+
 int ax_onnx_import(const ax_onnx_file *f, const ax_tensor *in, ax_graph *g, ax_onnx_value *out,
-                   ax_err *err)
+                   ax_onnx_names *names, ax_err *err)
 {
     ax_err unwanted;
     onnx_importer m = {.f = f, .g = g, .err = err ? err : &unwanted};
@@ -527,8 +537,12 @@ int ax_onnx_import(const ax_onnx_file *f, const ax_tensor *in, ax_graph *g, ax_o
         g->arena.limit = g->arena.used + (size_t)ax_memory_budget();
     if (make_table(&m) || add_initializers(&m) || add_inputs(&m, in))
         return -1;
-    for (int i = 0; i < f->graph.n_node; i++)
+    for (int i = 0; i < f->graph.n_node; i++) {
         if (build_node(&m, &f->graph.node[i], opset, m.err))
             return blame(m.err, &f->graph.node[i], i);
+        m.names.first_node[i + 1] = g->n_node;
+    }
+    if (names)
+        *names = m.names;
     return add_outputs(&m, out);
 }

@@ -31,11 +31,30 @@ int ax_onnx_inputs(const ax_onnx_file *f, int *index, int room);
 /* Does every node have a row for its opset? -1 with AX_EUNSUPPORTED and all that is missing. */
 int ax_onnx_check(const ax_onnx_file *f, ax_err *err);
 
+/* All values of a graph by name; lives as long as the graph. */
+typedef struct ax_onnx_names {
+    ax_onnx_value *value;
+    int n;
+    int *slot; /* open addressing: 1 + index, 0: empty */
+    unsigned mask;
+    int *first_node; /* of the ax_graph, by node of the file; one more at the end */
+} ax_onnx_names;
+
+/* NULL: there is none of that name. */
+ax_onnx_value *ax_onnx_find(const ax_onnx_names *n, const char *name);
+
 /* Append the file's graph to the empty graph g, which then points into the file's bytes. in[]:
  * dtype and shape of each of ax_onnx_inputs(), data NULL or the numbers, to be taken as fixed.
- * out[]: the values of f->graph.out. -1: a node and what is wrong with it; AX_EUNSUPPORTED where it
- * needs a number that only a run can tell. One thread at a time for each graph. */
+ * out[]: the values of f->graph.out; *names: all there are, may be NULL. -1: a node and what is
+ * wrong with it; ax_onnx_needs_numbers() where it is a number that only a run can tell. One thread
+ * at a time for each graph. */
 int ax_onnx_import(const ax_onnx_file *f, const ax_tensor *in, ax_graph *g, ax_onnx_value *out,
-                   ax_err *err);
+                   ax_onnx_names *names, ax_err *err);
+
+/* Did the import fail for want of the numbers of an input? */
+int ax_onnx_needs_numbers(const ax_err *err);
+
+/* The value as one of the graph, which a known one becomes only when it is asked for. */
+int ax_onnx_into_graph(ax_graph *g, ax_onnx_value *v, ax_err *err);
 
 #endif

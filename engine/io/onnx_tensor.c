@@ -83,6 +83,24 @@ static int read_typed(onnx_reader *r, ax_pb_in in, ax_onnx_tensor *t)
     return 0;
 }
 
+/* In front of LARGE bytes stand a field's number and a length of two bytes at least: as much as
+ * numbers of 4 bytes have to be moved. */
+enum { LARGE = 128, ALIGNED = 4 };
+
+void ax_onnx_align(ax_onnx_file *f, uint8_t *bytes, size_t n)
+{
+    for (int i = 0; i < f->graph.n_init; i++) {
+        ax_onnx_tensor *t = (ax_onnx_tensor *)(uintptr_t)&f->graph.init[i];
+        size_t by = (uintptr_t)t->data % ALIGNED;
+        if (!by || t->bytes < LARGE || ax_onnx_type_size(t->type) != ALIGNED ||
+            t->data < bytes + by || t->data > bytes + n)
+            continue;
+        size_t at = (size_t)(t->data - bytes);
+        memmove(bytes + at - by, bytes + at, t->bytes);
+        t->data -= by;
+    }
+}
+
 /* ---- numbers in a file of their own ------------------------------------------------------------
  */
 

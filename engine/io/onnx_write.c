@@ -1,6 +1,8 @@
 /* onnx_write.c - see onnx_write.h. */
 #include "io/onnx_write.h"
 
+#include <stdlib.h>
+
 /* field numbers of onnx.proto */
 enum { MODEL_IR = 1, MODEL_PRODUCER = 2, MODEL_DOC = 6, MODEL_GRAPH = 7, MODEL_OPSET = 8 };
 enum { OPSET_VERSION = 2 };
@@ -16,7 +18,7 @@ enum {
 };
 enum { TYPE_FLOAT = 1, TYPE_INT = 2, TYPE_STRING = 3, TYPE_INTS = 7 };
 enum { VALUE_NAME = 1, VALUE_TYPE = 2, TYPE_TENSOR = 1, TENSOR_ELEMENT = 1, TENSOR_SHAPE = 2 };
-enum { SHAPE_DIM = 1, DIM_PARAM = 2 };
+enum { SHAPE_DIM = 1, DIM_VALUE = 1, DIM_PARAM = 2 };
 enum { DATA_DIMS = 1, DATA_TYPE = 2, DATA_NAME = 8, DATA_RAW = 9 };
 
 /* The IR that came with an opset (docs/Versioning.md); readers take older ones. */
@@ -70,7 +72,10 @@ void ax_onnx_put_value(ax_onnx *m, ax_onnx_side side, const char *name, ax_onnx_
     size_t shape = ax_pb_open(b, TENSOR_SHAPE);
     for (int i = 0; i < n; i++) {
         size_t dim = ax_pb_open(b, SHAPE_DIM);
-        ax_pb_str(b, DIM_PARAM, dims[i]);
+        if (dims[i][0] >= '0' && dims[i][0] <= '9')
+            ax_pb_int(b, DIM_VALUE, strtoll(dims[i], NULL, 10));
+        else
+            ax_pb_str(b, DIM_PARAM, dims[i]);
         ax_pb_close(b, dim);
     }
     ax_pb_close(b, shape);

@@ -31,7 +31,7 @@ enum { AX_ONNX_OLDEST = 9 }; /* with IR 4 an initializer need not be an input, t
 void ax_onnx_begin(ax_onnx *m, ax_pb *to, int opset, const char *name, const char *doc);
 void ax_onnx_end(ax_onnx *m);
 
-/* dims: names of open dimensions */
+/* dims: names of open dimensions, or whole numbers: "batch", "3" */
 void ax_onnx_put_value(ax_onnx *m, ax_onnx_side side, const char *name, ax_onnx_type type,
                        const char *const *dims, int n);
 /* data: the numbers, little-endian; dims 0: a scalar */

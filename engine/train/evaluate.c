@@ -53,7 +53,9 @@ ax_batch_plan *ax_trainer_plan(ax_trainer *t, int eval, int64_t batch, ax_err *e
         ax_fail(err, AX_ENOMEM, "no memory for a plan");
         return NULL;
     }
-    ax_plan_options o = {.outputs = out, .n_outputs = wanted(t, eval, out), .inputs = in,
+    ax_plan_options o = {.outputs = out,
+                         .n_outputs = wanted(t, eval, out),
+                         .inputs = in,
                          .threads = ax_pool_size(t->pool)};
     if (!(p->plan = ax_plan_new(g, &o, err)) || !(p->exec = ax_exec_new(p->plan, t->pool, err)))
         return NULL;
@@ -76,8 +78,8 @@ static int take_batches(ax_trainer *t)
     for (int i = 0; i < 2; i++) {
         ax_batch *b = &t->batch[i];
         *b = (ax_batch){.t = t, .from = &t->data.train, .augment = &t->config.augment};
-        b->x = AX_ARRAY(&t->arena, float, n * ax_shape_count(&t->data.x_shape) + spare);
-        b->target = AX_ARRAY(&t->arena, float, n * (t->classes ? 1 : t->width) + spare);
+        b->x = AX_ARRAY(&t->arena, float, n *ax_shape_count(&t->data.x_shape) + spare);
+        b->target = AX_ARRAY(&t->arena, float, n *(t->classes ? 1 : t->width) + spare);
         if (!b->x || !b->target)
             return -1;
     }
@@ -153,15 +155,16 @@ static float threshold(const ax_trainer *t, int probabilities)
     return sigmoid && probabilities && t->loss->after ? 0.5f : 0;
 }
 
-static void count(ax_trainer *t, const ax_samples *s, const uint32_t *samples, int64_t n, const float *logits,
-                  const float *y, ax_metrics *m)
+static void count(ax_trainer *t, const ax_samples *s, const uint32_t *samples, int64_t n,
+                  const float *logits, const float *y, ax_metrics *m)
 {
     int64_t w = t->width;
     for (int64_t i = 0; i < n; i++) {
         uint32_t k = samples ? samples[i] : (uint32_t)i;
         const float *target = s->classes ? NULL : s->y + k * w;
         int c = s->classes ? s->classes[k] : -1;
-        double loss = logits ? t->loss->value(logits + i * w, target, c, w, t->config.loss_param) : 0;
+        double loss =
+            logits ? t->loss->value(logits + i * w, target, c, w, t->config.loss_param) : 0;
         ax_metrics_add(m, y + i * w, c, target, threshold(t, 1), loss);
     }
 }
@@ -188,14 +191,16 @@ static void logits_of(const ax_trainer *t, const float *y, int64_t n, float *out
     int softmax = t->loss->after && !strcmp(t->loss->after, "softmax");
     int has = t->net.logits[0] != t->net.outputs[0] && t->loss->after;
     for (int64_t i = 0; i < n; i++)
-        out[i] = !has ? y[i] : softmax ? (float)log(fmax(y[i], 1e-45)) : (float)(log(fmax(y[i], 1e-45)) - log1p(-fmin(y[i], 1 - 6e-8)));
+        out[i] = !has      ? y[i]
+                 : softmax ? (float)log(fmax(y[i], 1e-45))
+                           : (float)(log(fmax(y[i], 1e-45)) - log1p(-fmin(y[i], 1 - 6e-8)));
 }
 
 int ax_trainer_test(ax_trainer *t, ax_model *model, const ax_samples *s, ax_metrics *m, ax_err *err)
 {
     ax_session *session = ax_session_open(model, &(ax_session_options){.pool = t->pool}, err);
     int64_t size = ax_shape_count(&t->data.x_shape), w = t->width;
-    float *logits = AX_ARRAY(&t->arena, float, EVAL_BATCH * w);
+    float *logits = AX_ARRAY(&t->arena, float, EVAL_BATCH *w);
     int bad = !session || (!logits && ax_fail(err, AX_ENOMEM, "no memory for the test"));
     for (int64_t at = 0; !bad && at < s->n; at += EVAL_BATCH) {
         int64_t b = s->n - at < EVAL_BATCH ? s->n - at : EVAL_BATCH;
@@ -207,7 +212,7 @@ int ax_trainer_test(ax_trainer *t, ax_model *model, const ax_samples *s, ax_metr
             index[i] = (uint32_t)(at + i);
             ax_sample_fetch(&t->data, s, at + i, NULL, (ax_rng){0}, 0, x + i * size);
         }
-        ax_session_run(session);
+        ax_session_run(session, NULL);
         logits_of(t, ax_session_output(session, 0), b * w, logits);
         count(t, s, index, b, logits, ax_session_output(session, 0), m);
     }

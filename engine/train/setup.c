@@ -36,7 +36,8 @@ static int check_input(ax_trainer *t, ax_err *err)
     const ax_shape *in = &n->graph.val[n->inputs[0]].desc.shape;
     char a[160], b[160];
     if (n->n_inputs != 1 || n->n_outputs != 1) {
-        ax_fail(err, AX_EUNSUPPORTED, "only models with one input and one output can be trained, this one has %d and %d",
+        ax_fail(err, AX_EUNSUPPORTED,
+                "only models with one input and one output can be trained, this one has %d and %d",
                 n->n_inputs, n->n_outputs);
         return ax_err_in(err, "model");
     }
@@ -44,8 +45,8 @@ static int check_input(ax_trainer *t, ax_err *err)
         return 0;
     ax_shape one = {.rank = in->rank - 1};
     memcpy(one.dim, in->dim + 1, (size_t)one.rank * sizeof one.dim[0]);
-    ax_fail(err, AX_ESHAPE, "the model takes samples of shape %s, the data set has %s", ax_shape_str(&one, a, sizeof a),
-            ax_shape_str(&t->data.x_shape, b, sizeof b));
+    ax_fail(err, AX_ESHAPE, "the model takes samples of shape %s, the data set has %s",
+            ax_shape_str(&one, a, sizeof a), ax_shape_str(&t->data.x_shape, b, sizeof b));
     return ax_err_in(err, "model.inputs[0].shape");
 }
 
@@ -59,7 +60,8 @@ static const char *final_activation(const ax_net *n)
     const ax_act_row *row = ((const ax_activation_attr *)n->graph.node[out->node].attr)->act.row;
     if (n->logits[0] != n->outputs[0])
         return row->kind == AX_ACT_VECTOR ? "softmax" : row->name;
-    return !strcmp(row->family, "normalising") && strcmp(row->name, "log_softmax") ? row->name : NULL;
+    return !strcmp(row->family, "normalising") && strcmp(row->name, "log_softmax") ? row->name
+                                                                                   : NULL;
 }
 
 static int choose_loss(ax_trainer *t, ax_err *err)
@@ -73,18 +75,23 @@ static int choose_loss(ax_trainer *t, ax_err *err)
         t->config.loss_param = t->loss->param_default;
     }
     if (t->loss->after && last && strcmp(last, t->loss->after)) {
-        ax_fail(err, AX_EINVAL, "%s goes with a final %s, but the model ends in %s", t->loss->name, t->loss->after, last);
+        ax_fail(err, AX_EINVAL, "%s goes with a final %s, but the model ends in %s", t->loss->name,
+                t->loss->after, last);
         return ax_err_in(err, "loss");
     }
     const ax_shape *out = &t->net.graph.val[t->net.outputs[0]].desc.shape;
     if (t->loss->takes_classes && (out->rank != 2 || out->dim[1] < 2)) {
-        ax_fail(err, AX_EINVAL, "%s needs a model that ends in one row of two outputs or more, one per class", t->loss->name);
-        ax_err_hint(err, out->rank == 2 ? "for a single output there is binary_cross_entropy" : "put a flatten layer before the last one");
+        ax_fail(err, AX_EINVAL,
+                "%s needs a model that ends in one row of two outputs or more, one per class",
+                t->loss->name);
+        ax_err_hint(err, out->rank == 2 ? "for a single output there is binary_cross_entropy"
+                                        : "put a flatten layer before the last one");
         return ax_err_in(err, "loss");
     }
-    t->task = t->loss->takes_classes                          ? AX_TASK_CLASSES
-              : !strcmp(t->loss->name, "binary_cross_entropy") || !strcmp(t->loss->name, "hinge") ? AX_TASK_BINARY
-                                                                                                 : AX_TASK_NUMBERS;
+    t->task = t->loss->takes_classes ? AX_TASK_CLASSES
+              : !strcmp(t->loss->name, "binary_cross_entropy") || !strcmp(t->loss->name, "hinge")
+                  ? AX_TASK_BINARY
+                  : AX_TASK_NUMBERS;
     return 0;
 }
 
@@ -104,14 +111,16 @@ static int add_loss(ax_trainer *t, ax_err *err)
     t->prediction = out;
     t->total = ax_graph_node(g, &ax_op_loss, "loss", &attr, (ax_val[]){out, t->target}, 2, err);
     for (int i = 0; t->total >= 0 && i < t->net.n_penalties; i++)
-        t->total = ax_graph_node(g, &ax_op_add, "loss", &(ax_add_attr){0}, (ax_val[]){t->total, t->net.penalties[i]}, 2, err);
+        t->total = ax_graph_node(g, &ax_op_add, "loss", &(ax_add_attr){0},
+                                 (ax_val[]){t->total, t->net.penalties[i]}, 2, err);
     return t->total < 0 ? -1 : 0;
 }
 
 static int add_gradients(ax_trainer *t, ax_err *err)
 {
     const ax_net *n = &t->net;
-    ax_val *wrt = AX_ARRAY(&t->arena, ax_val, n->n_inits), *d = AX_ARRAY(&t->arena, ax_val, n->n_inits);
+    ax_val *wrt = AX_ARRAY(&t->arena, ax_val, n->n_inits),
+           *d = AX_ARRAY(&t->arena, ax_val, n->n_inits);
     t->grads = AX_ARRAY(&t->arena, ax_val, n->n_inits);
     if (!wrt || !d || !t->grads)
         return no_memory(err);
@@ -135,15 +144,18 @@ static int check_memory(const ax_trainer *t, ax_err *err)
 {
     int64_t numbers = 0, limit = ax_memory_budget();
     for (int i = 0; i < t->net.n_inits; i++) {
-        int slots = t->net.graph.val[t->net.inits[i].param].trainable ? t->config.optimizer.slots : 0;
+        int slots =
+            t->net.graph.val[t->net.inits[i].param].trainable ? t->config.optimizer.slots : 0;
         int64_t copies = 1 + slots + t->config.restore_best;
         numbers = ax_count_add(numbers, ax_count_mul(copies, ax_param_count(t, i)));
     }
     int64_t bytes = ax_count_mul(numbers, sizeof(float));
     if (bytes <= limit)
         return 0;
-    ax_fail(err, AX_ELIMIT, "the weights and what %s keeps of them need %lld MiB of memory, the limit is %lld MiB",
-            ax_optimizer_name(&t->config.optimizer), (long long)(bytes >> 20), (long long)(limit >> 20));
+    ax_fail(err, AX_ELIMIT,
+            "the weights and what %s keeps of them need %lld MiB of memory, the limit is %lld MiB",
+            ax_optimizer_name(&t->config.optimizer), (long long)(bytes >> 20),
+            (long long)(limit >> 20));
     return ax_err_in(err, "model");
 }
 
@@ -205,12 +217,14 @@ static int layer_of(const ax_net *n, const ax_init *init)
     const char *param = n->graph.val[init->param].name;
     size_t len = strcspn(param, "/");
     int layer = 0;
-    while (layer < n->n_layers - 1 && (strncmp(n->layers[layer].name, param, len) || n->layers[layer].name[len]))
+    while (layer < n->n_layers - 1 &&
+           (strncmp(n->layers[layer].name, param, len) || n->layers[layer].name[len]))
         layer++;
     return layer;
 }
 
-/* Weights of a layer are scaled by the gain of its activation; net.c takes 1 where there is none. */
+/* Weights of a layer are scaled by the gain of its activation; net.c takes 1 where there is none.
+ */
 static void warn_of_gain(const ax_trainer *t, int layer)
 {
     const ax_layer *l = &t->net.layers[layer];
@@ -219,11 +233,15 @@ static void warn_of_gain(const ax_trainer *t, int layer)
     if (!l->act.row || l->act.row->kind != AX_ACT_ELEMENT || !isnan(ax_act_gain(&l->act)))
         return;
     ax_act_moments(&l->act, moment);
-    ax_fail(&w, AX_ENONFINITE, "layer '%.60s': '%.120s' has no gain, since %s; its weights are drawn as if there were no activation",
+    ax_fail(&w, AX_ENONFINITE,
+            "layer '%.60s': '%.120s' has no gain, since %s; its weights are drawn as if there were "
+            "no activation",
             l->name, l->act.row->program ? l->act.row->formula : l->act.row->name,
-            moment[1] == 0 ? "it is 0 for all that is likely of a normal input"
-                           : "the mean of its square under a normal input is infinite or cannot be told");
-    ax_err_hint(&w, "name a kernel_initializer (he_normal, glorot_uniform...), or move the activation to where its inputs are");
+            moment[1] == 0
+                ? "it is 0 for all that is likely of a normal input"
+                : "the mean of its square under a normal input is infinite or cannot be told");
+    ax_err_hint(&w, "name a kernel_initializer (he_normal, glorot_uniform...), or move the "
+                    "activation to where its inputs are");
     ax_err_in(&w, "model.layers[%d].activation", layer);
     t->options->warn(t->options->ctx, &w);
 }
@@ -260,7 +278,9 @@ static int check_config(const ax_trainer *t, ax_err *err)
     }
     if ((c->augment.flip || c->augment.shift) && t->data.x_shape.rank != 3) {
         char text[160];
-        ax_fail(err, AX_EINVAL, "flips and shifts are for pictures (channels, height, width), the samples have shape %s",
+        ax_fail(err, AX_EINVAL,
+                "flips and shifts are for pictures (channels, height, width), the samples have "
+                "shape %s",
                 ax_shape_str(&t->data.x_shape, text, sizeof text));
         return ax_err_in(err, "augment");
     }
@@ -293,7 +313,8 @@ static int split_samples(ax_trainer *t, ax_err *err)
     }
     ax_rng r = {t->config.seed, ax_rng_name("split")};
     ax_rng_shuffle(r, t->split, (size_t)n);
-    qsort(t->split, (size_t)t->n_train, sizeof *t->split, by_number); /* the order without "shuffle" */
+    qsort(t->split, (size_t)t->n_train, sizeof *t->split,
+          by_number); /* the order without "shuffle" */
     if (t->config.batch_size > t->n_train)
         t->config.batch_size = t->n_train;
     t->steps_per_epoch = (t->n_train + t->config.batch_size - 1) / t->config.batch_size;
@@ -310,12 +331,18 @@ static int open_model(ax_trainer *t, ax_model **from, cJSON **spec, ax_err *err)
     if (cJSON_IsObject(t->config.model))
         return 0;
     const char *name = t->config.model->valuestring;
-    if (!t->options->find_model || t->options->find_model(t->options->ctx, name, path, sizeof path)) {
+    if (!t->options->find_model ||
+        t->options->find_model(t->options->ctx, name, path, sizeof path)) {
         ax_fail(err, AX_ENOTFOUND, "there is no model '%.100s' to train further", name);
         return ax_err_in(err, "model");
     }
     if (!(*from = ax_model_open(path, err)))
         return ax_err_in(err, "model");
+    if (!(*from)->net.spec) {
+        ax_fail(err, AX_EUNSUPPORTED,
+                "the model '%.100s' is a file of ONNX, which cannot be trained yet", name);
+        return ax_err_in(err, "model");
+    }
     *spec = ax_json_parse((*from)->net.spec, strlen((*from)->net.spec), err);
     return *spec ? 0 : -1;
 }
@@ -324,7 +351,8 @@ static int open_model(ax_trainer *t, ax_model **from, cJSON **spec, ax_err *err)
 static int add_labels(const ax_trainer *t, cJSON *spec, int64_t width)
 {
     int yes_or_no = width == 1 && t->data.n_classes == 2;
-    if (!t->data.labels || cJSON_GetObjectItemCaseSensitive(spec, "labels") || (width != t->data.n_classes && !yes_or_no))
+    if (!t->data.labels || cJSON_GetObjectItemCaseSensitive(spec, "labels") ||
+        (width != t->data.n_classes && !yes_or_no))
         return 0;
     return ax_json_put(spec, "labels", cJSON_CreateStringArray(t->data.labels, t->data.n_classes));
 }
@@ -341,13 +369,16 @@ static int build(ax_trainer *t, cJSON *spec, ax_err *err)
         return -1;
     const ax_shape *out = &t->net.graph.val[t->net.outputs[0]].desc.shape;
     t->width = ax_shape_count(out) / out->dim[0];
-    if (choose_loss(t, err) || ax_trainer_fit_targets(t, err) || check_initializers(t, err) || check_config(t, err))
+    if (choose_loss(t, err) || ax_trainer_fit_targets(t, err) || check_initializers(t, err) ||
+        check_config(t, err))
         return -1;
     if (add_labels(t, spec, t->width))
         return no_memory(err);
     if (ax_net_build(&t->eval, spec, NULL, 1, err))
         return ax_err_in(err, "model");
-    return check_memory(t, err) || add_loss(t, err) || add_gradients(t, err) || bind_memory(t, err) ? -1 : 0;
+    return check_memory(t, err) || add_loss(t, err) || add_gradients(t, err) || bind_memory(t, err)
+               ? -1
+               : 0;
 }
 
 int ax_trainer_open(ax_trainer *t, const ax_train_options *o, ax_err *err)
@@ -375,7 +406,8 @@ int ax_trainer_open(ax_trainer *t, const ax_train_options *o, ax_err *err)
         no_memory(err);
         goto done;
     }
-    bad = (t->config.normalize && ax_normalize(spec, &t->data, t->split, t->n_train, err)) || build(t, spec, err) || first_weights(t, from, err);
+    bad = (t->config.normalize && ax_normalize(spec, &t->data, t->split, t->n_train, err)) ||
+          build(t, spec, err) || first_weights(t, from, err);
     /* the plan shows whether memory suffices */
     bad = bad || !ax_trainer_plan(t, 0, t->config.batch_size, err) || check_batches(t, err);
 done:

@@ -43,7 +43,7 @@ static void fill(ax_session *s, const ax_model_info *m, int64_t first, int64_t n
         for (int64_t k = 0; k < n * size; k++)
             x[k] = ax_rng_uniform((ax_rng){8, (uint64_t)i}, (uint64_t)(first * size + k));
     }
-    ax_session_run(s);
+    ax_session_run(s, NULL);
 }
 
 static void run(ax_model *m)

@@ -272,7 +272,7 @@ static void run_file(float *y)
     ax_session *s = ax_session_open(m, &(ax_session_options){0}, &err);
     assert_int_equal(ax_session_resize(s, SHOWN, &err), 0);
     memcpy(ax_session_input(s, 0), pictures, sizeof pictures);
-    ax_session_run(s);
+    ax_session_run(s, NULL);
     memcpy(y, ax_session_output(s, 0), SHOWN * CLASSES * sizeof *y);
     ax_session_close(s);
     ax_model_release(m);

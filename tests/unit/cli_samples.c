@@ -15,12 +15,14 @@
 
 static char folder[] = "/tmp/axond-samples-XXXXXX";
 
-static const ax_port vector[] = {{"x", AX_F32, {1, {3}}}};
-static const ax_port picture[] = {{"image", AX_F32, {3, {1, 2, 2}}}};
-static const ax_port two[] = {{"a", AX_F32, {1, {2}}}, {"ids", AX_I64, {1, {1}}}};
-static const ax_model_info vector_model = {.name = "v", .inputs = vector, .n_inputs = 1};
-static const ax_model_info picture_model = {.name = "p", .inputs = picture, .n_inputs = 1};
-static const ax_model_info two_model = {.name = "t", .inputs = two, .n_inputs = 2};
+static const ax_port vector[] = {{"x", AX_F32, {1, {3}}, NULL}};
+static const ax_port picture[] = {{"image", AX_F32, {3, {1, 2, 2}}, NULL}};
+static const ax_port two[] = {{"a", AX_F32, {1, {2}}, NULL}, {"ids", AX_I64, {1, {1}}, NULL}};
+static const ax_model_info vector_model = {
+    .name = "v", .batches = 1, .inputs = vector, .n_inputs = 1};
+static const ax_model_info picture_model = {
+    .name = "p", .batches = 1, .inputs = picture, .n_inputs = 1};
+static const ax_model_info two_model = {.name = "t", .batches = 1, .inputs = two, .n_inputs = 2};
 
 static const char *file_with(const char *bytes, size_t n)
 {

@@ -100,7 +100,7 @@ static void shapes(void **state)
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        ax_port p = {"x", AX_F32, cases[i].port};
+        ax_port p = {"x", AX_F32, cases[i].port, NULL};
         int64_t rows = 0;
         int bare = 0;
         ax_err err = {0};

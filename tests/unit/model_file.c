@@ -358,11 +358,11 @@ static void test_file_goes(void **state)
     float before[2];
     memset(ax_session_input(s, 0), 0, 3 * sizeof(float));
     memset(ax_session_input(s, 1), 0, 2 * sizeof(float));
-    ax_session_run(s);
+    ax_session_run(s, NULL);
     memcpy(before, ax_session_output(s, 1), sizeof before);
     FILE *f = fopen(path, "wb"); /* as `cp other.safetensors this.safetensors` begins */
     assert_non_null(f);
-    ax_session_run(s);
+    ax_session_run(s, NULL);
     assert_memory_equal(ax_session_output(s, 1), before, sizeof before);
     fclose(f);
     must_refuse(path, AX_EPARSE, "at least 8 bytes");

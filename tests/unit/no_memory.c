@@ -89,7 +89,7 @@ static int open_and_run(ax_err *err)
     ax_session *s = m ? ax_session_open(m, &(ax_session_options){0}, err) : NULL;
     int bad = !s || ax_session_resize(s, 3, err) || ax_session_resize(s, 1, err);
     if (!bad)
-        ax_session_run(s);
+        ax_session_run(s, NULL);
     ax_session_close(s);
     ax_model_release(m);
     return bad;
@@ -160,7 +160,8 @@ static int write_onnx(ax_err *err)
     for (size_t i = 0; i < sizeof names / sizeof *names && !bad; i++) {
         ax_act a;
         ax_pb b = {0};
-        bad = ax_act_by_name(names[i], &a, err) < 0 || ax_act_write_onnx(&a, AX_ONNX_NAMED, &b, err) < 0;
+        bad = ax_act_by_name(names[i], &a, err) < 0 ||
+              ax_act_write_onnx(&a, AX_ONNX_NAMED, &b, err) < 0;
         ax_pb_free(&b);
     }
     return bad;
@@ -309,7 +310,8 @@ static void test_batches_are_bounded(void **state)
         if (bad) {
             assert_int_equal(err.code, AX_ELIMIT);
             assert_string_equal(err.at, "batch_size");
-            assert_non_null(strstr(err.msg, "two batches of 64 samples need 3 MiB of memory, the limit is 3"));
+            assert_non_null(
+                strstr(err.msg, "two batches of 64 samples need 3 MiB of memory, the limit is 3"));
         }
     }
 }

@@ -101,7 +101,7 @@ static void test_kl_sets_the_mean(void **state)
     float *x = ax_session_input(s, 0);
     for (int i = 0; i < 48; i++)
         x[i] = (float)(noise((uint64_t)i) / 2147483648.0 - 1);
-    ax_session_run(s);
+    ax_session_run(s, NULL);
     const float *y = ax_session_output(s, 0);
     for (int u = 0; u < 4; u++) {
         double mean = 0;

@@ -15,30 +15,34 @@
 enum { MAX_ROWS = 100 };
 
 /* Models of the test, by name. "vec" is the default. */
-static const ax_port vec[] = {{"x", AX_F32, {1, {3}}}};
-static const ax_port pic[] = {{"image", AX_F32, {3, {1, 2, 2}}}};
-static const ax_port mat[] = {{"m", AX_F32, {2, {2, 3}}}};
-static const ax_port row[] = {{"r", AX_F32, {2, {1, 3}}}};
-static const ax_port one[] = {{"n", AX_F32, {0, {0}}}};
-static const ax_port ids[] = {{"ids", AX_I64, {1, {2}}}};
+static const ax_port vec[] = {{"x", AX_F32, {1, {3}}, NULL}};
+static const ax_port pic[] = {{"image", AX_F32, {3, {1, 2, 2}}, NULL}};
+static const ax_port mat[] = {{"m", AX_F32, {2, {2, 3}}, NULL}};
+static const ax_port row[] = {{"r", AX_F32, {2, {1, 3}}, NULL}};
+static const ax_port one[] = {{"n", AX_F32, {0, {0}}, NULL}};
+static const ax_port ids[] = {{"ids", AX_I64, {1, {2}}, NULL}};
 static const ax_port mix[] = {
-    {"a", AX_F32, {1, {2}}}, {"b", AX_I32, {1, {1}}}, {"c", AX_BOOL, {1, {1}}}};
-static const ax_port big[] = {{"d", AX_F64, {1, {1}}}};
-static const ax_port byte[] = {{"u", AX_U8, {1, {2}}}};
+    {"a", AX_F32, {1, {2}}, NULL}, {"b", AX_I32, {1, {1}}, NULL}, {"c", AX_BOOL, {1, {1}}, NULL}};
+static const ax_port big[] = {{"d", AX_F64, {1, {1}}, NULL}};
+static const ax_port byte[] = {{"u", AX_U8, {1, {2}}, NULL}};
+static const char *const names[] = {"batch", "", "time"};
+static const ax_port open[] = {{"o", AX_F32, {3, {-1, 2, -1}}, names}};
+static const ax_port any[] = {{"a", AX_I64, {-1, {0}}, NULL}};
+static const ax_port rate[] = {{"x", AX_F32, {2, {-1, -1}}, names}, {"sr", AX_I64, {0, {0}}, NULL}};
 static const struct {
     const char *name;
     const ax_port *ports;
-    int n;
-} models[] = {{"vec", vec, 1}, {"pic", pic, 1}, {"mat", mat, 1}, {"row", row, 1},  {"one", one, 1},
-              {"ids", ids, 1}, {"mix", mix, 3}, {"big", big, 1}, {"byte", byte, 1}};
+    int n, whole;
+} models[] = {{"vec", vec, 1, 0},   {"pic", pic, 1, 0},   {"mat", mat, 1, 0}, {"row", row, 1, 0},
+              {"one", one, 1, 0},   {"ids", ids, 1, 0},   {"mix", mix, 3, 0}, {"big", big, 1, 0},
+              {"byte", byte, 1, 0}, {"open", open, 1, 1}, {"any", any, 1, 1}, {"rate", rate, 2, 1}};
 
-static int find(void *ctx, const char *name, const ax_port **ports, int *n, problem *why)
+static int find(void *ctx, const char *name, wire_ports *ports, problem *why)
 {
     (void)ctx;
     for (size_t i = 0; i < sizeof models / sizeof *models; i++)
         if (!strcmp(models[i].name, name ? name : "vec")) {
-            *ports = models[i].ports;
-            *n = models[i].n;
+            *ports = (wire_ports){models[i].ports, models[i].n, models[i].whole};
             return 0;
         }
     return problem_set(why, 404, "unknown_model", "no model '%s'", name);
@@ -110,6 +114,49 @@ static void reads_shapes(void **s)
             fail_msg("%s: %g to %g", cases[i].text, (double)x[0], (double)x[cases[i].n - 1]);
         ax_arena_fini(&p.mem);
     }
+}
+
+static void reads_tensors_whole(void **s)
+{
+    (void)s;
+    static const struct {
+        const char *text;
+        int rank;
+        int64_t dim[4];
+        float last;
+    } cases[] = {
+        {"{\"model\":\"open\",\"inputs\":[[[1,2,3],[4,5,6]]]}", 3, {1, 2, 3}, 6},
+        {"{\"model\":\"open\",\"inputs\":[[[1],[2]],[[3],[4]],[[5],[6]]]}", 3, {3, 2, 1}, 6},
+        {"{\"model\":\"open\",\"inputs\":{\"o\":{\"shape\":[1,2,2],\"data\":[1,2,3,4]}}}",
+         3,
+         {1, 2, 2},
+         4},
+        {"{\"model\":\"open\",\"inputs\":{\"o\":{ \"data\" : [ 1, 2 ] , \"shape\":[ 1 ,2, 1 ]}}}",
+         3,
+         {1, 2, 1},
+         2},
+        {"{\"inputs\":[[[1,2,3],[4,5,6]]],\"model\":\"open\"}", 3, {1, 2, 3}, 6},
+        {"{\"model\":\"rate\",\"inputs\":{\"sr\":16000,\"x\":[[1,2],[3,4],[5,6]]}}", 2, {3, 2}, 6},
+        {"{\"model\":\"rate\",\"inputs\":{\"sr\":8000,\"x\":[[],[]]}}", 2, {2, 0}, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        parsed p;
+        parse(&p, cases[i].text);
+        if (p.result)
+            fail_msg("%s: %s", cases[i].text, p.why.err.msg);
+        const ax_shape want = {cases[i].rank, {cases[i].dim[0], cases[i].dim[1], cases[i].dim[2]}};
+        assert_true(ax_shape_equal(&p.r.shape[0], &want));
+        assert_true(p.r.whole && p.r.bare && p.r.rows == 1);
+        int64_t n = ax_shape_count(&want);
+        assert_true(!n || ((const float *)p.r.data[0])[n - 1] == cases[i].last);
+        ax_arena_fini(&p.mem);
+    }
+    parsed p;
+    parse(&p, "{\"model\":\"any\",\"inputs\":[[1,-9223372036854775808],[3,4]]}");
+    assert_int_equal(p.result, 0);
+    assert_true(ax_shape_equal(&p.r.shape[0], &AX_SHAPE(2, 2)));
+    assert_true(((const int64_t *)p.r.data[0])[1] == INT64_MIN);
+    ax_arena_fini(&p.mem);
 }
 
 static void reads_options(void **s)
@@ -284,6 +331,26 @@ static void refuses(void **s)
         {"{\"model\":\"mat\",\"inputs\":[[1,2],[3,4]]}", "shape_mismatch", "inputs[0]"},
         {"{\"model\":\"one\",\"inputs\":[[1]]}", "shape_mismatch", "inputs"},
         {"{\"model\":\"one\",\"inputs\":[]}", "shape_mismatch", "inputs"},
+        {"{\"model\":\"open\",\"inputs\":[[1,2],[3,4]]}", "shape_mismatch", "inputs"},
+        {"{\"model\":\"open\",\"inputs\":[[[1,2],[3]]]}", "shape_mismatch", "inputs[0][1]"},
+        {"{\"model\":\"open\",\"inputs\":[[[1,2],[3,4],[5,6]]]}", "shape_mismatch", "inputs[0]"},
+        {"{\"model\":\"open\",\"inputs\":[[[1],[3]],[[4]]]}", "shape_mismatch", "inputs[1]"},
+        {"{\"model\":\"open\",\"inputs\":[[[1,2],[3,null]]]}", "wrong_type", "inputs[0][1][1]"},
+        {"{\"model\":\"open\",\"inputs\":{\"o\":{\"shape\":[1,3,1],\"data\":[1,2,3]}}}",
+         "shape_mismatch", "inputs.o"},
+        {"{\"model\":\"open\",\"inputs\":{\"o\":{\"shape\":[1,2,2],\"data\":[1,2,3]}}}",
+         "shape_mismatch", "inputs.o"},
+        {"{\"model\":\"open\",\"inputs\":{\"o\":{\"shape\":[1,2,-2],\"data\":[1]}}}", "wrong_type",
+         "inputs.o"},
+        {"{\"model\":\"open\",\"inputs\":{\"o\":{\"data\":[1]}}}", "missing_field", "inputs.o"},
+        {"{\"model\":\"open\",\"inputs\":{\"o\":{\"dat\":[1]}}}", "unknown_field", "inputs.o"},
+        {"{\"model\":\"open\",\"inputs\":{\"o\":{\"data\":[1],\"data\":[1]}}}", "duplicate_field",
+         "inputs.o"},
+        {"{\"model\":\"open\",\"inputs\":{\"o\":{\"shape\":[4611686018427387904,2,4],\"data\":[1]}}"
+         "}",
+         "shape_mismatch", "inputs.o"},
+        {"{\"model\":\"rate\",\"inputs\":{\"x\":[[1]],\"sr\":[16000]}}", "shape_mismatch",
+         "inputs.sr"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         parsed p;
@@ -375,6 +442,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(reads_shapes),
+        cmocka_unit_test(reads_tensors_whole),
         cmocka_unit_test(reads_options),
         cmocka_unit_test(reads_types),
         cmocka_unit_test(reads_many),

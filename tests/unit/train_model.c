@@ -74,7 +74,7 @@ static void test_company(void **state)
         x[i] = (float)(noise((uint64_t)i) / 4294967296.0);
     assert_int_equal(ax_session_resize(many, 17, NULL), 0);
     memcpy(ax_session_input(many, 0), x, sizeof x);
-    ax_session_run(many);
+    ax_session_run(many, NULL);
     for (int i = 0; i < 17; i++) {
         predict(alone, x + i * 60, 1, 60);
         for (int k = 0; k < 3; k++) {

@@ -134,7 +134,7 @@ static inline const float *predict(ax_session *s, const float *x, int64_t batch,
 {
     assert_int_equal(ax_session_resize(s, batch, NULL), 0);
     memcpy(ax_session_input(s, 0), x, (size_t)(batch * width) * sizeof *x);
-    ax_session_run(s);
+    ax_session_run(s, NULL);
     return ax_session_output(s, 0);
 }
 

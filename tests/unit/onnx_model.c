@@ -1,0 +1,339 @@
+/* Files of ONNX as models: which of them take batches, shapes that are said at run time, numbers
+ * that shapes depend on, inner values by name. */
+#include "io_check.h"
+
+#include <math.h>
+#include <unistd.h>
+
+#include "axon.h"
+#include "io/onnx_write.h"
+
+typedef struct file {
+    ax_pb b;
+    ax_onnx o;
+    int opset;
+    char path[64];
+} file;
+
+static void begin(file *f, int opset)
+{
+    *f = (file){.opset = opset};
+    f->o.to = &f->b;
+    f->o.graph = ax_pb_open(&f->b, 7);
+}
+
+static void node(file *f, const char *op, const char *const *in, const char *out)
+{
+    int n = 0;
+    while (in[n])
+        n++;
+    ax_onnx_put_node(&f->o, op, in, n, out);
+}
+
+#define NODE(f, op, out, ...) node(f, op, (const char *[]){__VA_ARGS__, NULL}, out)
+
+static void floats(file *f, const char *name, const ax_shape *s, const float *v)
+{
+    ax_onnx_put_tensor(&f->o, name, AX_ONNX_FLOAT, s->dim, s->rank, v,
+                       (size_t)ax_shape_count(s) * sizeof *v);
+}
+
+static void ints(file *f, const char *name, int64_t n, const int64_t *v)
+{
+    ax_onnx_put_tensor(&f->o, name, AX_ONNX_INT64, &n, 1, v, (size_t)n * sizeof *v);
+}
+
+/* "batch" names an open dimension, "4" is 4 */
+#define PORT(f, side, name, type, ...)                                                             \
+    ax_onnx_put_value(&(f)->o, side, name, type, (const char *[]){__VA_ARGS__},                    \
+                      (int)(sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *)))
+
+static ax_model *open_model(file *f)
+{
+    ax_err err = {0};
+    if (f->o.node)
+        ax_pb_close(&f->b, f->o.node);
+    ax_pb_close(&f->b, f->o.graph);
+    size_t at = ax_pb_open(&f->b, 8);
+    ax_pb_int(&f->b, 2, f->opset);
+    ax_pb_close(&f->b, at);
+    strcpy(f->path, "/tmp/axon-onnx-XXXXXX");
+    int fd = mkstemp(f->path);
+    assert_true(fd >= 0 && write(fd, f->b.data, f->b.len) == (ssize_t)f->b.len);
+    close(fd);
+    ax_model *m = ax_model_open(f->path, &err);
+    unlink(f->path);
+    ax_pb_free(&f->b);
+    if (!m)
+        fail_msg("%s", err.msg);
+    return m;
+}
+
+static const float w1[12] = {.5f, -1, 2, 1, .25f, 3, -2, 1, 1, -1, .5f, .75f};
+static const float w2[6] = {1, -1, .5f, 2, 1, -.5f};
+
+/* x (rows, 4) -> 3 -> relu -> 2 -> softmax, the first dimension called `rows` */
+static ax_model *mlp(const char *rows)
+{
+    file f;
+    begin(&f, 13);
+    floats(&f, "w1", &AX_SHAPE(4, 3), w1);
+    floats(&f, "w2", &AX_SHAPE(3, 2), w2);
+    PORT(&f, AX_ONNX_INPUT, "x", AX_ONNX_FLOAT, rows, "4");
+    PORT(&f, AX_ONNX_OUTPUT, "y", AX_ONNX_FLOAT, rows, "2");
+    NODE(&f, "Gemm", "h", "x", "w1");
+    NODE(&f, "Relu", "a", "h");
+    NODE(&f, "Gemm", "z", "a", "w2");
+    NODE(&f, "Softmax", "y", "z");
+    return open_model(&f);
+}
+
+static const float xs[12] = {1, 2, 3, 4, -1, .5f, 0, 2, 3, -3, 1, 1};
+
+static void run(ax_session *s)
+{
+    ax_err err;
+    if (ax_session_run(s, &err))
+        fail_msg("%s", err.msg);
+}
+
+/* A batch of three gives what each gives alone, and softmax of the numbers worked out here. */
+static void check_mlp(ax_model *m)
+{
+    ax_session *s = ax_session_open(m, &(ax_session_options){0}, NULL);
+    float y[6];
+    assert_int_equal(ax_session_resize(s, 3, NULL), 0);
+    memcpy(ax_session_input(s, 0), xs, sizeof xs);
+    run(s);
+    assert_true(ax_shape_equal(ax_session_output_shape(s, 0), &AX_SHAPE(3, 2)));
+    assert_true(ax_shape_equal(ax_session_input_shape(s, 0), &AX_SHAPE(3, 4)));
+    memcpy(y, ax_session_output(s, 0), sizeof y);
+    assert_int_equal(ax_session_resize(s, 1, NULL), 0);
+    for (int r = 0; r < 3; r++) {
+        memcpy(ax_session_input(s, 0), xs + 4 * r, 4 * sizeof *xs);
+        run(s);
+        assert_memory_equal(ax_session_output(s, 0), y + 2 * r, 2 * sizeof *y);
+        double z[2] = {0, 0};
+        for (int j = 0; j < 3; j++) {
+            double h = 0;
+            for (int k = 0; k < 4; k++)
+                h += (double)xs[4 * r + k] * (double)w1[3 * k + j];
+            for (int c = 0; h > 0 && c < 2; c++)
+                z[c] += h * (double)w2[2 * j + c];
+        }
+        assert_true(fabs((double)y[2 * r] - 1 / (1 + exp(z[1] - z[0]))) < 1e-6);
+    }
+    ax_session_close(s);
+}
+
+static void batches(void **state)
+{
+    (void)state;
+    ax_model *m = mlp("batch");
+    const ax_model_info *i = ax_model_get_info(m);
+    assert_true(i->batches && !i->mixes);
+    assert_string_equal(i->format, "onnx");
+    assert_int_equal(i->opset, 13);
+    assert_int_equal(i->classifies, 2);
+    assert_int_equal(i->params, 18);
+    assert_true(ax_shape_equal(&i->inputs[0].shape, &AX_SHAPE(4)));
+    assert_true(ax_shape_equal(&i->outputs[0].shape, &AX_SHAPE(2)));
+    assert_int_equal(i->n_layers, 4);
+    assert_string_equal(i->layers[1].type, "Relu");
+    assert_string_equal(i->layers[1].activation, "relu");
+    check_mlp(m);
+    ax_model_release(m);
+}
+
+/* A file for one sample takes any number of them all the same. */
+static void one_sample_at_a_time(void **state)
+{
+    (void)state;
+    ax_model *m = mlp("1");
+    assert_true(ax_model_get_info(m)->batches && !ax_model_get_info(m)->mixes);
+    check_mlp(m);
+    ax_model_release(m);
+    file f; /* x (1,4) -> (2,2) -> mean over the first axis -> (1,2): cannot grow, is run row by row
+             */
+    begin(&f, 13);
+    ints(&f, "two", 2, (int64_t[]){2, 2});
+    PORT(&f, AX_ONNX_INPUT, "x", AX_ONNX_FLOAT, "1", "4");
+    PORT(&f, AX_ONNX_OUTPUT, "y", AX_ONNX_FLOAT, "1", "2");
+    NODE(&f, "Reshape", "r", "x", "two");
+    NODE(&f, "ReduceMean", "y", "r");
+    ax_onnx_put_ints(&f.o, "axes", (int64_t[]){0}, 1);
+    m = open_model(&f);
+    assert_true(ax_model_get_info(m)->batches);
+    ax_session *s = ax_session_open(m, &(ax_session_options){0}, NULL);
+    assert_int_equal(ax_session_resize(s, 3, NULL), 0);
+    memcpy(ax_session_input(s, 0), xs, sizeof xs);
+    run(s);
+    static const float want[6] = {2, 3, -.5f, 1.25f, 2, -1};
+    assert_memory_equal(ax_session_output(s, 0), want, sizeof want);
+    ax_session_close(s);
+    ax_model_release(m);
+}
+
+/* x minus the mean over the batch: rows depend on each other, and the model says so. */
+static void rows_that_mix(void **state)
+{
+    (void)state;
+    file f;
+    begin(&f, 13);
+    PORT(&f, AX_ONNX_INPUT, "x", AX_ONNX_FLOAT, "n", "4");
+    PORT(&f, AX_ONNX_OUTPUT, "y", AX_ONNX_FLOAT, "n", "4");
+    NODE(&f, "ReduceMean", "mean", "x");
+    ax_onnx_put_ints(&f.o, "axes", (int64_t[]){0}, 1);
+    NODE(&f, "Sub", "y", "x", "mean");
+    ax_model *m = open_model(&f);
+    assert_true(ax_model_get_info(m)->batches && ax_model_get_info(m)->mixes);
+    ax_model_release(m);
+}
+
+/* y = relu of the mean over height and width, both open. */
+static void open_dimensions(void **state)
+{
+    (void)state;
+    file f;
+    ax_err err;
+    begin(&f, 13);
+    PORT(&f, AX_ONNX_INPUT, "x", AX_ONNX_FLOAT, "n", "2", "height", "width");
+    PORT(&f, AX_ONNX_OUTPUT, "y", AX_ONNX_FLOAT, "n", "2", "1", "1");
+    NODE(&f, "GlobalAveragePool", "g", "x");
+    NODE(&f, "Relu", "y", "g");
+    ax_model *m = open_model(&f);
+    const ax_model_info *i = ax_model_get_info(m);
+    assert_false(i->batches);
+    assert_int_equal(i->inputs[0].shape.dim[2], -1);
+    assert_string_equal(i->inputs[0].dims[2], "height");
+    ax_session *s = ax_session_open(m, &(ax_session_options){0}, NULL);
+    for (int turn = 0; turn < 4; turn++) {
+        ax_shape x = turn % 2 ? AX_SHAPE(1, 2, 3, 5) : AX_SHAPE(2, 2, 1, 7);
+        assert_int_equal(ax_session_shape(s, 0, &x, NULL), 0);
+        assert_int_equal(ax_session_ready(s, NULL), 0);
+        for (int64_t k = 0; k < ax_shape_count(&x); k++)
+            ((float *)ax_session_input(s, 0))[k] = (float)(k % 3);
+        run(s);
+        assert_true(ax_shape_equal(ax_session_output_shape(s, 0), &AX_SHAPE(x.dim[0], 2, 1, 1)));
+        assert_true(((const float *)ax_session_output(s, 0))[0] == (turn % 2 ? 1.0f : 6.0f / 7));
+    }
+    assert_int_equal(ax_session_shape(s, 0, &AX_SHAPE(1, 3, 4, 4), &err), -1);
+    check_error("channels", &err, AX_ESHAPE, "(1, 3, 4, 4)");
+    assert_int_equal(ax_session_resize(s, 2, &err), -1);
+    check_error("resize", &err, AX_EUNSUPPORTED, "whole");
+    ax_session_close(s);
+    ax_model_release(m);
+}
+
+/* y = x[0:n]: the shape depends on the number n, so each n has its plan. */
+static void numbers_that_decide(void **state)
+{
+    (void)state;
+    file f;
+    begin(&f, 13);
+    ints(&f, "zero", 1, (int64_t[]){0});
+    PORT(&f, AX_ONNX_INPUT, "x", AX_ONNX_FLOAT, "t");
+    PORT(&f, AX_ONNX_INPUT, "n", AX_ONNX_INT64, "1");
+    PORT(&f, AX_ONNX_OUTPUT, "y", AX_ONNX_FLOAT, "k");
+    NODE(&f, "Slice", "y", "x", "zero", "n");
+    ax_model *m = open_model(&f);
+    ax_session *s = ax_session_open(m, &(ax_session_options){0}, NULL);
+    assert_int_equal(ax_session_shape(s, 0, &AX_SHAPE(4), NULL), 0);
+    assert_int_equal(ax_session_shape(s, 1, &AX_SHAPE(1), NULL), 0);
+    assert_int_equal(ax_session_ready(s, NULL), 0);
+    for (int64_t turn = 0; turn < 6; turn++) {
+        int64_t n = turn % 3 + 1;
+        memcpy(ax_session_input(s, 0), xs + turn, 4 * sizeof *xs);
+        memcpy(ax_session_input(s, 1), &n, sizeof n);
+        run(s);
+        assert_true(ax_shape_equal(ax_session_output_shape(s, 0), &AX_SHAPE(n)));
+        assert_memory_equal(ax_session_output(s, 0), xs + turn, (size_t)n * sizeof *xs);
+    }
+    ax_session_close(s);
+    ax_model_release(m);
+}
+
+/* y = x repeated max(x) times: only the run can tell the shape. */
+static void read_as_it_runs(void **state)
+{
+    (void)state;
+    file f;
+    ax_err err;
+    begin(&f, 13);
+    ints(&f, "one", 1, (int64_t[]){1});
+    PORT(&f, AX_ONNX_INPUT, "x", AX_ONNX_FLOAT, "t");
+    PORT(&f, AX_ONNX_OUTPUT, "y", AX_ONNX_FLOAT, "k");
+    NODE(&f, "ReduceMax", "max", "x");
+    NODE(&f, "Cast", "count", "max");
+    ax_onnx_put_int(&f.o, "to", AX_ONNX_INT64);
+    NODE(&f, "Reshape", "times", "count", "one");
+    NODE(&f, "Tile", "y", "x", "times");
+    ax_model *m = open_model(&f);
+    ax_session *s = ax_session_open(m, &(ax_session_options){0}, NULL);
+    assert_int_equal(ax_session_shape(s, 0, &AX_SHAPE(2), NULL), 0);
+    assert_int_equal(ax_session_ready(s, NULL), 0);
+    float *x = ax_session_input(s, 0);
+    for (int n = 1; n < 4; n++) {
+        x[0] = (float)n, x[1] = -1;
+        run(s);
+        assert_true(ax_shape_equal(ax_session_output_shape(s, 0), &AX_SHAPE(2 * n)));
+        assert_true(((const float *)ax_session_output(s, 0))[2 * n - 2] == (float)n);
+    }
+    x[0] = -3, x[1] = -4;
+    assert_int_equal(ax_session_run(s, &err), -1);
+    check_error("negative", &err, AX_ERANGE, "Tile");
+    x[0] = 2;
+    run(s);
+    ax_session_close(s);
+    ax_model_release(m);
+}
+
+static void inner_values(void **state)
+{
+    (void)state;
+    ax_err err;
+    ax_model *m = mlp("batch");
+    const char *names[] = {"h", "y"}, *wrong[] = {"g"};
+    ax_session *s =
+        ax_session_open(m, &(ax_session_options){.outputs = names, .n_outputs = 2}, &err);
+    assert_int_equal(ax_session_resize(s, 1, NULL), 0);
+    memcpy(ax_session_input(s, 0), xs, 4 * sizeof *xs);
+    run(s);
+    assert_true(ax_shape_equal(ax_session_output_shape(s, 0), &AX_SHAPE(1, 3)));
+    assert_true(((const float *)ax_session_output(s, 0))[0] == .5f + 2 - 6 - 4);
+    ax_session_close(s);
+    assert_null(ax_session_open(m, &(ax_session_options){.outputs = wrong, .n_outputs = 1}, &err));
+    check_error("unknown", &err, AX_ENOTFOUND, "'g'");
+    ax_model_release(m);
+}
+
+static void health(void **state)
+{
+    (void)state;
+    ax_err err;
+    ax_health h;
+    ax_model *m = mlp("batch");
+    if (ax_diagnose(m, &(ax_diagnose_options){.samples = 32, .seed = 1}, &h, &err))
+        fail_msg("%s", err.msg);
+    assert_int_equal(h.n_layers, 2);
+    assert_string_equal(h.layers[0].activation, "relu");
+    assert_int_equal(h.layers[0].units, 3);
+    assert_int_equal(h.layers[0].in.count, 32 * 3);
+    ax_health_free(&h);
+    ax_model_release(m);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(batches),
+        cmocka_unit_test(one_sample_at_a_time),
+        cmocka_unit_test(rows_that_mix),
+        cmocka_unit_test(open_dimensions),
+        cmocka_unit_test(numbers_that_decide),
+        cmocka_unit_test(read_as_it_runs),
+        cmocka_unit_test(inner_values),
+        cmocka_unit_test(health),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
