@@ -133,13 +133,14 @@ static void put_input(buf *b, const ax_model *m, int i, int shell)
     ax_shape s = {0};
     const char *quote = shell ? "\\\"" : "\"";
     ax_model_example_shape(m, i, &s);
-    if (ax_model_get_info(m)->batches)
-        buf_str(b, "[[");
+    int batches = ax_model_get_info(m)->batches;
+    if (batches)
+        buf_str(b, s.rank > 1 ? "[[" : "[");
     else
         buf_printf(b, "{%sshape%s:%s,%sdata%s:[", quote, quote, wire_shape(&s, text, sizeof text),
                    quote, quote);
     put_zeros(b, ax_shape_count(&s), shell);
-    buf_str(b, ax_model_get_info(m)->batches ? "]]" : "]}");
+    buf_str(b, !batches ? "]}" : s.rank > 1 ? "]]" : "]");
 }
 
 static void put_body(buf *b, const ax_model *model, int shell)

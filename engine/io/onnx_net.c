@@ -53,13 +53,13 @@ static int import(maker *m, const ax_tensor *in)
 
 /* ---- layers ---------------------------------------------------------------------------------- */
 
-/* float32 initializers are the weights of a node; they stand first among the values. */
+/* What is known of float32 goes into a node that has to wait for the run: its weights. */
 static int64_t weights_of(const maker *m, const ax_onnx_node *node)
 {
     int64_t count = 0;
     for (int i = 0; i < node->n_in; i++) {
         const ax_onnx_value *v = *node->in[i] ? ax_onnx_find(&m->names, node->in[i]) : NULL;
-        if (v && v - m->names.value < m->f->graph.n_init && v->desc.dtype == AX_F32)
+        if (v && v->data && v->desc.dtype == AX_F32)
             count = ax_count_add(count, ax_shape_count(&v->desc.shape));
     }
     return count;

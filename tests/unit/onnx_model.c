@@ -6,85 +6,27 @@
 #include <unistd.h>
 
 #include "axon.h"
-#include "io/onnx_write.h"
-
-typedef struct file {
-    ax_pb b;
-    ax_onnx o;
-    int opset;
-    char path[64];
-} file;
-
-static void begin(file *f, int opset)
-{
-    *f = (file){.opset = opset};
-    f->o.to = &f->b;
-    f->o.graph = ax_pb_open(&f->b, 7);
-}
-
-static void node(file *f, const char *op, const char *const *in, const char *out)
-{
-    int n = 0;
-    while (in[n])
-        n++;
-    ax_onnx_put_node(&f->o, op, in, n, out);
-}
-
-#define NODE(f, op, out, ...) node(f, op, (const char *[]){__VA_ARGS__, NULL}, out)
-
-static void floats(file *f, const char *name, const ax_shape *s, const float *v)
-{
-    ax_onnx_put_tensor(&f->o, name, AX_ONNX_FLOAT, s->dim, s->rank, v,
-                       (size_t)ax_shape_count(s) * sizeof *v);
-}
-
-static void ints(file *f, const char *name, int64_t n, const int64_t *v)
-{
-    ax_onnx_put_tensor(&f->o, name, AX_ONNX_INT64, &n, 1, v, (size_t)n * sizeof *v);
-}
-
-/* "batch" names an open dimension, "4" is 4 */
-#define PORT(f, side, name, type, ...)                                                             \
-    ax_onnx_put_value(&(f)->o, side, name, type, (const char *[]){__VA_ARGS__},                    \
-                      (int)(sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *)))
+#include "onnx_models.h"
 
 static ax_model *open_model(file *f)
 {
     ax_err err = {0};
-    if (f->o.node)
-        ax_pb_close(&f->b, f->o.node);
-    ax_pb_close(&f->b, f->o.graph);
-    size_t at = ax_pb_open(&f->b, 8);
-    ax_pb_int(&f->b, 2, f->opset);
-    ax_pb_close(&f->b, at);
-    strcpy(f->path, "/tmp/axon-onnx-XXXXXX");
-    int fd = mkstemp(f->path);
-    assert_true(fd >= 0 && write(fd, f->b.data, f->b.len) == (ssize_t)f->b.len);
+    char path[64] = "/tmp/axon-onnx-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
     close(fd);
-    ax_model *m = ax_model_open(f->path, &err);
-    unlink(f->path);
-    ax_pb_free(&f->b);
+    write_file(f, path);
+    ax_model *m = ax_model_open(path, &err);
+    unlink(path);
     if (!m)
         fail_msg("%s", err.msg);
     return m;
 }
 
-static const float w1[12] = {.5f, -1, 2, 1, .25f, 3, -2, 1, 1, -1, .5f, .75f};
-static const float w2[6] = {1, -1, .5f, 2, 1, -.5f};
-
-/* x (rows, 4) -> 3 -> relu -> 2 -> softmax, the first dimension called `rows` */
 static ax_model *mlp(const char *rows)
 {
     file f;
-    begin(&f, 13);
-    floats(&f, "w1", &AX_SHAPE(4, 3), w1);
-    floats(&f, "w2", &AX_SHAPE(3, 2), w2);
-    PORT(&f, AX_ONNX_INPUT, "x", AX_ONNX_FLOAT, rows, "4");
-    PORT(&f, AX_ONNX_OUTPUT, "y", AX_ONNX_FLOAT, rows, "2");
-    NODE(&f, "Gemm", "h", "x", "w1");
-    NODE(&f, "Relu", "a", "h");
-    NODE(&f, "Gemm", "z", "a", "w2");
-    NODE(&f, "Softmax", "y", "z");
+    put_mlp(&f, rows);
     return open_model(&f);
 }
 
@@ -196,11 +138,7 @@ static void open_dimensions(void **state)
     (void)state;
     file f;
     ax_err err;
-    begin(&f, 13);
-    PORT(&f, AX_ONNX_INPUT, "x", AX_ONNX_FLOAT, "n", "2", "height", "width");
-    PORT(&f, AX_ONNX_OUTPUT, "y", AX_ONNX_FLOAT, "n", "2", "1", "1");
-    NODE(&f, "GlobalAveragePool", "g", "x");
-    NODE(&f, "Relu", "y", "g");
+    put_open(&f);
     ax_model *m = open_model(&f);
     const ax_model_info *i = ax_model_get_info(m);
     assert_false(i->batches);
@@ -230,12 +168,7 @@ static void numbers_that_decide(void **state)
 {
     (void)state;
     file f;
-    begin(&f, 13);
-    ints(&f, "zero", 1, (int64_t[]){0});
-    PORT(&f, AX_ONNX_INPUT, "x", AX_ONNX_FLOAT, "t");
-    PORT(&f, AX_ONNX_INPUT, "n", AX_ONNX_INT64, "1");
-    PORT(&f, AX_ONNX_OUTPUT, "y", AX_ONNX_FLOAT, "k");
-    NODE(&f, "Slice", "y", "x", "zero", "n");
+    put_slice(&f);
     ax_model *m = open_model(&f);
     ax_session *s = ax_session_open(m, &(ax_session_options){0}, NULL);
     assert_int_equal(ax_session_shape(s, 0, &AX_SHAPE(4), NULL), 0);
@@ -259,15 +192,7 @@ static void read_as_it_runs(void **state)
     (void)state;
     file f;
     ax_err err;
-    begin(&f, 13);
-    ints(&f, "one", 1, (int64_t[]){1});
-    PORT(&f, AX_ONNX_INPUT, "x", AX_ONNX_FLOAT, "t");
-    PORT(&f, AX_ONNX_OUTPUT, "y", AX_ONNX_FLOAT, "k");
-    NODE(&f, "ReduceMax", "max", "x");
-    NODE(&f, "Cast", "count", "max");
-    ax_onnx_put_int(&f.o, "to", AX_ONNX_INT64);
-    NODE(&f, "Reshape", "times", "count", "one");
-    NODE(&f, "Tile", "y", "x", "times");
+    put_repeat(&f);
     ax_model *m = open_model(&f);
     ax_session *s = ax_session_open(m, &(ax_session_options){0}, NULL);
     assert_int_equal(ax_session_shape(s, 0, &AX_SHAPE(2), NULL), 0);
