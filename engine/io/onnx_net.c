@@ -130,11 +130,12 @@ static void find_logits(ax_net *n)
     }
 }
 
-int ax_onnx_net(ax_net *n, const ax_onnx_file *f, const ax_tensor *in, ax_onnx_names *names,
-                ax_err *err)
+int ax_onnx_net(ax_net *n, const ax_onnx_file *f, const ax_tensor *in, size_t memory,
+                ax_onnx_names *names, ax_err *err)
 {
     *n = (ax_net){.step = AX_NONE, .name = ""};
     ax_graph_init(&n->graph);
+    n->graph.arena.limit = memory;
     maker m = {.net = n, .f = f, .err = err};
     if (reserve(&m) || import(&m, in)) {
         ax_net_fini(n);

@@ -10,10 +10,11 @@ enum { AX_ONNX_MAX_PORTS = 64 };
 
 /* in[]: as for ax_onnx_import(). Layers are the nodes of the file's graph that have weights or are
  * activations; their numbers of operations are those of the whole run, not of one sample. The net
- * has no spec, no labels and no name; parameters are bound to the file's bytes. -1 as
- * ax_onnx_import(); n is then empty. One thread for each net. */
-int ax_onnx_net(ax_net *n, const ax_onnx_file *f, const ax_tensor *in, ax_onnx_names *names,
-                ax_err *err);
+ * has no spec, no labels and no name; parameters are bound to the file's bytes. memory: bytes that
+ * what is computed on the way may take, 0: ax_memory_budget(). -1 as ax_onnx_import(); n is then
+ * empty. One thread for each net. */
+int ax_onnx_net(ax_net *n, const ax_onnx_file *f, const ax_tensor *in, size_t memory,
+                ax_onnx_names *names, ax_err *err);
 
 /* The value called `name`: of a layer of the net, or any of the file's graph; what was computed
  * while importing becomes a constant. AX_NONE: there is none. */
