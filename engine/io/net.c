@@ -533,6 +533,55 @@ int ax_net_build(ax_net *n, const cJSON *spec, const ax_net_training *training, 
     return bad ? -1 : 0;
 }
 
+static void *longer(ax_arena *a, const void *old, int n, int more, size_t size)
+{
+    void *p = ax_arena_array(a, (size_t)n + (size_t)more, size);
+    if (p && n)
+        memcpy(p, old, (size_t)n * size);
+    return p;
+}
+
+/* Room for so many layers more, and for one output where there are others now. */
+static int make_longer(ax_builder *b, int layers)
+{
+    ax_net *n = b->net;
+    ax_arena *a = &n->graph.arena;
+    n->layers = longer(a, n->layers, n->n_layers, layers, sizeof *n->layers);
+    n->inits = longer(a, n->inits, n->n_inits, layers * (5 + AX_ACT_PARAMS), sizeof *n->inits);
+    n->penalties = longer(a, n->penalties, n->n_penalties, layers * AX_LAYER_PENALTIES,
+                          sizeof *n->penalties);
+    n->running = longer(a, n->running, n->n_running, layers * 2, sizeof *n->running);
+    n->outputs = AX_ARRAY(a, ax_val, 1);
+    n->logits = AX_ARRAY(a, ax_val, 1);
+    n->output_names = AX_ARRAY(a, const char *, 1);
+    n->n_outputs = 0;
+    return n->layers && n->inits && n->penalties && n->running && n->outputs && n->logits &&
+                   n->output_names
+               ? 0
+               : no_memory(b);
+}
+
+int ax_net_extend(ax_net *n, ax_val from, const cJSON *layers, const ax_net_training *training,
+                  int64_t batch, ax_err *err)
+{
+    ax_builder b = {.net = n, .g = &n->graph, .training = training, .err = err};
+    cJSON *copy = cJSON_Duplicate(layers, 1), *l;
+    int count = cJSON_GetArraySize(copy), i = 0;
+    int bad = !copy || count < 1 || count > MAX_LAYERS || n->n_inputs > MAX_PORTS;
+    if (bad)
+        ax_fail(err, AX_EINVAL, "expected an array of 1 to %d layers", MAX_LAYERS);
+    else
+        bad = make_longer(&b, count);
+    for (int k = 0; !bad && k < n->n_inputs; k++)
+        b.first[k] = n->inputs[k];
+    for (l = copy ? copy->child : NULL; !bad && l; l = l->next, i++)
+        if ((bad = build_layer(&b, l, batch, &from)))
+            ax_err_in(err, "layers[%d]", i);
+    bad = bad || add_output(&b, n->layers[n->n_layers - 1].name, from);
+    cJSON_Delete(copy);
+    return bad ? -1 : 0;
+}
+
 void ax_net_fini(ax_net *n)
 {
     ax_graph_fini(&n->graph);

@@ -61,6 +61,12 @@ typedef struct ax_net_training {
     const cJSON *freeze; /* names of layers whose parameters stay as they are; NULL: none     */
 } ax_net_training;
 
+/* Put layers, a JSON array as in a spec, behind the value `from` of a net that was made in another way:
+ * its only output is then that of the last of them. Parameters, penalties and layers join those of the
+ * net. Inputs of a layer may be named as in a spec. -1 with the place ("layers[0].units"). */
+int ax_net_extend(ax_net *n, ax_val from, const cJSON *layers, const ax_net_training *training,
+                  int64_t batch, ax_err *err);
+
 int ax_net_build(ax_net *n, const cJSON *spec, const ax_net_training *training, int64_t batch, ax_err *err);
 void ax_net_fini(ax_net *n);
 

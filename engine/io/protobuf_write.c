@@ -78,6 +78,11 @@ void ax_pb_bytes(ax_pb *b, int field, const void *p, size_t n)
     add(b, p, n);
 }
 
+void ax_pb_raw(ax_pb *b, const void *p, size_t n)
+{
+    add(b, p, n);
+}
+
 void ax_pb_str(ax_pb *b, int field, const char *s)
 {
     ax_pb_bytes(b, field, s, strlen(s));

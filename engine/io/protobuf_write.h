@@ -22,6 +22,8 @@ void ax_pb_int(ax_pb *b, int field, int64_t v);
 void ax_pb_float(ax_pb *b, int field, float v);
 void ax_pb_bytes(ax_pb *b, int field, const void *p, size_t n);
 void ax_pb_str(ax_pb *b, int field, const char *s);
+/* whole fields, as another file has them */
+void ax_pb_raw(ax_pb *b, const void *p, size_t n);
 
 /* What is written between the two is the message in `field`; ax_pb_close() takes what
  * ax_pb_open() gave. */

@@ -5,6 +5,7 @@
 
 #include "base/hash.h"
 #include "base/name.h"
+#include "train/head.h"
 
 static int read_loss(ax_train_config *c, const cJSON *j, ax_err *err)
 {
@@ -99,7 +100,8 @@ static int read_fields(ax_train_config *c, ax_err *err)
 {
     static const char *const known[] = {
         "model", "dataset", "validation_split", "loss", "optimizer", "schedule", "batch_size", "epochs", "seed",
-        "shuffle", "augment", "early_stopping", "gradient_clip", "freeze", "checkpoint_every", "publish", "normalize"};
+        "shuffle", "augment", "early_stopping", "gradient_clip", "freeze", "checkpoint_every", "publish", "normalize",
+        "head"};
     int64_t seed;
     if (!cJSON_IsObject(c->json))
         return ax_fail(err, AX_ETYPE, "a training spec is a JSON object");
@@ -108,6 +110,10 @@ static int read_fields(ax_train_config *c, ax_err *err)
     c->model = item(c, "model");
     c->dataset = item(c, "dataset");
     c->freeze = item(c, "freeze");
+    c->head = item(c, "head");
+    c->freeze_all = cJSON_IsTrue(c->freeze);
+    if (cJSON_IsBool(c->freeze))
+        c->freeze = NULL;
     if (!cJSON_IsObject(c->model) && !cJSON_IsString(c->model)) {
         ax_fail(err, AX_EINVAL, "\"model\" must be a model spec or the name of a model to train further");
         return ax_err_in(err, "model");
@@ -117,7 +123,18 @@ static int read_fields(ax_train_config *c, ax_err *err)
         return ax_err_in(err, "dataset");
     }
     if (c->freeze && !cJSON_IsArray(c->freeze)) {
-        ax_fail(err, AX_ETYPE, "\"freeze\" must be an array of layer names");
+        ax_fail(err, AX_ETYPE, "\"freeze\" must be an array of layer names, or true: all that stay "
+                               "before a new head");
+        return ax_err_in(err, "freeze");
+    }
+    if (c->head && !cJSON_IsString(c->model)) {
+        ax_fail(err, AX_EINVAL, "a \"head\" goes with the name of a model to train further");
+        return ax_err_in(err, "head");
+    }
+    if (c->head && ax_head_check(c->head, err))
+        return ax_err_in(err, "head");
+    if (c->freeze_all && !c->head) {
+        ax_fail(err, AX_EINVAL, "without a new \"head\" nothing would be left to train");
         return ax_err_in(err, "freeze");
     }
     if (ax_json_num(c->json, "validation_split", 0, 0, 0.9, &c->validation_split, err) ||

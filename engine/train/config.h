@@ -9,7 +9,9 @@
 
 typedef struct ax_train_config {
     cJSON *json; /* owns what the pointers below borrow */
-    const cJSON *model, *dataset, *freeze;
+    const cJSON *model, *dataset, *head; /* head NULL: the model keeps its end */
+    const cJSON *freeze;                  /* names; NULL: none                 */
+    int freeze_all;                       /* all layers that the model had     */
     const ax_loss_row *loss; /* NULL: what fits the last layer */
     double loss_param;
     ax_optimizer optimizer;

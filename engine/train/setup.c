@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "base/number.h"
 #include "base/rng.h"
+#include "train/head.h"
 #include "train/init.h"
 #include "train/normalize.h"
 #include "train/trainer.h"
@@ -198,19 +199,6 @@ static int bind_memory(ax_trainer *t, ax_err *err)
     return 0;
 }
 
-static int first_weights(ax_trainer *t, const ax_model *from, ax_err *err)
-{
-    t->drawn = !from;
-    for (int i = 0; i < t->net.n_inits; i++) {
-        if (from)
-            memcpy(ax_param_data(t, i), from->net.graph.val[from->net.inits[i].param].data,
-                   (size_t)ax_param_count(t, i) * sizeof(float));
-        else if (ax_init_fill(&t->net.graph, &t->net.inits[i], t->config.seed, err))
-            return ax_err_in(err, "model");
-    }
-    return 0;
-}
-
 /* The layer whose parameter this is: "layer/kernel". */
 static int layer_of(const ax_net *n, const ax_init *init)
 {
@@ -221,6 +209,24 @@ static int layer_of(const ax_net *n, const ax_init *init)
            (strncmp(n->layers[layer].name, param, len) || n->layers[layer].name[len]))
         layer++;
     return layer;
+}
+
+/* The parameters of the layers that stay are the first ones, in the same order. */
+static int first_weights(ax_trainer *t, const ax_model *from, ax_err *err)
+{
+    int kept = 0;
+    t->drawn = !from;
+    while (from && kept < from->net.n_inits && kept < t->net.n_inits &&
+           layer_of(&t->net, &t->net.inits[kept]) < t->kept)
+        kept++;
+    for (int i = 0; i < t->net.n_inits; i++) {
+        if (i < kept)
+            memcpy(ax_param_data(t, i), from->net.graph.val[from->net.inits[i].param].data,
+                   (size_t)ax_param_count(t, i) * sizeof(float));
+        else if (ax_init_fill(&t->net.graph, &t->net.inits[i], t->config.seed, err))
+            return ax_err_in(err, "model");
+    }
+    return 0;
 }
 
 /* Weights of a layer are scaled by the gain of its activation; net.c takes 1 where there is none.
@@ -324,6 +330,17 @@ static int split_samples(ax_trainer *t, ax_err *err)
 
 /* ---- all of it ------------------------------------------------------------------------------- */
 
+/* "freeze" as a list of names. */
+static int name_frozen(ax_trainer *t, const ax_net *from, ax_err *err)
+{
+    if (!t->config.freeze_all)
+        return 0;
+    int failed = !(t->frozen = cJSON_CreateArray());
+    for (int i = 0; !failed && i < t->kept; i++)
+        failed = !cJSON_AddItemToArray(t->frozen, cJSON_CreateString(from->layers[i].name));
+    return failed ? no_memory(err) : 0;
+}
+
 /* "model": a spec, or a model file to go on with. */
 static int open_model(ax_trainer *t, ax_model **from, cJSON **spec, ax_err *err)
 {
@@ -343,8 +360,12 @@ static int open_model(ax_trainer *t, ax_model **from, cJSON **spec, ax_err *err)
                 "the model '%.100s' is a file of ONNX, which cannot be trained yet", name);
         return ax_err_in(err, "model");
     }
-    *spec = ax_json_parse((*from)->net.spec, strlen((*from)->net.spec), err);
-    return *spec ? 0 : -1;
+    t->kept = (*from)->net.n_layers;
+    if (!(*spec = ax_json_parse((*from)->net.spec, strlen((*from)->net.spec), err)))
+        return -1;
+    if (t->config.head && ax_head_put(*spec, t->config.head, &(*from)->net, &t->kept, err))
+        return ax_err_in(err, "head");
+    return name_frozen(t, &(*from)->net, err);
 }
 
 /* The data set's class names become the model's labels when it has none of its own. */
@@ -357,14 +378,27 @@ static int add_labels(const ax_trainer *t, cJSON *spec, int64_t width)
     return ax_json_put(spec, "labels", cJSON_CreateStringArray(t->data.labels, t->data.n_classes));
 }
 
+/* A place in the model's spec, as one of the training's: "freeze" is a field of that, and layers behind
+ * those that stay are those of the head. */
+static int place_in_spec(const ax_trainer *t, ax_err *err)
+{
+    int layer, used = 0;
+    if (!err || !strncmp(err->at, "freeze[", 7))
+        return -1;
+    if (!t->config.head || sscanf(err->at, "layers[%d]%n", &layer, &used) < 1 || layer < t->kept)
+        return ax_err_in(err, "model");
+    char rest[sizeof err->at];
+    snprintf(rest, sizeof rest, "%s", err->at + used);
+    snprintf(err->at, sizeof err->at, "head.layers[%d]%.100s", layer - t->kept, rest);
+    return -1;
+}
+
 static int build(ax_trainer *t, cJSON *spec, ax_err *err)
 {
-    ax_net_training training = {t->config.seed, t->config.freeze};
+    ax_net_training training = {t->config.seed, t->frozen ? t->frozen : t->config.freeze};
     int64_t batch = t->config.batch_size;
-    if (ax_net_build(&t->net, spec, &training, batch, err)) {
-        /* "freeze" is a field of the training, not of the model */
-        return err && !strncmp(err->at, "freeze[", 7) ? -1 : ax_err_in(err, "model");
-    }
+    if (ax_net_build(&t->net, spec, &training, batch, err))
+        return place_in_spec(t, err);
     if (check_input(t, err))
         return -1;
     const ax_shape *out = &t->net.graph.val[t->net.outputs[0]].desc.shape;
@@ -424,6 +458,7 @@ void ax_trainer_close(ax_trainer *t)
         ax_exec_free(t->plans[i].exec);
         ax_plan_free(t->plans[i].plan);
     }
+    cJSON_Delete(t->frozen);
     ax_net_fini(&t->net);
     ax_net_fini(&t->eval);
     ax_pool_free(t->pool);

@@ -65,6 +65,8 @@ struct ax_trainer {
     uint32_t *order;  /* of the epoch                                     */
     int64_t n_train, n_val, steps_per_epoch, steps;
     int drawn;        /* the weights are those of the initializers        */
+    int kept;         /* trained further: layers of the model that stay   */
+    cJSON *frozen;    /* names of the layers that are; NULL: none         */
     ax_train_state state;
     double last_report, last_save, started; /* clocks in seconds */
     int lock; /* of the checkpoint folder, -1: none */
