@@ -28,5 +28,5 @@ node tests/onnx/run.js "$work/cases" "$work" || failed=1
 # shellcheck disable=SC2086 # a list of files
 node tests/onnx/models.js "$work" "${BUILD:-build}/axond" npm ${ONNX_MODELS:-} || failed=1
 ./deps.sh python3-torch python3-numpy
-python3 tests/onnx/pytorch.py "$work/pytorch" "${BUILD:-build}/axond" || failed=1
+/usr/bin/python3 tests/onnx/pytorch.py "$work/pytorch" "${BUILD:-build}/axond" || failed=1
 exit $failed
