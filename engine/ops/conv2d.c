@@ -12,7 +12,8 @@ static int out_size(int64_t in, int64_t k, int stride, int dilation, int before,
 {
     int64_t span = (k - 1) * dilation + 1, padded = in + before + after;
     if (span > padded)
-        return ax_fail(err, AX_ESHAPE, "the kernel spans %lld in %s, the padded input has only %lld",
+        return ax_fail(err, AX_ESHAPE,
+                       "the kernel spans %lld in %s, the padded input has only %lld",
                        (long long)span, what, (long long)padded);
     *out = (padded - span) / stride + 1;
     return 0;
@@ -32,16 +33,20 @@ static int conv_infer(const void *attr, const ax_desc *in, int n_in, ax_desc *ou
     const ax_conv2d_attr *a = attr;
     const ax_shape *x = &in[0].shape, *w = &in[1].shape;
     if (x->rank != 4 || w->rank != 4)
-        return ax_fail(err, AX_ESHAPE, "needs a picture (batch, channels, height, width), got rank %d", x->rank);
-    if (x->dim[1] != w->dim[1] * a->groups || w->dim[0] % a->groups)
         return ax_fail(err, AX_ESHAPE,
-                       "the input has %lld channels; %d groups of kernels with %lld channels each need %lld",
-                       (long long)x->dim[1], a->groups, (long long)w->dim[1],
-                       (long long)(w->dim[1] * a->groups));
+                       "needs a picture (batch, channels, height, width), got rank %d", x->rank);
+    if (x->dim[1] % a->groups || x->dim[1] / a->groups != w->dim[1] || w->dim[0] % a->groups)
+        return ax_fail(
+            err, AX_ESHAPE,
+            "the input has %lld channels; %d groups of kernels with %lld channels each need %lld",
+            (long long)x->dim[1], a->groups, (long long)w->dim[1],
+            (long long)(w->dim[1] * a->groups));
     out[0] = (ax_desc){AX_F32, AX_SHAPE(x->dim[0], w->dim[0], 0, 0)};
     int64_t *o = out[0].shape.dim, k = w->dim[0];
-    if (out_size(x->dim[2], w->dim[2], a->stride[0], a->dilation[0], a->pad[0], a->pad[2], "height", &o[2], err) ||
-        out_size(x->dim[3], w->dim[3], a->stride[1], a->dilation[1], a->pad[1], a->pad[3], "width", &o[3], err) ||
+    if (out_size(x->dim[2], w->dim[2], a->stride[0], a->dilation[0], a->pad[0], a->pad[2], "height",
+                 &o[2], err) ||
+        out_size(x->dim[3], w->dim[3], a->stride[1], a->dilation[1], a->pad[1], a->pad[3], "width",
+                 &o[3], err) ||
         vector_of(in, n_in, 2, k, "bias", err) || vector_of(in, n_in, 4, k, "scale", err))
         return -1;
     if (n_in > 3 && in[3].shape.rank >= 0 && !ax_shape_equal(&in[3].shape, &out[0].shape))
@@ -49,14 +54,27 @@ static int conv_infer(const void *attr, const ax_desc *in, int n_in, ax_desc *ou
     return 0;
 }
 
-static ax_conv2d geometry(const ax_conv2d_attr *a, const ax_shape *x, const ax_shape *w, const ax_shape *y)
+static ax_conv2d geometry(const ax_conv2d_attr *a, const ax_shape *x, const ax_shape *w,
+                          const ax_shape *y)
 {
     return (ax_conv2d){
-        .n = x->dim[0], .c = x->dim[1], .h = x->dim[2], .w = x->dim[3],
-        .k = y->dim[1], .oh = y->dim[2], .ow = y->dim[3],
-        .kh = (int)w->dim[2], .kw = (int)w->dim[3],
-        .sh = a->stride[0], .sw = a->stride[1], .dh = a->dilation[0], .dw = a->dilation[1],
-        .pt = a->pad[0], .pl = a->pad[1], .pb = a->pad[2], .pr = a->pad[3],
+        .n = x->dim[0],
+        .c = x->dim[1],
+        .h = x->dim[2],
+        .w = x->dim[3],
+        .k = y->dim[1],
+        .oh = y->dim[2],
+        .ow = y->dim[3],
+        .kh = (int)w->dim[2],
+        .kw = (int)w->dim[3],
+        .sh = a->stride[0],
+        .sw = a->stride[1],
+        .dh = a->dilation[0],
+        .dw = a->dilation[1],
+        .pt = a->pad[0],
+        .pl = a->pad[1],
+        .pb = a->pad[2],
+        .pr = a->pad[3],
         .groups = a->groups,
     };
 }
@@ -85,8 +103,8 @@ static void run_blocked(const ax_call *c)
         packed = scratch;
         scratch += round16(ax_conv2d_packed(&g));
     }
-    ax_conv2d_blocked(&g, c->x[0], c->layout[0] == AX_PLAIN, packed, c->n_in > 2 ? c->x[2] : NULL, &e,
-                      c->y[0], scratch, c->pool);
+    ax_conv2d_blocked(&g, c->x[0], c->layout[0] == AX_PLAIN, packed, c->n_in > 2 ? c->x[2] : NULL,
+                      &e, c->y[0], scratch, c->pool);
 }
 
 static void pack(const ax_site *s, void *const *x, float *packed)
@@ -99,7 +117,8 @@ static void run_plain(const ax_call *c)
 {
     ax_conv2d g = call_geometry(c);
     ax_epilogue e = epilogue(c);
-    ax_conv2d_plain(&g, c->x[0], c->x[1], c->n_in > 2 ? c->x[2] : NULL, &e, c->y[0], c->scratch, c->pool);
+    ax_conv2d_plain(&g, c->x[0], c->x[1], c->n_in > 2 ? c->x[2] : NULL, &e, c->y[0], c->scratch,
+                    c->pool);
 }
 
 /* A folded batch-norm's factors, for the plain kernels: scaled weights, made once. */
@@ -154,13 +173,16 @@ static int conv_grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_val *
     const ax_shape *x = &g->val[n->in[0]].desc.shape, *w = &g->val[n->in[1]].desc.shape;
     ax_conv2d_grad_attr ga = {*a, x->dim[1], x->dim[2], x->dim[3], {w->dim[2], w->dim[3]}};
     if (ax_needs_grad(g, n->in[0]) &&
-        (din[0] = ax_graph_node(g, &ax_op_conv2d_dx, n->name, &ga, (ax_val[]){dout[0], n->in[1]}, 2, err)) < 0)
+        (din[0] = ax_graph_node(g, &ax_op_conv2d_dx, n->name, &ga, (ax_val[]){dout[0], n->in[1]}, 2,
+                                err)) < 0)
         return -1;
     if (ax_needs_grad(g, n->in[1]) &&
-        (din[1] = ax_graph_node(g, &ax_op_conv2d_dw, n->name, &ga, (ax_val[]){n->in[0], dout[0]}, 2, err)) < 0)
+        (din[1] = ax_graph_node(g, &ax_op_conv2d_dw, n->name, &ga, (ax_val[]){n->in[0], dout[0]}, 2,
+                                err)) < 0)
         return -1;
     if (n->n_in > 2 && ax_needs_grad(g, n->in[2]) &&
-        (din[2] = ax_graph_node(g, &ax_op_bias_grad, n->name, &(ax_bias_grad_attr){1}, dout, 1, err)) < 0)
+        (din[2] = ax_graph_node(g, &ax_op_bias_grad, n->name, &(ax_bias_grad_attr){1}, dout, 1,
+                                err)) < 0)
         return -1;
     return 0;
 }
@@ -190,14 +212,40 @@ const ax_op ax_op_conv2d = {
     .flops = conv_flops,
 };
 
-/* ---- dx ---- */
+/* ---- dx: the gradient by the input, and as a layer of its own the transposed convolution ---- */
+
+/* The geometry that the gradients share: would this convolution make dy's pixels of x's? */
+static int grad_infer(const ax_conv2d_grad_attr *a, const ax_shape *dy, int64_t c, int64_t k,
+                      ax_err *err)
+{
+    const ax_conv2d_attr *v = &a->conv;
+    int64_t oh = 0, ow = 0;
+    if (dy->rank != 4 || v->groups < 1 || k % v->groups || a->c % v->groups ||
+        a->c / v->groups != c)
+        return ax_fail(err, AX_ESHAPE, "%lld and %lld channels in %d groups do not fit together",
+                       (long long)c, (long long)k, v->groups);
+    if (out_size(a->h, a->kernel[0], v->stride[0], v->dilation[0], v->pad[0], v->pad[2], "height",
+                 &oh, err) ||
+        out_size(a->w, a->kernel[1], v->stride[1], v->dilation[1], v->pad[1], v->pad[3], "width",
+                 &ow, err))
+        return -1;
+    if (dy->dim[2] != oh || dy->dim[3] != ow)
+        return ax_fail(err, AX_ESHAPE, "outputs of %lld x %lld pixels, expected %lld x %lld",
+                       (long long)dy->dim[2], (long long)dy->dim[3], (long long)oh, (long long)ow);
+    return 0;
+}
 
 static int dx_infer(const void *attr, const ax_desc *in, int n_in, ax_desc *out, ax_err *err)
 {
-    (void)n_in, (void)err;
+    (void)n_in;
     const ax_conv2d_grad_attr *a = attr;
-    out[0] = (ax_desc){AX_F32, AX_SHAPE(in[0].shape.dim[0], a->c, a->h, a->w)};
-    return 0;
+    const ax_shape *dy = &in[0].shape, *w = &in[1].shape;
+    if (w->rank != 4 || w->dim[0] != dy->dim[1] || w->dim[2] != a->kernel[0] ||
+        w->dim[3] != a->kernel[1])
+        return ax_fail(err, AX_ESHAPE, "the weights do not fit the %lld channels that come in",
+                       (long long)dy->dim[1]);
+    out[0] = (ax_desc){AX_F32, AX_SHAPE(dy->dim[0], a->c, a->h, a->w)};
+    return grad_infer(a, dy, w->dim[1], w->dim[0], err);
 }
 
 static ax_conv2d dx_geometry(const void *attr, const ax_desc *in, const ax_desc *out)
@@ -209,15 +257,26 @@ static ax_conv2d dx_geometry(const void *attr, const ax_desc *in, const ax_desc 
 static void dx_blocked(const ax_call *c)
 {
     ax_conv2d g = dx_geometry(c->attr, c->in, c->out);
-    ax_conv2d_pack_dx(&g, c->x[1], c->scratch);
-    ax_conv2d_blocked_dx(&g, c->x[0], c->scratch, c->y[0],
-                         c->scratch + round16(ax_conv2d_packed_dx(&g)), c->pool);
+    const float *packed = c->packed;
+    float *scratch = c->scratch;
+    if (!packed) {
+        ax_conv2d_pack_dx(&g, c->x[1], scratch);
+        packed = scratch;
+        scratch += round16(ax_conv2d_packed_dx(&g));
+    }
+    ax_conv2d_blocked_dx(&g, c->x[0], packed, c->y[0], scratch, c->pool);
 }
 
 static void dx_plain(const ax_call *c)
 {
     ax_conv2d g = dx_geometry(c->attr, c->in, c->out);
     ax_conv2d_plain_dx(&g, c->x[0], c->x[1], c->y[0], c->scratch, c->pool);
+}
+
+static void dx_pack(const ax_site *s, void *const *x, float *packed)
+{
+    ax_conv2d g = dx_geometry(s->attr, s->in, s->out);
+    ax_conv2d_pack_dx(&g, x[1], packed);
 }
 
 static void dx_choose(const ax_site *s, ax_choice *c)
@@ -231,7 +290,29 @@ static void dx_choose(const ax_site *s, ax_choice *c)
     c->kernel = "direct";
     c->run = dx_blocked;
     c->in[0] = c->out[0] = AX_BLOCKED;
-    c->scratch = round16(ax_conv2d_packed_dx(&g)) + ax_conv2d_blocked_dx_scratch(&g, s->threads);
+    c->scratch = ax_conv2d_blocked_dx_scratch(&g, s->threads);
+    if (s->frozen) {
+        c->pack_floats = ax_conv2d_packed_dx(&g);
+        c->pack = dx_pack;
+    } else {
+        c->scratch += round16(ax_conv2d_packed_dx(&g));
+    }
+}
+
+/* dx = dy turned * w is linear in both: by dy it is the convolution itself, by w the gradient of
+ * weights whose picture is what comes back here. */
+static int dx_grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_val *din, ax_err *err)
+{
+    const ax_conv2d_grad_attr *a = n->attr;
+    if (ax_needs_grad(g, n->in[0]) &&
+        (din[0] = ax_graph_node(g, &ax_op_conv2d, n->name, &a->conv, (ax_val[]){dout[0], n->in[1]},
+                                2, err)) < 0)
+        return -1;
+    if (ax_needs_grad(g, n->in[1]) &&
+        (din[1] = ax_graph_node(g, &ax_op_conv2d_dw, n->name, a, (ax_val[]){dout[0], n->in[0]}, 2,
+                                err)) < 0)
+        return -1;
+    return 0;
 }
 
 static int64_t dx_flops(const void *attr, const ax_desc *in, const ax_desc *out)
@@ -241,20 +322,27 @@ static int64_t dx_flops(const void *attr, const ax_desc *in, const ax_desc *out)
 }
 
 const ax_op ax_op_conv2d_dx = {
-    .name = "conv2d_dx", .min_in = 2, .max_in = 2, .n_out = 1,
-    .attr_size = sizeof(ax_conv2d_grad_attr), .infer = dx_infer, .run = dx_plain,
-    .choose = dx_choose, .flops = dx_flops,
+    .name = "conv2d_dx",
+    .min_in = 2,
+    .max_in = 2,
+    .n_out = 1,
+    .attr_size = sizeof(ax_conv2d_grad_attr),
+    .infer = dx_infer,
+    .run = dx_plain,
+    .choose = dx_choose,
+    .grad = dx_grad,
+    .flops = dx_flops,
 };
 
 /* ---- dw ---- */
 
 static int dw_infer(const void *attr, const ax_desc *in, int n_in, ax_desc *out, ax_err *err)
 {
-    (void)n_in, (void)err;
+    (void)n_in;
     const ax_conv2d_grad_attr *a = attr;
-    out[0] = (ax_desc){AX_F32, AX_SHAPE(in[1].shape.dim[1], in[0].shape.dim[1] / a->conv.groups,
-                                        a->kernel[0], a->kernel[1])};
-    return 0;
+    int64_t groups = a->conv.groups, c = groups > 0 ? a->c / groups : 0;
+    out[0] = (ax_desc){AX_F32, AX_SHAPE(in[1].shape.dim[1], c, a->kernel[0], a->kernel[1])};
+    return grad_infer(a, &in[1].shape, c, in[1].shape.dim[1], err);
 }
 
 static ax_conv2d dw_geometry(const void *attr, const ax_desc *in, const ax_desc *out)
@@ -266,7 +354,8 @@ static ax_conv2d dw_geometry(const void *attr, const ax_desc *in, const ax_desc 
 static void dw_blocked(const ax_call *c)
 {
     ax_conv2d g = dw_geometry(c->attr, c->in, c->out);
-    ax_conv2d_blocked_dw(&g, c->x[0], c->layout[0] == AX_PLAIN, c->x[1], c->y[0], c->scratch, c->pool);
+    ax_conv2d_blocked_dw(&g, c->x[0], c->layout[0] == AX_PLAIN, c->x[1], c->y[0], c->scratch,
+                         c->pool);
 }
 
 static void dw_plain(const ax_call *c)
@@ -290,6 +379,22 @@ static void dw_choose(const ax_site *s, ax_choice *c)
     c->scratch = ax_conv2d_blocked_dw_scratch(&g, s->threads);
 }
 
+/* Linear in both again: by x it is what goes back through these weights, by dy what they make of x.
+ */
+static int dw_grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_val *din, ax_err *err)
+{
+    const ax_conv2d_grad_attr *a = n->attr;
+    if (ax_needs_grad(g, n->in[0]) &&
+        (din[0] = ax_graph_node(g, &ax_op_conv2d_dx, n->name, a, (ax_val[]){n->in[1], dout[0]}, 2,
+                                err)) < 0)
+        return -1;
+    if (ax_needs_grad(g, n->in[1]) &&
+        (din[1] = ax_graph_node(g, &ax_op_conv2d, n->name, &a->conv, (ax_val[]){n->in[0], dout[0]},
+                                2, err)) < 0)
+        return -1;
+    return 0;
+}
+
 static int64_t dw_flops(const void *attr, const ax_desc *in, const ax_desc *out)
 {
     (void)attr;
@@ -297,7 +402,15 @@ static int64_t dw_flops(const void *attr, const ax_desc *in, const ax_desc *out)
 }
 
 const ax_op ax_op_conv2d_dw = {
-    .name = "conv2d_dw", .min_in = 2, .max_in = 2, .n_out = 1,
-    .attr_size = sizeof(ax_conv2d_grad_attr), .infer = dw_infer, .run = dw_plain,
-    .choose = dw_choose, .flops = dw_flops,
+    .name = "conv2d_dw",
+    .min_in = 2,
+    .max_in = 2,
+    .n_out = 1,
+    .attr_size = sizeof(ax_conv2d_grad_attr),
+    .infer = dw_infer,
+    .run = dw_plain,
+
+    .choose = dw_choose,
+    .grad = dw_grad,
+    .flops = dw_flops,
 };

@@ -9,10 +9,9 @@
 /* ---- strided
  * ------------------------------------------------------------------------------------- */
 
-static int strided_infer(const void *attr, const ax_desc *in, int n_in, ax_desc *out, ax_err *err)
+/* All steps lead to one of `count` elements. */
+static int check_steps(const ax_strided_attr *a, int64_t count, ax_err *err)
 {
-    (void)n_in;
-    const ax_strided_attr *a = attr;
     int64_t low = a->from, high = a->from, empty = 0;
     if (a->shape.rank < 0 || a->shape.rank > AX_MAX_RANK)
         return ax_fail(err, AX_ELIMIT, "a shape of %d dimensions", a->shape.rank);
@@ -23,11 +22,18 @@ static int strided_infer(const void *attr, const ax_desc *in, int n_in, ax_desc 
             return ax_fail(err, AX_ERANGE, "steps of %lld lead nowhere", (long long)a->step[i]);
         empty |= a->shape.dim[i] <= 0;
     }
-    if (!empty && (low < 0 || high >= ax_shape_count(&in[0].shape)))
+    if (!empty && (low < 0 || high >= count))
         return ax_fail(err, AX_ERANGE, "steps lead from %lld to %lld, beyond the %lld elements",
-                       (long long)low, (long long)high, (long long)ax_shape_count(&in[0].shape));
-    out[0] = (ax_desc){in[0].dtype, a->shape};
+                       (long long)low, (long long)high, (long long)count);
     return 0;
+}
+
+static int strided_infer(const void *attr, const ax_desc *in, int n_in, ax_desc *out, ax_err *err)
+{
+    (void)n_in;
+    const ax_strided_attr *a = attr;
+    out[0] = (ax_desc){in[0].dtype, a->shape};
+    return check_steps(a, ax_shape_count(&in[0].shape), err);
 }
 
 typedef struct strided_job {
@@ -79,6 +85,13 @@ static void strided_run(const ax_call *c)
         ax_range(c->pool, count / j.row, 1 + 16384 / j.row, strided_rows, &j);
 }
 
+static int strided_grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_val *din, ax_err *err)
+{
+    ax_strided_sum_attr back = {*(const ax_strided_attr *)n->attr, g->val[n->in[0]].desc.shape};
+    din[0] = ax_graph_node(g, &ax_op_strided_sum, n->name, &back, dout, 1, err);
+    return din[0] < 0 ? -1 : 0;
+}
+
 const ax_op ax_op_strided = {
     .name = "strided",
     .min_in = 1,
@@ -87,6 +100,100 @@ const ax_op ax_op_strided = {
     .attr_size = sizeof(ax_strided_attr),
     .infer = strided_infer,
     .run = strided_run,
+    .grad = strided_grad,
+};
+
+/* ---- strided_sum: the way back, where one element was taken more than once a sum ---- */
+
+static int strided_sum_infer(const void *attr, const ax_desc *in, int n_in, ax_desc *out,
+                             ax_err *err)
+{
+    (void)n_in;
+    const ax_strided_sum_attr *a = attr;
+    int64_t count = ax_shape_count_checked(&a->to, sizeof(float), err);
+    if (count < 0)
+        return -1;
+    if (in[0].dtype != AX_F32 || !ax_shape_equal(&in[0].shape, &a->steps.shape))
+        return ax_fail(err, AX_ESHAPE, "needs float32 of the shape that the steps are for");
+    out[0] = (ax_desc){AX_F32, a->to};
+    return check_steps(&a->steps, count, err);
+}
+
+/* Axes from the first on whose steps pass over all that the axes behind them reach: indices of
+ * those never meet in one element. */
+static int axes_apart(const ax_strided_attr *a)
+{
+    int64_t reach = 0;
+    int apart = a->shape.rank;
+    for (int i = a->shape.rank - 1; i >= 0; i--) {
+        int64_t step = a->step[i] < 0 ? -a->step[i] : a->step[i];
+        if (step <= reach && a->shape.dim[i] > 1)
+            apart = i;
+        reach += step * (a->shape.dim[i] - 1);
+    }
+    return apart;
+}
+
+typedef struct sum_job {
+    const ax_strided_attr *a;
+    const float *x;
+    float *y;
+    int apart;               /* axes that jobs are cut along                  */
+    int64_t rows, row, step; /* of one index of those; of the last axis   */
+} sum_job;
+
+static void sum_parts(void *ctx, int64_t from, int64_t to)
+{
+    const sum_job *j = ctx;
+    const ax_strided_attr *a = j->a;
+    for (int64_t r = from * j->rows; r < to * j->rows; r++) {
+        int64_t rest = r, at = a->from;
+        for (int i = a->shape.rank - 2; i >= 0; i--) {
+            at += rest % a->shape.dim[i] * a->step[i];
+            rest /= a->shape.dim[i];
+        }
+        for (int64_t i = 0; i < j->row; i++)
+            j->y[at + i * j->step] += j->x[r * j->row + i];
+    }
+}
+
+static void strided_sum_run(const ax_call *c)
+{
+    const ax_strided_attr *a = &((const ax_strided_sum_attr *)c->attr)->steps;
+    int64_t parts = 1, room = ax_shape_count(&c->out[0].shape), count = ax_shape_count(&a->shape);
+    int last = a->shape.rank - 1;
+    sum_job j = {a, c->x[0], c->y[0], axes_apart(a), 1, 1, 1};
+    if (room)
+        memset(j.y, 0, (size_t)room * sizeof *j.y);
+    if (!count)
+        return;
+    if (last >= 0) {
+        j.row = a->shape.dim[last];
+        j.step = a->step[last];
+    }
+    for (int i = 0; i < j.apart && i < last; i++)
+        parts *= a->shape.dim[i];
+    j.rows = count / j.row / parts;
+    ax_range(c->pool, parts, 1 + 16384 / (j.rows * j.row), sum_parts, &j);
+}
+
+static int strided_sum_grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_val *din,
+                            ax_err *err)
+{
+    const ax_strided_sum_attr *a = n->attr;
+    din[0] = ax_graph_node(g, &ax_op_strided, n->name, &a->steps, dout, 1, err);
+    return din[0] < 0 ? -1 : 0;
+}
+
+const ax_op ax_op_strided_sum = {
+    .name = "strided_sum",
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 1,
+    .attr_size = sizeof(ax_strided_sum_attr),
+    .infer = strided_sum_infer,
+    .run = strided_sum_run,
+    .grad = strided_sum_grad,
 };
 
 /* ---- gather
@@ -411,6 +518,20 @@ static void pad_run(const ax_call *c)
                  (void *)(uintptr_t)c);
 }
 
+/* A number around takes no part; what is repeated gets the sum of all places it came to. */
+static int pad_grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_val *din, ax_err *err)
+{
+    const ax_pad_attr *a = n->attr;
+    ax_pad_attr back = {.mode = a->mode};
+    for (int i = 0; i < AX_MAX_RANK; i++) {
+        back.before[i] = -a->before[i];
+        back.after[i] = -a->after[i];
+    }
+    const ax_op *op = a->mode == AX_PAD_CONSTANT ? &ax_op_pad : &ax_op_pad_grad;
+    din[0] = ax_graph_node(g, op, n->name, &back, dout, 1, err);
+    return din[0] < 0 ? -1 : 0;
+}
+
 const ax_op ax_op_pad = {
     .name = "pad",
     .min_in = 1,
@@ -419,4 +540,53 @@ const ax_op ax_op_pad = {
     .attr_size = sizeof(ax_pad_attr),
     .infer = pad_infer,
     .run = pad_run,
+    .grad = pad_grad,
+};
+
+/* ---- pad_grad: dy of a padded tensor to dx, by the same numbers with the other sign ---- */
+
+static int pad_grad_infer(const void *attr, const ax_desc *in, int n_in, ax_desc *out, ax_err *err)
+{
+    (void)n_in;
+    const ax_pad_attr *a = attr;
+    out[0] = in[0];
+    for (int i = 0; i < in[0].shape.rank; i++)
+        if (__builtin_add_overflow(in[0].shape.dim[i], a->before[i], &out[0].shape.dim[i]) ||
+            __builtin_add_overflow(out[0].shape.dim[i], a->after[i], &out[0].shape.dim[i]) ||
+            out[0].shape.dim[i] < 0)
+            return ax_fail(err, AX_ERANGE, "axis %d of %lld becomes %lld", i,
+                           (long long)in[0].shape.dim[i], (long long)out[0].shape.dim[i]);
+    return in[0].dtype == AX_F32 ? 0 : ax_fail(err, AX_ETYPE, "needs float32");
+}
+
+/* Of one index of the first axis dx is a sum over places in other indices of it, so this is one
+ * thread's work, in the order of dy. */
+static void pad_grad_run(const ax_call *c)
+{
+    const ax_pad_attr *a = c->attr;
+    const ax_shape *x = &c->out[0].shape, *y = &c->in[0].shape;
+    const float *dy = c->x[0];
+    float *dx = c->y[0];
+    int64_t room = ax_shape_count(x), count = ax_shape_count(y);
+    if (room)
+        memset(dx, 0, (size_t)room * sizeof *dx);
+    for (int64_t i = 0; room && i < count; i++) {
+        int64_t rest = i, at = 0, step = 1;
+        for (int k = y->rank - 1; k >= 0; k--) {
+            at += source(a->mode, rest % y->dim[k] + a->before[k], x->dim[k]) * step;
+            rest /= y->dim[k];
+            step *= x->dim[k];
+        }
+        dx[at] += dy[i];
+    }
+}
+
+const ax_op ax_op_pad_grad = {
+    .name = "pad_grad",
+    .min_in = 1,
+    .max_in = 1,
+    .n_out = 1,
+    .attr_size = sizeof(ax_pad_attr),
+    .infer = pad_grad_infer,
+    .run = pad_grad_run,
 };

@@ -31,7 +31,8 @@ static void bn_run(const ax_call *c)
 {
     const ax_norm_attr *a = c->attr;
     ax_maps m = ax_maps_of(&c->in[0].shape, c->layout[0]);
-    ax_batch_norm_apply(&m, c->x[0], c->x[3], c->x[4], c->x[1], c->x[2], a->epsilon, c->y[0], c->pool);
+    ax_batch_norm_apply(&m, c->x[0], c->x[3], c->x[4], c->x[1], c->x[2], a->epsilon, c->y[0],
+                        c->pool);
 }
 
 static void bn_choose(const ax_site *s, ax_choice *c)
@@ -46,11 +47,13 @@ static int bn_grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_val *di
 {
     const ax_shape *s = &g->val[n->in[1]].desc.shape;
     float *zeros = AX_ARRAY(&g->arena, float, s->dim[0]);
-    ax_val zero = zeros ? ax_graph_const(g, AX_F32, s, zeros, err) : ax_fail(err, AX_ENOMEM, "no memory for the gradient");
+    ax_val zero = zeros ? ax_graph_const(g, AX_F32, s, zeros, err)
+                        : ax_fail(err, AX_ENOMEM, "no memory for the gradient");
     ax_val in[] = {dout[0], n->in[1], zero, zero, n->in[4]};
     for (int i = 1; i < 5; i++)
         if (ax_needs_grad(g, n->in[i]))
-            return ax_fail(err, AX_EUNSUPPORTED, "batch_norm with running statistics does not learn");
+            return ax_fail(err, AX_EUNSUPPORTED,
+                           "batch_norm with running statistics does not learn");
     if (zero < 0)
         return -1;
     din[0] = ax_graph_node(g, &ax_op_batch_norm, n->name, n->attr, in, 5, err);
@@ -58,8 +61,15 @@ static int bn_grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_val *di
 }
 
 const ax_op ax_op_batch_norm = {
-    .name = "batch_norm", .min_in = 5, .max_in = 5, .n_out = 1, .attr_size = sizeof(ax_norm_attr),
-    .infer = bn_infer, .run = bn_run, .choose = bn_choose, .grad = bn_grad,
+    .name = "batch_norm",
+    .min_in = 5,
+    .max_in = 5,
+    .n_out = 1,
+    .attr_size = sizeof(ax_norm_attr),
+    .infer = bn_infer,
+    .run = bn_run,
+    .choose = bn_choose,
+    .grad = bn_grad,
 };
 
 /* ---- training ---- */
@@ -77,7 +87,8 @@ static void train_run(const ax_call *c)
     const ax_norm_attr *a = c->attr;
     ax_maps m = ax_maps_of(&c->in[0].shape, c->layout[0]);
     ax_batch_norm_stats(&m, c->x[0], c->y[1], c->y[2], c->scratch, c->pool);
-    ax_batch_norm_apply(&m, c->x[0], c->y[1], c->y[2], c->x[1], c->x[2], a->epsilon, c->y[0], c->pool);
+    ax_batch_norm_apply(&m, c->x[0], c->y[1], c->y[2], c->x[1], c->x[2], a->epsilon, c->y[0],
+                        c->pool);
 }
 
 static void train_choose(const ax_site *s, ax_choice *c)
@@ -101,9 +112,15 @@ static int train_grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_val 
 }
 
 const ax_op ax_op_batch_norm_train = {
-    .name = "batch_norm_train", .min_in = 3, .max_in = 3, .n_out = 3,
-    .attr_size = sizeof(ax_norm_attr), .infer = train_infer, .run = train_run,
-    .choose = train_choose, .grad = train_grad,
+    .name = "batch_norm_train",
+    .min_in = 3,
+    .max_in = 3,
+    .n_out = 3,
+    .attr_size = sizeof(ax_norm_attr),
+    .infer = train_infer,
+    .run = train_run,
+    .choose = train_choose,
+    .grad = train_grad,
 };
 
 static int bn_grad_infer(const void *attr, const ax_desc *in, int n_in, ax_desc *out, ax_err *err)
@@ -131,8 +148,13 @@ static void bn_grad_choose(const ax_site *s, ax_choice *c)
 }
 
 const ax_op ax_op_batch_norm_grad = {
-    .name = "batch_norm_grad", .min_in = 5, .max_in = 5, .n_out = 3,
-    .attr_size = sizeof(ax_norm_attr), .infer = bn_grad_infer, .run = bn_grad_run,
+    .name = "batch_norm_grad",
+    .min_in = 5,
+    .max_in = 5,
+    .n_out = 3,
+    .attr_size = sizeof(ax_norm_attr),
+    .infer = bn_grad_infer,
+    .run = bn_grad_run,
     .choose = bn_grad_choose,
 };
 
@@ -140,19 +162,19 @@ const ax_op ax_op_batch_norm_grad = {
 
 static int ln_infer(const void *attr, const ax_desc *in, int n_in, ax_desc *out, ax_err *err)
 {
-    (void)n_in;
     const ax_norm_attr *a = attr;
     ax_shape want = {.rank = -a->axis};
     char x[160], y[160];
     if (want.rank < 1 || want.rank >= in[0].shape.rank)
-        return ax_fail(err, AX_EINVAL, "axis %d of %s: give a negative axis behind the batch", a->axis,
-                       ax_shape_str(&in[0].shape, x, sizeof x));
+        return ax_fail(err, AX_EINVAL, "axis %d of %s: give a negative axis behind the batch",
+                       a->axis, ax_shape_str(&in[0].shape, x, sizeof x));
     for (int i = 0; i < want.rank; i++)
         want.dim[i] = in[0].shape.dim[in[0].shape.rank + a->axis + i];
-    for (int i = 1; i < 3; i++)
+    for (int i = 1; i < n_in; i++)
         if (!ax_shape_equal(&in[i].shape, &want))
             return ax_fail(err, AX_ESHAPE, "parameter %d has shape %s, expected %s", i,
-                           ax_shape_str(&in[i].shape, x, sizeof x), ax_shape_str(&want, y, sizeof y));
+                           ax_shape_str(&in[i].shape, x, sizeof x),
+                           ax_shape_str(&want, y, sizeof y));
     out[0] = in[0];
     return 0;
 }
@@ -164,18 +186,19 @@ typedef struct ln_job {
     float *y;
     double *part; /* [slices][2][len] sums for gamma and beta */
     int64_t len;
-    double epsilon;
+    const ax_norm_attr *a;
 } ln_job;
 
-static void row_stats(const float *x, int64_t n, double epsilon, double *mean, double *rstd)
+/* The mean, or 0 where rows are not centred, and 1 / sqrt(mean of (x - mean)^2 + epsilon). */
+static void row_stats(const float *x, int64_t n, const ax_norm_attr *a, double *mean, double *rstd)
 {
     double s = 0, q = 0;
-    for (int64_t i = 0; i < n; i++)
+    for (int64_t i = 0; i < n && !a->rms; i++)
         s += x[i];
     *mean = s / (double)n;
     for (int64_t i = 0; i < n; i++)
         q += (x[i] - *mean) * (x[i] - *mean);
-    *rstd = 1 / sqrt(q / (double)n + epsilon);
+    *rstd = 1 / sqrt(q / (double)n + a->epsilon);
 }
 
 static void ln_rows(void *ctx, int64_t from, int64_t to)
@@ -185,16 +208,15 @@ static void ln_rows(void *ctx, int64_t from, int64_t to)
         const float *x = j->x + r * j->len;
         float *y = j->y + r * j->len;
         double mean, rstd;
-        row_stats(x, j->len, j->epsilon, &mean, &rstd);
+        row_stats(x, j->len, j->a, &mean, &rstd);
         for (int64_t i = 0; i < j->len; i++)
-            y[i] = (float)((x[i] - mean) * rstd * j->gamma[i] + j->beta[i]);
+            y[i] = (float)((x[i] - mean) * rstd * j->gamma[i] + (j->beta ? j->beta[i] : 0));
     }
 }
 
 static ln_job ln_of(const ax_call *c, int64_t *rows)
 {
-    ln_job j = {.x = c->x[0], .gamma = c->x[1], .y = c->y[0],
-                .epsilon = ((const ax_norm_attr *)c->attr)->epsilon};
+    ln_job j = {.x = c->x[0], .gamma = c->x[1], .y = c->y[0], .a = c->attr};
     j.len = ax_shape_count(&c->in[1].shape);
     *rows = j.len ? ax_shape_count(&c->in[0].shape) / j.len : 0;
     return j;
@@ -204,7 +226,7 @@ static void ln_run(const ax_call *c)
 {
     int64_t rows;
     ln_job j = ln_of(c, &rows);
-    j.beta = c->x[2];
+    j.beta = c->n_in > 2 ? c->x[2] : NULL;
     ax_range(c->pool, rows, 1 + 8192 / (j.len + 1), ln_rows, &j);
 }
 
@@ -215,13 +237,20 @@ static int ln_grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_val *di
     if (din[0] < 0)
         return -1;
     din[1] = din[0] + 1;
-    din[2] = din[0] + 2;
+    if (n->n_in > 2)
+        din[2] = din[0] + 2;
     return 0;
 }
 
 const ax_op ax_op_layer_norm = {
-    .name = "layer_norm", .min_in = 3, .max_in = 3, .n_out = 1, .attr_size = sizeof(ax_norm_attr),
-    .infer = ln_infer, .run = ln_run, .grad = ln_grad,
+    .name = "layer_norm",
+    .min_in = 2,
+    .max_in = 3,
+    .n_out = 1,
+    .attr_size = sizeof(ax_norm_attr),
+    .infer = ln_infer,
+    .run = ln_run,
+    .grad = ln_grad,
 };
 
 static void ln_grad_row(const ln_job *j, int64_t r, double *dgamma, double *dbeta)
@@ -229,7 +258,7 @@ static void ln_grad_row(const ln_job *j, int64_t r, double *dgamma, double *dbet
     const float *x = j->x + r * j->len, *dy = j->dy + r * j->len;
     float *dx = j->y + r * j->len;
     double mean, rstd, s = 0, q = 0, n = (double)j->len;
-    row_stats(x, j->len, j->epsilon, &mean, &rstd);
+    row_stats(x, j->len, j->a, &mean, &rstd);
     for (int64_t i = 0; i < j->len; i++) {
         double xhat = (x[i] - mean) * rstd, g = (double)dy[i] * j->gamma[i];
         s += g;
@@ -239,7 +268,7 @@ static void ln_grad_row(const ln_job *j, int64_t r, double *dgamma, double *dbet
     }
     for (int64_t i = 0; i < j->len; i++) {
         double xhat = (x[i] - mean) * rstd, g = (double)dy[i] * j->gamma[i];
-        dx[i] = (float)(rstd * (g - s / n - xhat * q / n));
+        dx[i] = (float)(rstd * (g - (j->a->rms ? 0 : s / n) - xhat * q / n));
     }
 }
 
@@ -272,13 +301,19 @@ static void ln_grad_run(const ax_call *c)
 
 static void ln_grad_choose(const ax_site *s, ax_choice *c)
 {
-    int64_t len = ax_shape_count(&s->in[1].shape), rows = len ? ax_shape_count(&s->in[0].shape) / len : 0;
+    int64_t len = ax_shape_count(&s->in[1].shape),
+            rows = len ? ax_shape_count(&s->in[0].shape) / len : 0;
     c->scratch = 2 * 2 * len * (rows / LN_SLICE + 1);
     c->inplace = 3;
 }
 
 const ax_op ax_op_layer_norm_grad = {
-    .name = "layer_norm_grad", .min_in = 3, .max_in = 3, .n_out = 3,
-    .attr_size = sizeof(ax_norm_attr), .infer = bn_grad_infer, .run = ln_grad_run,
+    .name = "layer_norm_grad",
+    .min_in = 3,
+    .max_in = 3,
+    .n_out = 3,
+    .attr_size = sizeof(ax_norm_attr),
+    .infer = bn_grad_infer,
+    .run = ln_grad_run,
     .choose = ln_grad_choose,
 };

@@ -50,6 +50,26 @@ typedef struct ax_pool2d_attr {
 extern const ax_op ax_op_pool2d;      /* x                            */
 extern const ax_op ax_op_pool2d_grad; /* x, dy -> dx (same attr)      */
 
+/* ---- pool.c: windows of any geometry over (N,C,D1..Dn), n at most 3 ---- */
+typedef enum ax_pool_kind { AX_POOL_MAX, AX_POOL_AVERAGE, AX_POOL_LP } ax_pool_kind;
+enum { AX_POOL_AXES = 3 };
+typedef struct ax_pool_attr {
+    ax_pool_kind kind;
+    int ceil;       /* sizes are rounded up                                     */
+    int count_pad;  /* AVERAGE divides by all taps inside the padded picture    */
+    int by_columns; /* max_places: pixels are counted with the first axis innermost */
+    int64_t p;      /* LP: (sum |x|^p)^(1/p)                                    */
+    int64_t kernel[AX_POOL_AXES], stride[AX_POOL_AXES], dilation[AX_POOL_AXES];
+    int64_t before[AX_POOL_AXES], after[AX_POOL_AXES]; /* padding, which is never a maximum */
+} ax_pool_attr;
+extern const ax_op ax_op_pool;       /* x                                            */
+extern const ax_op ax_op_pool_grad;  /* x, dy -> dx (same attr)                      */
+extern const ax_op ax_op_max_places; /* x -> int64: where in x each maximum is       */
+typedef struct ax_put_attr {
+    ax_shape shape;
+} ax_put_attr;
+extern const ax_op ax_op_put; /* x, places (int64): zeros of `shape` but for x at its places */
+
 /* ---- shape.c ---- */
 typedef struct ax_reshape_attr {
     ax_shape shape; /* 0: copy that dimension of x; -1 (once): what is left */
@@ -76,6 +96,12 @@ typedef struct ax_strided_attr {
     int64_t from, step[AX_MAX_RANK];
 } ax_strided_attr;
 extern const ax_op ax_op_strided; /* x, of the very shape that the steps were worked out for */
+/* the adjoint: x (steps.shape) added up where the steps lead in zeros of the shape `to` */
+typedef struct ax_strided_sum_attr {
+    ax_strided_attr steps;
+    ax_shape to;
+} ax_strided_sum_attr;
+extern const ax_op ax_op_strided_sum; /* x */
 /* y = x taken along an axis at indices (int32 or int64; from the end where negative, and clamped to
  * the axis: what is no index is an error that only the run could see) */
 extern const ax_op ax_op_gather; /* x, indices; ax_axis_attr */
@@ -91,7 +117,8 @@ typedef struct ax_pad_attr {
     int64_t before[AX_MAX_RANK], after[AX_MAX_RANK]; /* negative crops */
     unsigned char value[8];                          /* of CONSTANT: an element */
 } ax_pad_attr;
-extern const ax_op ax_op_pad; /* x of any type */
+extern const ax_op ax_op_pad;      /* x of any type                                        */
+extern const ax_op ax_op_pad_grad; /* dy -> dx; before and after of the pad, sign turned   */
 typedef struct ax_cast_attr {
     ax_dtype to;
 } ax_cast_attr;
@@ -185,7 +212,16 @@ typedef struct ax_lrn_attr {
     int64_t size; /* (size-1)/2 channels before, the others from this one on */
     double alpha, beta, bias;
 } ax_lrn_attr;
-extern const ax_op ax_op_lrn; /* x (N,C,...) */
+extern const ax_op ax_op_lrn;      /* x (N,C,...) */
+extern const ax_op ax_op_lrn_grad; /* x, dy -> dx */
+
+/* ---- resample.c: y[.., o, ..] = sum over k of weight (n,k) of x[.., index (n,k), ..] ---- */
+typedef struct ax_resample_attr {
+    int axis;
+    int64_t size; /* resample_grad: of x's axis */
+} ax_resample_attr;
+extern const ax_op ax_op_resample;      /* x, index (int32, clamped to the axis), weight */
+extern const ax_op ax_op_resample_grad; /* dy, index, weight -> dx                       */
 
 /* ---- activation.c ---- */
 typedef struct ax_activation_attr {
@@ -230,12 +266,22 @@ void ax_act_forward_pool(const ax_act *act, const float *x, float *y, int64_t n,
 typedef struct ax_norm_attr {
     double epsilon;
     int axis; /* layer_norm: the first of the normalised axes, from the end (-1) */
+    int rms;  /* layer_norm: the mean is not subtracted                          */
 } ax_norm_attr;
 extern const ax_op ax_op_batch_norm;       /* x, gamma, beta, mean, var (C each)             */
 extern const ax_op ax_op_batch_norm_train; /* x, gamma, beta -> y, batch mean, batch var     */
 extern const ax_op ax_op_batch_norm_grad;  /* x, gamma, mean, var, dy -> dx, dgamma, dbeta   */
-extern const ax_op ax_op_layer_norm;       /* x, gamma, beta (the normalised axes)           */
+extern const ax_op ax_op_layer_norm;       /* x, gamma, beta? (the normalised axes)          */
 extern const ax_op ax_op_layer_norm_grad;  /* x, gamma, dy -> dx, dgamma, dbeta              */
+
+/* ---- group_norm.c ---- */
+typedef struct ax_group_norm_attr {
+    double epsilon;
+    int64_t groups; /* of channels that stand side by side */
+} ax_group_norm_attr;
+extern const ax_op ax_op_group_norm;      /* x, gamma, beta (C each)                      */
+extern const ax_op ax_op_group_norm_grad; /* x, gamma, dy -> dx, dgamma, dbeta            */
+extern const ax_op ax_op_row_stats; /* x (n,k) -> mean (n,1), 1/sqrt(var + epsilon); ax_norm_attr */
 
 /* ---- dropout.c: y = x * mask / (1-rate); the mask is a function of (seed, stream, step) ---- */
 typedef struct ax_dropout_attr {

@@ -13,7 +13,7 @@ enum { ARGS = 5 };
 /* X: an input with the batch in front; T: the same, but nothing is differentiated by it;
  * W: weights; C: constants */
 typedef enum kind { ABSENT, X, T, W, C } kind;
-typedef enum fill { SIGNED, SPREAD, WIDE, POSITIVE, SIMPLEX, BINARY, SIGNS, CLASSES, STEP, BOOLS } fill;
+typedef enum fill { SIGNED, SPREAD, WIDE, POSITIVE, SIMPLEX, BINARY, SIGNS, CLASSES, STEP, BOOLS, PLACES } fill;
 
 typedef struct arg {
     kind kind;
@@ -40,7 +40,7 @@ typedef struct test_case {
 #define NO_ADD_ACT &(ax_add_attr){{0}}
 #define POOL(...) &(ax_pool2d_attr){__VA_ARGS__}
 #define LOSS(param) &(ax_loss_attr){NULL, param}
-#define NORM(epsilon, axis) &(ax_norm_attr){epsilon, axis}
+#define NORM(epsilon, axis) &(ax_norm_attr){epsilon, axis, 0}
 
 static const test_case cases[] = {
     {CASE(dense, "1x1x1", NO_ACT), .in = {A(X, SIGNED, 1, 1), A(W, SIGNED, 1, 1), A(W, SIGNED, 1)}},
@@ -102,8 +102,8 @@ static const test_case cases[] = {
     {CASE(matmul, "one for all", NULL), .in = {A(T, SIGNED, 5, 3, 7, 5), A(W, SIGNED, 5, 16)}},
     {CASE(matmul, "heads", NULL), .in = {A(T, SIGNED, 2, 3, 7, 5), A(T, SIGNED, 2, 1, 5, 7)}},
     {CASE(gather, "rows of an embedding", &(ax_axis_attr){0}), .in = {A(W, SIGNED, 33, 17), A(T, CLASSES, 5)}, .mixes = 1},
-    {CASE(strided, "every second, backwards", &(ax_strided_attr){DIMS(2, 3, 4), 6, {21, 7, -2}}), .in = {A(C, SIGNED, 2, 3, 7)}, .mixes = 1},
-    {CASE(strided, "repeated", &(ax_strided_attr){DIMS(5, 3, 7), 0, {0, 1, 0}}), .in = {A(C, SIGNED, 3, 1)}, .mixes = 1},
+    {CASE(strided, "every second, backwards", &(ax_strided_attr){DIMS(2, 3, 4), 6, {21, 7, -2}}), .in = {A(X, SIGNED, 2, 3, 7)}, .mixes = 1},
+    {CASE(strided, "repeated", &(ax_strided_attr){DIMS(5, 3, 7), 0, {0, 1, 0}}), .in = {A(X, SIGNED, 3, 1)}, .mixes = 1},
     {CASE(cast, "a copy", &(ax_cast_attr){AX_F32}), .in = {A(T, SIGNED, 5, 33)}},
     {CASE(unary, "Floor", &(ax_unary_attr){NULL}), .in = {A(T, WIDE, 5, 33)}, .act = "Floor"},
     {CASE(unary, "Sign", &(ax_unary_attr){NULL}), .in = {A(T, SIGNED, 2, 17, 5, 7)}, .act = "Sign"},
@@ -111,13 +111,36 @@ static const test_case cases[] = {
     {CASE(where, "vectors", NULL), .in = {A(T, BOOLS, 5, 33), A(T, SIGNED, 5, 33), A(T, SIGNED, 5, 33)}},
     {CASE(cumsum, "exclusive, from the end", &(ax_cumsum_attr){2, 1, 1}), .in = {A(T, SIGNED, 5, 3, 17)}},
     {CASE(cumsum, "down the columns", &(ax_cumsum_attr){1, 0, 0}), .in = {A(T, SIGNED, 2, 7, 5)}},
-    {CASE(pad, "a number around", &(ax_pad_attr){AX_PAD_CONSTANT, {0, 1, 2}, {0, 0, 3}, {0, 0, 0x80, 0x3f}}), .in = {A(T, SIGNED, 5, 3, 7)}},
-    {CASE(pad, "mirrored", &(ax_pad_attr){AX_PAD_REFLECT, {0, 0, 3, 1}, {0, 0, 4, 6}, {0}}), .in = {A(T, SIGNED, 2, 3, 5, 7)}},
-    {CASE(pad, "edges, and a crop", &(ax_pad_attr){AX_PAD_EDGE, {0, -1, 3}, {0, 2, -2}, {0}}), .in = {A(T, SIGNED, 5, 3, 7)}},
-    {CASE(pad, "around", &(ax_pad_attr){AX_PAD_WRAP, {0, 4}, {0, 9}, {0}}), .in = {A(T, SIGNED, 5, 7)}},
-    {CASE(lrn, "size 5", &(ax_lrn_attr){5, 1, 0.75, 1}), .in = {A(T, SIGNED, 2, 17, 5, 7)}},
-    {CASE(lrn, "size 4, another power", &(ax_lrn_attr){4, 2, 0.6, 2}), .in = {A(T, SIGNED, 5, 3, 13, 31)}},
-    {CASE(lrn, "wider than the channels", &(ax_lrn_attr){9, 3, 0.5, 1}), .in = {A(T, SIGNED, 2, 3, 1, 1)}},
+    {CASE(pad, "a number around", &(ax_pad_attr){AX_PAD_CONSTANT, {0, 1, 2}, {0, 0, 3}, {0, 0, 0x80, 0x3f}}), .in = {A(X, SIGNED, 5, 3, 7)}},
+    {CASE(pad, "mirrored", &(ax_pad_attr){AX_PAD_REFLECT, {0, 0, 3, 1}, {0, 0, 4, 6}, {0}}), .in = {A(X, SIGNED, 2, 3, 5, 7)}},
+    {CASE(pad, "edges, and a crop", &(ax_pad_attr){AX_PAD_EDGE, {0, -1, 3}, {0, 2, -2}, {0}}), .in = {A(X, SIGNED, 5, 3, 7)}},
+    {CASE(pad, "around", &(ax_pad_attr){AX_PAD_WRAP, {0, 4}, {0, 9}, {0}}), .in = {A(X, SIGNED, 5, 7)}},
+    {CASE(pool, "max over a volume", &(ax_pool_attr){AX_POOL_MAX, 0, 0, 0, 0, {2, 3, 2}, {1, 2, 2}, {1, 1, 1}, {1, 0, 0}, {0, 1, 1}}), .in = {A(X, SPREAD, 2, 3, 4, 5, 7)}},
+    {CASE(pool, "max of dilated windows, rounded up", &(ax_pool_attr){AX_POOL_MAX, 1, 0, 0, 0, {2, 3}, {2, 3}, {3, 2}, {1, 4}, {1, 3}}), .in = {A(X, SPREAD, 5, 3, 5, 7)}},
+    {CASE(pool, "average along a line, rounded up, padding counted", &(ax_pool_attr){AX_POOL_AVERAGE, 1, 1, 0, 0, {4}, {3}, {1}, {2}, {1}}), .in = {A(X, SIGNED, 2, 17, 13)}},
+    {CASE(pool, "average of dilated windows", &(ax_pool_attr){AX_POOL_AVERAGE, 0, 0, 0, 0, {2, 2, 3}, {1, 1, 2}, {2, 1, 2}, {0, 1, 2}, {1, 0, 2}}), .in = {A(X, SIGNED, 2, 3, 4, 3, 5)}},
+    {CASE(pool, "cubes", &(ax_pool_attr){AX_POOL_LP, 0, 0, 0, 3, {2, 3}, {2, 1}, {1, 1}, {0, 1}, {1, 1}}), .in = {A(X, SPREAD, 2, 3, 5, 7)}},
+    {CASE(pool, "squares", &(ax_pool_attr){AX_POOL_LP, 0, 0, 0, 2, {3}, {2}, {1}, {0}, {0}}), .in = {A(X, SIGNED, 5, 1, 13)}},
+    {CASE(pool, "sums of sizes", &(ax_pool_attr){AX_POOL_LP, 1, 0, 0, 1, {3, 3}, {2, 2}, {1, 2}, {1, 1}, {1, 1}}), .in = {A(X, SPREAD, 2, 3, 5, 7)}},
+    {CASE(max_places, "of a volume", &(ax_pool_attr){AX_POOL_MAX, 0, 0, 0, 0, {2, 3, 2}, {1, 2, 2}, {1, 1, 1}, {1, 0, 0}, {0, 1, 1}}), .in = {A(T, SPREAD, 2, 3, 4, 5, 7)}, .mixes = 1},
+    {CASE(max_places, "by columns", &(ax_pool_attr){AX_POOL_MAX, 1, 0, 1, 0, {2, 3}, {2, 3}, {1, 1}, {1, 2}, {1, 2}}), .in = {A(T, SPREAD, 2, 3, 5, 7)}, .mixes = 1},
+    {CASE(put, "among as many zeros", &(ax_put_attr){DIMS(2, 3, 14, 5)}), .in = {A(X, SIGNED, 2, 3, 7, 5), A(T, PLACES, 2, 3, 7, 5)}, .mixes = 1},
+    {CASE(conv2d_dx, "a layer that enlarges", &(ax_conv2d_grad_attr){{{2, 3}, {1, 2}, {1, 0, 0, 1}, 1, {0}}, 17, 10, 16, {3, 2}}), .in = {A(X, SIGNED, 2, 3, 5, 5), A(W, SIGNED, 3, 17, 3, 2)}},
+    {CASE(conv2d_dx, "16 to 33, frozen too", &(ax_conv2d_grad_attr){{{2, 2}, {1, 1}, {1, 1, 1, 1}, 1, {0}}, 33, 10, 13, {4, 3}}), .in = {A(X, SIGNED, 2, 16, 5, 7), A(W, SIGNED, 16, 33, 4, 3)}},
+    {CASE(conv2d_dx, "groups", &(ax_conv2d_grad_attr){{{2, 2}, {1, 1}, {0, 0, 0, 0}, 3, {0}}, 6, 11, 15, {3, 3}}), .in = {A(X, SIGNED, 2, 9, 5, 7), A(W, SIGNED, 9, 2, 3, 3)}},
+    {CASE(conv2d_dw, "as a layer of its own", &(ax_conv2d_grad_attr){{{1, 2}, {1, 1}, {1, 1, 1, 1}, 1, {0}}, 3, 5, 7, {3, 3}}), .in = {A(X, SIGNED, 2, 3, 5, 7), A(X, SIGNED, 2, 17, 5, 4)}, .mixes = 1},
+    {CASE(strided_sum, "windows that overlap", &(ax_strided_sum_attr){{DIMS(2, 3, 4, 3), 1, {28, 9, 2, 1}}, DIMS(2, 28)}), .in = {A(X, SIGNED, 2, 3, 4, 3)}, .mixes = 1},
+    {CASE(strided_sum, "backwards", &(ax_strided_sum_attr){{DIMS(5, 7), 6, {7, -1}}, DIMS(5, 7)}), .in = {A(X, SIGNED, 5, 7)}, .mixes = 1},
+    {CASE(resample, "rows", &(ax_resample_attr){.axis = 2}), .in = {A(X, SIGNED, 2, 17, 5, 7), A(T, CLASSES, 9, 4), A(C, SIGNED, 9, 4)}, .mixes = 1},
+    {CASE(resample, "columns", &(ax_resample_attr){.axis = 3}), .in = {A(X, SIGNED, 2, 3, 5, 7), A(T, CLASSES, 3, 2), A(C, SIGNED, 3, 2)}, .mixes = 1},
+    {CASE(resample, "a long inside", &(ax_resample_attr){.axis = 1}), .in = {A(X, SIGNED, 2, 3, 333), A(T, CLASSES, 5, 3), A(C, SIGNED, 5, 3)}, .mixes = 1},
+    {CASE(group_norm, "three of two channels", &(ax_group_norm_attr){1e-3, 3}), .in = {A(X, SIGNED, 2, 6, 5, 7), A(W, SIGNED, 6), A(W, SIGNED, 6)}},
+    {CASE(group_norm, "each channel", &(ax_group_norm_attr){1e-5, 17}), .in = {A(X, SIGNED, 2, 17, 13), A(W, SIGNED, 17), A(W, SIGNED, 17)}},
+    {CASE(group_norm, "all of a sample", &(ax_group_norm_attr){1e-5, 1}), .in = {A(X, SIGNED, 5, 3, 2, 3, 5), A(W, SIGNED, 3), A(W, SIGNED, 3)}},
+    {CASE(row_stats, "rows", NORM(1e-3, 0)), .in = {A(T, SIGNED, 5, 33)}},
+    {CASE(lrn, "size 5", &(ax_lrn_attr){5, 1, 0.75, 1}), .in = {A(X, SIGNED, 2, 17, 5, 7)}},
+    {CASE(lrn, "size 4, another power", &(ax_lrn_attr){4, 2, 0.6, 2}), .in = {A(X, SIGNED, 5, 3, 13, 31)}},
+    {CASE(lrn, "wider than the channels", &(ax_lrn_attr){9, 3, 0.5, 1}), .in = {A(X, SIGNED, 2, 3, 1, 1)}},
     {CASE(reshape, "flatten", &(ax_reshape_attr){DIMS(0, -1)}), .in = {A(X, SIGNED, 2, 17, 5, 7)}},
     {CASE(reshape, "other pixels", &(ax_reshape_attr){DIMS(0, 0, 7, -1)}), .in = {A(X, SIGNED, 5, 3, 5, 7)}},
     {CASE(reshape, "channels to pixels", &(ax_reshape_attr){DIMS(0, 4, -1, 5)}), .in = {A(X, SIGNED, 2, 16, 5, 7)}},
@@ -220,6 +243,8 @@ static const test_case cases[] = {
     {CASE(batch_norm_train, "13x13", NORM(1e-3, 0)), .in = {A(X, SIGNED, 5, 3, 13, 13), A(W, SIGNED, 3), A(W, SIGNED, 3)}, .mixes = 1},
     {CASE(layer_norm, "features", NORM(1e-3, -1)), .in = {A(X, SIGNED, 5, 33), A(W, SIGNED, 33), A(W, SIGNED, 33)}},
     {CASE(layer_norm, "two axes", NORM(1e-5, -2)), .in = {A(X, SIGNED, 2, 3, 5, 7), A(W, SIGNED, 5, 7), A(W, SIGNED, 5, 7)}},
+    {CASE(layer_norm, "without a summand", NORM(1e-3, -1)), .in = {A(X, SIGNED, 5, 33), A(W, SIGNED, 33)}},
+    {CASE(layer_norm, "by the root of the mean square", &(ax_norm_attr){1e-3, -2, 1}), .in = {A(X, SIGNED, 2, 3, 5, 7), A(W, SIGNED, 5, 7)}},
     {CASE(layer_norm, "150 rows", NORM(1e-5, -1)), .in = {A(X, SIGNED, 3, 50, 7), A(W, SIGNED, 7), A(W, SIGNED, 7)}},
 
     {CASE(loss, "class numbers", LOSS(0)), .in = {A(X, WIDE, 5, 10), A(T, CLASSES, 5)}, .loss = "cross_entropy", .mixes = 1},
@@ -293,7 +318,7 @@ static inline double number(fill f, uint64_t seed, int64_t i, int64_t n, int64_t
 
 static inline ax_dtype type_of(const arg *a)
 {
-    return a->fill == CLASSES ? AX_I32 : a->fill == STEP ? AX_I64 : a->fill == BOOLS ? AX_BOOL : AX_F32;
+    return a->fill == CLASSES ? AX_I32 : a->fill == STEP ? AX_I64 : a->fill == BOOLS ? AX_BOOL : a->fill == PLACES ? AX_I64 : AX_F32;
 }
 
 /* a step is a scalar; its "shape" in the table is its value */

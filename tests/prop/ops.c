@@ -59,6 +59,8 @@ static void fill_data(net *n, int k, uint64_t classes)
             *(int64_t *)n->data[k] = a->shape.dim[0];
         else if (a->fill == BOOLS)
             ((uint8_t *)n->data[k])[i] = noise((uint64_t)i) % 2;
+        else if (a->fill == PLACES)
+            ((int64_t *)n->data[k])[i] = i * 7919 % (2 * count);
         else
             ((float *)n->data[k])[i] = (float)number(a->fill, (uint64_t)k + 1, i, count, last);
     }
@@ -154,7 +156,7 @@ static void net_init(net *n, const test_case *c, int blocked, int gradients)
         if (a->kind == W || a->kind == C)
             n->g.val[n->arg[k]].data = n->data[k];
         n->in[k] = n->arg[k];
-        if (blocked && s.rank == 4 && (a->kind == X || a->kind == T))
+        if (blocked && s.rank == 4 && type_of(a) == AX_F32 && (a->kind == X || a->kind == T))
             n->in[k] = through_identity(&n->g, n->arg[k]);
     }
     n->out = ax_graph_node(&n->g, c->op, "case", n->attr, n->in, n->n_in, &err);
@@ -246,6 +248,13 @@ static void put_inputs(const net *n, ax_exec *e, int64_t row, int poison)
     }
 }
 
+/* Whole numbers of the table's sizes are floats as well. */
+static void copy_numbers(float *to, const void *from, int64_t n, ax_dtype t)
+{
+    for (int64_t i = 0; i < n; i++)
+        to[i] = t == AX_I64 ? (float)((const int64_t *)from)[i] : ((const float *)from)[i];
+}
+
 static result run(const net *n, ax_packs *packs, ax_pool *pool, int64_t row)
 {
     ax_desc in[ARGS];
@@ -277,7 +286,7 @@ static result run(const net *n, ax_packs *packs, ax_pool *pool, int64_t row)
     for (int k = 0; k < r.parts; k++) {
         r.n[k] = ax_shape_count(&ax_plan_output(p, k)->shape);
         r.v[k] = malloc((size_t)r.n[k] * sizeof(float));
-        memcpy(r.v[k], ax_exec_output(e, k), (size_t)r.n[k] * sizeof(float));
+        copy_numbers(r.v[k], ax_exec_output(e, k), r.n[k], ax_plan_output(p, k)->dtype);
     }
     ax_exec_free(e);
     ax_plan_free(p);
@@ -323,6 +332,7 @@ static void twin_init(expected *x, const net *n)
             t->x[k][i] = a->fill == CLASSES ? ((int32_t *)n->data[k])[i]
                          : a->fill == STEP  ? (double)((int64_t *)n->data[k])[i]
                          : a->fill == BOOLS ? ((uint8_t *)n->data[k])[i]
+                         : a->fill == PLACES ? (double)((int64_t *)n->data[k])[i]
                                             : ((float *)n->data[k])[i];
     }
     for (int k = 0; k < n->c->op->n_out; k++) {

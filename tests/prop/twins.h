@@ -379,13 +379,46 @@ static void twin_layer_norm(twin_call *t)
     int64_t len = count_of(&t->in[1]), rows = count_of(&t->in[0]) / len;
     for (int64_t r = 0; r < rows; r++) {
         double mean = 0, var = 0;
-        for (int64_t i = 0; i < len; i++)
+        for (int64_t i = 0; i < len && !((const ax_norm_attr *)t->attr)->rms; i++)
             mean += t->x[0][r * len + i] / (double)len;
         for (int64_t i = 0; i < len; i++)
             var += pow(t->x[0][r * len + i] - mean, 2) / (double)len;
         for (int64_t i = 0; i < len; i++)
-            normalised(t, r * len + i, mean, var, t->x[1][i], t->x[2][i], eps);
+            normalised(t, r * len + i, mean, var, t->x[1][i], t->x[2] ? t->x[2][i] : 0, eps);
     }
+}
+
+static void twin_group_norm(twin_call *t)
+{
+    const ax_group_norm_attr *a = t->attr;
+    int64_t channels = dims(t->in)[1] / a->groups, len = channels * pixels_of(t->in);
+    for (int64_t g = 0; g < count_of(t->in) / len; g++) {
+        double mean = 0, var = 0;
+        for (int64_t i = g * len; i < (g + 1) * len; i++)
+            mean += t->x[0][i] / (double)len;
+        for (int64_t i = g * len; i < (g + 1) * len; i++)
+            var += pow(t->x[0][i] - mean, 2) / (double)len;
+        for (int64_t i = g * len; i < (g + 1) * len; i++) {
+            int64_t c = channel_of(t->in, i);
+            normalised(t, i, mean, var, t->x[1][c], t->x[2][c], a->epsilon);
+        }
+    }
+}
+
+static void twin_row_stats(twin_call *t)
+{
+    int64_t rows = dims(t->in)[0], len = dims(t->in)[1];
+    for (int64_t r = 0; r < rows; r++) {
+        double mean = 0, var = ((const ax_norm_attr *)t->attr)->epsilon;
+        for (int64_t i = 0; i < len; i++)
+            mean += t->x[0][r * len + i] / (double)len;
+        for (int64_t i = 0; i < len; i++)
+            var += pow(t->x[0][r * len + i] - mean, 2) / (double)len;
+        t->y[0][r] = mean;
+        t->y[1][r] = 1 / sqrt(var);
+        t->mag[0][r] = t->mag[1][r] = 1 + t->y[1][r];
+    }
+    t->steps = 2;
 }
 
 /* ---- losses and penalties: the mean over the rows, from the textbook ---- */
@@ -522,6 +555,145 @@ static void twin_lrn(twin_call *t)
         t->mag[0][i] = fabs(t->y[0][i]);
     }
     t->steps = 2;
+}
+
+/* Every tap of a window by its coordinates. */
+static void twin_pool(twin_call *t)
+{
+    const ax_pool_attr *a = t->attr;
+    const ax_shape *x = &t->in[0].shape, *y = &t->out[0].shape;
+    int64_t taps = 1, to[AX_MAX_RANK], from[AX_MAX_RANK];
+    for (int k = 0; k < x->rank - 2; k++)
+        taps *= a->kernel[k];
+    for (int64_t i = 0; i < count_of(t->out); i++) {
+        double best = -INFINITY, sum = 0, inside = 0, padded = 0;
+        for (int64_t j = 0; j < taps; j++) {
+            int64_t rest = j;
+            int in = 1, near = 1;
+            coordinates(y, i, to);
+            memcpy(from, to, sizeof from);
+            for (int k = x->rank - 3; k >= 0; k--) {
+                int64_t at = to[2 + k] * a->stride[k] + rest % a->kernel[k] * a->dilation[k] - a->before[k];
+                rest /= a->kernel[k];
+                in &= at >= 0 && at < x->dim[2 + k];
+                near &= at < x->dim[2 + k] + a->after[k];
+                from[2 + k] = at;
+            }
+            padded += near;
+            if (!in)
+                continue;
+            double v = t->x[0][index_of(x, from)];
+            best = v > best ? v : best;
+            sum += a->kind == AX_POOL_LP ? pow(fabs(v), (double)a->p) : v;
+            t->mag[0][i] += a->kind == AX_POOL_MAX ? 0 : fabs(v);
+            inside++;
+        }
+        t->y[0][i] = a->kind == AX_POOL_MAX  ? best
+                     : a->kind == AX_POOL_LP ? pow(sum, 1 / (double)a->p)
+                                             : sum / (a->count_pad ? padded : inside);
+    }
+    t->steps = 2;
+}
+
+static void twin_max_places(twin_call *t)
+{
+    const ax_pool_attr *a = t->attr;
+    const ax_shape *x = &t->in[0].shape;
+    int64_t at[AX_MAX_RANK], back[AX_MAX_RANK];
+    ax_shape turned = {.rank = x->rank, .dim = {x->dim[0], x->dim[1]}};
+    twin_pool(t);
+    for (int64_t i = 0; i < count_of(t->out); i++) {
+        int64_t k = 0;
+        while (t->x[0][k] != t->y[0][i])
+            k++;
+        coordinates(x, k, at);
+        memcpy(back, at, sizeof back);
+        for (int d = 2; d < x->rank; d++) {
+            turned.dim[d] = x->dim[x->rank + 1 - d];
+            back[d] = at[x->rank + 1 - d];
+        }
+        t->y[0][i] = (double)(a->by_columns ? index_of(&turned, back) : k);
+    }
+}
+
+static void twin_put(twin_call *t)
+{
+    for (int64_t i = 0; i < count_of(t->in); i++)
+        t->y[0][(int64_t)t->x[1][i]] = t->x[0][i];
+}
+
+/* Each number of dy to the pixels that a convolution would have seen. */
+static void twin_conv2d_dx(twin_call *t)
+{
+    const ax_conv2d_grad_attr *a = t->attr;
+    const int64_t *dy = dims(&t->in[0]), *w = dims(&t->in[1]), *x = dims(&t->out[0]);
+    int64_t per_group = dy[1] / a->conv.groups;
+    for (int64_t i = 0; i < count_of(&t->in[0]); i++) {
+        int64_t ox = i % dy[3], oy = i / dy[3] % dy[2], k = i / (dy[2] * dy[3]) % dy[1], n = i / (dy[1] * dy[2] * dy[3]);
+        for (int64_t j = 0; j < w[1] * w[2] * w[3]; j++) {
+            int64_t kx = j % w[3], ky = j / w[3] % w[2], c = k / per_group * w[1] + j / (w[2] * w[3]);
+            int64_t iy = oy * a->conv.stride[0] + ky * a->conv.dilation[0] - a->conv.pad[0];
+            int64_t ix = ox * a->conv.stride[1] + kx * a->conv.dilation[1] - a->conv.pad[1];
+            if (iy < 0 || ix < 0 || iy >= x[2] || ix >= x[3])
+                continue;
+            int64_t to = ((n * x[1] + c) * x[2] + iy) * x[3] + ix;
+            double term = t->x[0][i] * t->x[1][k * w[1] * w[2] * w[3] + j];
+            t->y[0][to] += term;
+            t->mag[0][to] += fabs(term);
+        }
+    }
+    t->steps = (double)(w[0] * w[2] * w[3]) + 2;
+}
+
+static void twin_conv2d_dw(twin_call *t)
+{
+    const ax_conv2d_grad_attr *a = t->attr;
+    const int64_t *x = dims(&t->in[0]), *dy = dims(&t->in[1]), *w = dims(&t->out[0]);
+    for (int64_t i = 0; i < count_of(&t->in[1]); i++) {
+        int64_t ox = i % dy[3], oy = i / dy[3] % dy[2], k = i / (dy[2] * dy[3]) % dy[1], n = i / (dy[1] * dy[2] * dy[3]);
+        for (int64_t j = 0; j < w[1] * w[2] * w[3]; j++) {
+            int64_t iy = oy * a->conv.stride[0] + j / w[3] % w[2] - a->conv.pad[0];
+            int64_t ix = ox * a->conv.stride[1] + j % w[3] - a->conv.pad[1];
+            if (iy < 0 || ix < 0 || iy >= x[2] || ix >= x[3])
+                continue;
+            double term = t->x[0][((n * x[1] + j / (w[2] * w[3])) * x[2] + iy) * x[3] + ix] * t->x[1][i];
+            t->y[0][k * w[1] * w[2] * w[3] + j] += term;
+            t->mag[0][k * w[1] * w[2] * w[3] + j] += fabs(term);
+        }
+    }
+    t->steps = (double)(dy[0] * dy[2] * dy[3]) + 2;
+}
+
+static void twin_resample(twin_call *t)
+{
+    int axis = ((const ax_resample_attr *)t->attr)->axis;
+    int64_t at[AX_MAX_RANK], taps = dims(&t->in[1])[1];
+    for (int64_t i = 0; i < count_of(t->out); i++) {
+        coordinates(&t->out->shape, i, at);
+        int64_t o = at[axis];
+        for (int64_t k = o * taps; k < (o + 1) * taps; k++) {
+            at[axis] = (int64_t)fmin(t->x[1][k], (double)dims(t->in)[axis] - 1);
+            double term = t->x[2][k] * t->x[0][index_of(&t->in->shape, at)];
+            t->y[0][i] += term;
+            t->mag[0][i] += fabs(term);
+        }
+    }
+    t->steps = 1;
+}
+
+static void twin_strided_sum(twin_call *t)
+{
+    const ax_strided_attr *a = &((const ax_strided_sum_attr *)t->attr)->steps;
+    int64_t at[AX_MAX_RANK];
+    for (int64_t i = 0; i < count_of(t->in); i++) {
+        int64_t to = a->from;
+        coordinates(&a->shape, i, at);
+        for (int k = 0; k < a->shape.rank; k++)
+            to += at[k] * a->step[k];
+        t->y[0][to] += t->x[0][i];
+        t->mag[0][to] += fabs(t->x[0][i]);
+    }
+    t->steps = 8;
 }
 
 static void twin_unary(twin_call *t)

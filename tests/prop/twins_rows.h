@@ -193,6 +193,11 @@ static const struct twin {
     {&ax_op_reduce, twin_reduce},         {&ax_op_matmul, twin_matmul},
     {&ax_op_where, twin_where},           {&ax_op_cumsum, twin_cumsum},
     {&ax_op_pad, twin_pad},
+    {&ax_op_pool, twin_pool},             {&ax_op_max_places, twin_max_places},
+    {&ax_op_put, twin_put},               {&ax_op_conv2d_dx, twin_conv2d_dx},
+    {&ax_op_conv2d_dw, twin_conv2d_dw},   {&ax_op_resample, twin_resample},
+    {&ax_op_strided_sum, twin_strided_sum}, {&ax_op_group_norm, twin_group_norm},
+    {&ax_op_row_stats, twin_row_stats},
 };
 // clang-format on
 

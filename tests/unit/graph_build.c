@@ -75,10 +75,10 @@ static const struct refusal {
     {&ax_op_dropout, {SHAPE(2, 3), SHAPE(1)}, 2, AX_ETYPE, "scalar int64", &(ax_dropout_attr){0.5, 1, 1}, NULL},
     {&ax_op_dropout, {SHAPE(2, 3), SHAPE(1)}, 2, AX_ERANGE, "rate is 1", &(ax_dropout_attr){1, 1, 1}, NULL},
     {&ax_op_dropout, {SHAPE(2, 3), SHAPE(1)}, 2, AX_ERANGE, "rate is NaN", &(ax_dropout_attr){NAN, 1, 1}, NULL},
-    {&ax_op_batch_norm, {SHAPE(2, 3), SHAPE(3), SHAPE(3), SHAPE(3), SHAPE(2)}, 5, AX_ESHAPE, "parameter 4 has shape (2), expected (3)", &(ax_norm_attr){1e-3, 0}, NULL},
-    {&ax_op_batch_norm_train, {SHAPE(2), SHAPE(3), SHAPE(3)}, 3, AX_ESHAPE, "channels", &(ax_norm_attr){1e-3, 0}, NULL},
-    {&ax_op_layer_norm, {SHAPE(2, 3), SHAPE(2), SHAPE(3)}, 3, AX_ESHAPE, "parameter 1 has shape (2), expected (3)", &(ax_norm_attr){1e-3, -1}, NULL},
-    {&ax_op_layer_norm, {SHAPE(2, 3), SHAPE(2, 3), SHAPE(2, 3)}, 3, AX_EINVAL, "behind the batch", &(ax_norm_attr){1e-3, -2}, NULL},
+    {&ax_op_batch_norm, {SHAPE(2, 3), SHAPE(3), SHAPE(3), SHAPE(3), SHAPE(2)}, 5, AX_ESHAPE, "parameter 4 has shape (2), expected (3)", &(ax_norm_attr){1e-3, 0, 0}, NULL},
+    {&ax_op_batch_norm_train, {SHAPE(2), SHAPE(3), SHAPE(3)}, 3, AX_ESHAPE, "channels", &(ax_norm_attr){1e-3, 0, 0}, NULL},
+    {&ax_op_layer_norm, {SHAPE(2, 3), SHAPE(2), SHAPE(3)}, 3, AX_ESHAPE, "parameter 1 has shape (2), expected (3)", &(ax_norm_attr){1e-3, -1, 0}, NULL},
+    {&ax_op_layer_norm, {SHAPE(2, 3), SHAPE(2, 3), SHAPE(2, 3)}, 3, AX_EINVAL, "behind the batch", &(ax_norm_attr){1e-3, -2, 0}, NULL},
     {&ax_op_penalty, {SHAPE(2, 3)}, 1, AX_ERANGE, "l2 is -1", &(ax_penalty_attr){0, -1, 0}, NULL},
 };
 // clang-format on

@@ -174,7 +174,7 @@ static ax_val grow_norm(grower *w, ax_val v)
 {
     int64_t c = w->g.val[v].desc.shape.dim[1];
     ax_val in[3] = {v, param(w, AX_SHAPE(c)), param(w, AX_SHAPE(c))};
-    return ax_graph_node(&w->g, &ax_op_batch_norm_train, "", &(ax_norm_attr){1e-3, 0}, in, 3, NULL);
+    return ax_graph_node(&w->g, &ax_op_batch_norm_train, "", &(ax_norm_attr){1e-3, 0, 0}, in, 3, NULL);
 }
 
 static void grow(grower *w)
