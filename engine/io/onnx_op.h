@@ -34,8 +34,9 @@ typedef struct onnx_row {
     int f32; /* takes float32 only; 0: the builder, or the op, judges */
 } onnx_row;
 
-extern const onnx_row onnx_rows_shape[], onnx_rows_grid[], onnx_rows_nn[],
-    onnx_rows_math[]; /* end with op NULL */
+/* end with op NULL */
+extern const onnx_row onnx_rows_shape[], onnx_rows_grid[], onnx_rows_nn[], onnx_rows_window[],
+    onnx_rows_norm[], onnx_rows_resize[], onnx_rows_math[];
 
 /* Attributes, or what stands for them. */
 int64_t onnx_int_or(onnx_site *s, const char *name, int64_t otherwise);

@@ -158,7 +158,7 @@ static int regroup(onnx_site *s, const ax_shape *six, const int *perm, const ax_
 static int block_of(onnx_site *s, int64_t *b)
 {
     *b = onnx_int_or(s, "blocksize", 0);
-    if (s->in[0]->desc.shape.rank != 4 || *b < 1 || *b > 1 << 20)
+    if (s->in[0]->desc.shape.rank != 4 || *b < 1 || *b > 1 << 15)
         return ax_fail(s->err, AX_EINVAL, "blocks of %lld in a tensor of rank %d", (long long)*b,
                        s->in[0]->desc.shape.rank);
     return 0;

@@ -1,201 +1,37 @@
-/* onnx_ops_nn.c - layers of networks: convolution, pooling, normalisation, dense, activations; see
- * onnx_op.h. */
-#include <limits.h>
+/* onnx_ops_nn.c - dense layers, dropout, activations; see onnx_op.h. */
 #include <string.h>
 
-#include "base/ints.h"
 #include "io/onnx_op.h"
 
-/* ---- windows
- * -------------------------------------------------------------------------------------- */
+/* ---- dropout ---- */
 
-typedef struct window {
-    int64_t kernel[2], stride[2], dilation[2], pad[4]; /* top, left, bottom, right */
-    int64_t out[2];
-} window;
-
-/* The attribute as one number per axis, `otherwise` where it is absent. */
-static int per_axis(onnx_site *s, const char *name, int axes, int64_t otherwise, int64_t least,
-                    int64_t *out)
+/* In training mode, too, nothing is dropped at a ratio of 0; else the numbers would be random. */
+static int drops_nothing(onnx_site *s)
 {
-    const ax_onnx_attr *a = onnx_attr(s, name);
-    if (a && (a->type != AX_ONNX_A_INTS || a->n != axes))
-        return ax_fail(s->err, AX_EINVAL, "%s has %lld numbers, expected %d", name, (long long)a->n,
-                       axes);
-    for (int i = 0; i < axes; i++) {
-        out[i] = a ? a->ints[i] : otherwise;
-        if (out[i] < least || out[i] > 1 << 20)
-            return ax_fail(s->err, AX_ERANGE, "%s has the number %lld", name, (long long)out[i]);
-    }
-    return 0;
+    const ax_onnx_value *training = s->n_in > 2 ? s->in[2] : NULL;
+    const ax_onnx_value *ratio = s->n_in > 1 ? s->in[1] : NULL;
+    if (!training)
+        return 0;
+    if (!training->data || training->desc.dtype != AX_BOOL ||
+        ax_shape_count(&training->desc.shape) != 1)
+        return ax_fail(s->err, AX_EUNSUPPORTED, "training_mode has to be known before");
+    if (!*(const uint8_t *)training->data)
+        return 0;
+    if (ratio && ratio->data && ratio->desc.dtype == AX_F32 &&
+        ax_shape_count(&ratio->desc.shape) == 1 && *(const float *)ratio->data == 0)
+        return 0;
+    ax_fail(s->err, AX_EUNSUPPORTED,
+            "in training mode its numbers are random: they can be those of no other program");
+    return ax_err_hint(s->err, "export the model for inference, or with a ratio of 0");
 }
 
-/* Sizes and padding by auto_pad and ceil_mode. x: height and width. */
-static int place(onnx_site *s, const int64_t *x, window *w)
-{
-    const char *how = onnx_text_or(s, "auto_pad", "NOTSET");
-    int lower = !strcmp(how, "SAME_LOWER"), same = lower || !strcmp(how, "SAME_UPPER");
-    if (!same && strcmp(how, "VALID") && strcmp(how, "NOTSET"))
-        return ax_fail(s->err, AX_EINVAL,
-                       "auto_pad '%.40s'; expected NOTSET, SAME_UPPER, SAME_LOWER or VALID", how);
-    for (int i = 0; i < 2; i++) {
-        int64_t *before = &w->pad[i], *after = &w->pad[2 + i];
-        if (w->kernel[i] > 1 << 20)
-            return ax_fail(s->err, AX_ELIMIT, "a window of %lld elements", (long long)w->kernel[i]);
-        int64_t span = (w->kernel[i] - 1) * w->dilation[i] + 1;
-        if (span > 1 << 30)
-            return ax_fail(s->err, AX_ELIMIT, "a window that spans %lld elements", (long long)span);
-        if (same) {
-            int64_t missing =
-                max64(0, (ceil_div(x[i], w->stride[i]) - 1) * w->stride[i] + span - x[i]);
-            *before = lower ? missing - missing / 2 : missing / 2;
-            *after = missing - *before;
-        } else if (!strcmp(how, "VALID")) {
-            *before = *after = 0;
-        }
-        int64_t room = x[i] + *before + *after - span;
-        if (room < 0)
-            return ax_fail(s->err, AX_ESHAPE,
-                           "a window that spans %lld does not fit into %lld padded pixels",
-                           (long long)span, (long long)(room + span));
-        w->out[i] = room / w->stride[i] + 1;
-        if (onnx_int_or(s, "ceil_mode", 0) && room % w->stride[i] &&
-            w->out[i] * w->stride[i] < x[i] + *before)
-            *after +=
-                w->out[i]++ * w->stride[i] - room; /* one more, which begins within the picture */
-    }
-    return 0;
-}
-
-static void narrow(const int64_t *from, int *to, int n)
-{
-    for (int i = 0; i < n; i++)
-        to[i] = (int)from[i];
-}
-
-/* ---- convolution
- * ---------------------------------------------------------------------------------- */
-
-static int conv_window(onnx_site *s, const ax_shape *x, const ax_shape *w, window *g)
-{
-    *g = (window){.kernel = {w->dim[2], w->dim[3]}};
-    return per_axis(s, "strides", 2, 1, 1, g->stride) ||
-                   per_axis(s, "dilations", 2, 1, 1, g->dilation) ||
-                   per_axis(s, "pads", 4, 0, 0, g->pad) || place(s, x->dim + 2, g)
-               ? -1
-               : 0;
-}
-
-static int conv(onnx_site *s)
-{
-    const ax_shape *x = &s->in[0]->desc.shape, *w = &s->in[1]->desc.shape;
-    int64_t groups = onnx_int_or(s, "group", 1);
-    window g;
-    if (x->rank != 4 || w->rank != 4)
-        return ax_fail(s->err, AX_EUNSUPPORTED, "an input of rank %d; pictures (rank 4) are taken",
-                       x->rank);
-    if (groups < 1 || groups > INT_MAX)
-        return ax_fail(s->err, AX_ERANGE, "group is %lld", (long long)groups);
-    if (conv_window(s, x, w, &g))
-        return -1;
-    ax_conv2d_attr a = {.groups = (int)groups};
-    narrow(g.stride, a.stride, 2);
-    narrow(g.dilation, a.dilation, 2);
-    narrow(g.pad, a.pad, 4);
-    return onnx_apply(s, &ax_op_conv2d, &a, s->in, s->n_in, &s->out[0]);
-}
-
-/* ---- pooling
- * -------------------------------------------------------------------------------------- */
-
-static int pool(onnx_site *s, int max)
-{
-    const ax_shape *x = &s->in[0]->desc.shape;
-    int64_t count_pad = onnx_int_or(s, "count_include_pad", 0);
-    window g = {0};
-    if (x->rank != 4)
-        return ax_fail(s->err, AX_EUNSUPPORTED, "an input of rank %d; pictures (rank 4) are taken",
-                       x->rank);
-    if (s->n_out > 1 && *s->n->out[1])
-        return ax_fail(s->err, AX_EUNSUPPORTED,
-                       "the places of the maxima (its output 1) are not made");
-    if (!onnx_attr(s, "kernel_shape"))
-        return ax_fail(s->err, AX_EINVAL, "kernel_shape is missing");
-    if (per_axis(s, "kernel_shape", 2, 0, 1, g.kernel) ||
-        per_axis(s, "strides", 2, 1, 1, g.stride) ||
-        per_axis(s, "dilations", 2, 1, 1, g.dilation) || per_axis(s, "pads", 4, 0, 0, g.pad) ||
-        place(s, x->dim + 2, &g))
-        return -1;
-    if (g.dilation[0] != 1 || g.dilation[1] != 1 || onnx_int_or(s, "storage_order", 0) != 0)
-        return ax_fail(s->err, AX_EUNSUPPORTED,
-                       "windows with dilation or column-major order are not taken");
-    if (count_pad && onnx_int_or(s, "ceil_mode", 0))
-        return ax_fail(s->err, AX_EUNSUPPORTED, "count_include_pad with ceil_mode is not taken");
-    ax_pool2d_attr a = {.max = max, .count_pad = count_pad != 0};
-    narrow(g.kernel, a.kernel, 2);
-    narrow(g.stride, a.stride, 2);
-    narrow(g.pad, a.pad, 4);
-    return onnx_apply(s, &ax_op_pool2d, &a, s->in, 1, &s->out[0]);
-}
-
-static int max_pool(onnx_site *s)
-{
-    return pool(s, 1);
-}
-
-static int average_pool(onnx_site *s)
-{
-    return pool(s, 0);
-}
-
-static int global_pool(onnx_site *s, int max)
-{
-    if (s->in[0]->desc.shape.rank != 4)
-        return ax_fail(s->err, AX_EUNSUPPORTED, "an input of rank %d; pictures (rank 4) are taken",
-                       s->in[0]->desc.shape.rank);
-    return onnx_apply(s, &ax_op_pool2d, &(ax_pool2d_attr){.max = max, .global = 1}, s->in, 1,
-                      &s->out[0]);
-}
-
-static int global_average_pool(onnx_site *s)
-{
-    return global_pool(s, 0);
-}
-
-static int global_max_pool(onnx_site *s)
-{
-    return global_pool(s, 1);
-}
-
-/* ---- normalisation
- * -------------------------------------------------------------------------------- */
-
-static int batch_norm(onnx_site *s)
-{
-    ax_norm_attr a = {.epsilon = (double)onnx_float_or(s, "epsilon", 1e-5f)};
-    if (onnx_int_or(s, "training_mode", 0) || !onnx_int_or(s, "spatial", 1))
-        return ax_fail(s->err, AX_EUNSUPPORTED,
-                       "batch-norm in training mode, or per pixel, is not taken");
-    for (int i = 1; i < s->n_out; i++)
-        if (*s->n->out[i])
-            return ax_fail(s->err, AX_EUNSUPPORTED, "statistics (its output %d) are not made", i);
-    return onnx_apply(s, &ax_op_batch_norm, &a, s->in, 5, &s->out[0]);
-}
-
-static int lrn(onnx_site *s)
-{
-    ax_lrn_attr a = {.size = onnx_int_or(s, "size", 0),
-                     .alpha = (double)onnx_float_or(s, "alpha", 1e-4f),
-                     .beta = (double)onnx_float_or(s, "beta", 0.75f),
-                     .bias = (double)onnx_float_or(s, "bias", 1)};
-    return onnx_apply(s, &ax_op_lrn, &a, s->in, 1, &s->out[0]);
-}
-
+/* The mask is bool; before opset 10 numbers like x's. */
 static int dropout(onnx_site *s)
 {
     const ax_shape *x = &s->in[0]->desc.shape;
-    if (s->n_in > 2 && s->in[2] && (!s->in[2]->data || *(const uint8_t *)s->in[2]->data))
-        return ax_fail(s->err, AX_EUNSUPPORTED, "dropout in training mode is not taken");
+    ax_cast_attr to = {s->opset < 10 ? s->in[0]->desc.dtype : AX_BOOL};
+    if (drops_nothing(s))
+        return -1;
     s->out[0] = *s->in[0];
     if (s->n_out < 2 || !*s->n->out[1])
         return 0;
@@ -204,8 +40,8 @@ static int dropout(onnx_site *s)
     if (!ones)
         return -1;
     memset(ones, 1, (size_t)n);
-    s->out[1] = (ax_onnx_value){"", {AX_BOOL, *x}, ones, AX_NONE};
-    return 0;
+    ax_onnx_value mask = {"", {AX_BOOL, *x}, ones, AX_NONE}, *in = &mask;
+    return onnx_apply(s, &ax_op_cast, &to, &in, 1, &s->out[1]);
 }
 
 /* ---- dense
@@ -292,6 +128,8 @@ static const struct activation {
      {{"alpha", "alpha", 1.67326319217681884765625f},
       {"gamma", "lambda", 1.05070102214813232421875f}}},
     {"HardSigmoid", "hard_sigmoid", {{"alpha", "alpha", 0.2f}, {"beta", "beta", 0.5f}}},
+    {"ThresholdedRelu", "threshold", {{"alpha", "theta", 1}}},
+    {"Swish", "swish", {{"alpha", "beta", 1}}},
 };
 
 static int activation(onnx_site *s)
@@ -309,6 +147,76 @@ static int activation(onnx_site *s)
                        s->err))
             return -1;
     return onnx_apply(s, &ax_op_activation, &a, s->in, 1, &s->out[0]);
+}
+
+static int gelu(onnx_site *s)
+{
+    ax_activation_attr a = {.axis = -1};
+    const char *how = onnx_text_or(s, "approximate", "none");
+    if (strcmp(how, "none") && strcmp(how, "tanh"))
+        return ax_fail(s->err, AX_EINVAL, "approximate '%.40s'; expected none or tanh", how);
+    if (ax_act_by_name(*how == 't' ? "gelu_tanh" : "gelu", &a.act, s->err))
+        return -1;
+    return onnx_apply(s, &ax_op_activation, &a, s->in, 1, &s->out[0]);
+}
+
+/* x + bias below -lambd, x - bias above lambd, 0 between */
+static int shrink(onnx_site *s)
+{
+    float lambd = onnx_float_or(s, "lambd", 0.5f), bias = onnx_float_or(s, "bias", 0);
+    ax_onnx_value low = {.name = ""}, high = {.name = ""}, by = {.name = ""}, zero = {.name = ""};
+    ax_onnx_value up = {.name = ""}, down = {.name = ""}, below = {.name = ""},
+                  above = {.name = ""};
+    ax_onnx_value rest = {.name = ""};
+    return onnx_number(s, -lambd, &low) || onnx_number(s, lambd, &high) ||
+                   onnx_number(s, bias, &by) || onnx_number(s, 0, &zero) ||
+                   onnx_pair(s, AX_BINARY_ADD, s->in[0], &by, &up) ||
+                   onnx_pair(s, AX_BINARY_SUB, s->in[0], &by, &down) ||
+                   onnx_pair(s, AX_BINARY_LESS, s->in[0], &low, &below) ||
+                   onnx_pair(s, AX_BINARY_LESS, &high, s->in[0], &above) ||
+                   onnx_where(s, &above, &down, &zero, &rest) ||
+                   onnx_where(s, &below, &up, &rest, &s->out[0])
+               ? -1
+               : 0;
+}
+
+/* Where all axes of the slope that are not 1 stand side by side and are those of x, x has three
+ * axes: before them, they, behind them. */
+static int slope_axes(const ax_shape *x, const ax_shape *slope, ax_shape *as)
+{
+    int lead = x->rank - slope->rank, part = 0;
+    *as = AX_SHAPE(1, 1, 1);
+    for (int i = 0; i < x->rank; i++) {
+        int64_t d = i < lead ? 1 : slope->dim[i - lead];
+        if (d != 1 && (d != x->dim[i] || part == 2))
+            return 0;
+        part = d != 1 ? 1 : part == 1 ? 2 : part;
+        as->dim[part] = ax_count_mul(as->dim[part], x->dim[i]);
+    }
+    if (part == 0) /* one number for all */
+        *as = AX_SHAPE(1, 1, as->dim[0]);
+    return 1;
+}
+
+/* The slope repeats to x as numpy's rule says. */
+static int prelu(onnx_site *s)
+{
+    const ax_shape *x = &s->in[0]->desc.shape, *slope = &s->in[1]->desc.shape;
+    ax_shape as;
+    ax_onnx_value flat = {.name = ""}, all = {.name = ""}, row = {.name = ""}, y = {.name = ""};
+    ax_onnx_value *in[] = {&flat, &row}, *whole = s->in[1];
+    if (slope->rank > x->rank || !slope_axes(x, slope, &as)) {
+        if (onnx_expanded(s, s->in[1], x, &all))
+            return -1;
+        whole = &all;
+        as = AX_SHAPE(1, ax_shape_count(x), 1);
+    }
+    int64_t n = ax_shape_count(&whole->desc.shape);
+    return onnx_reshaped(s, s->in[0], &as, &flat) || onnx_reshaped(s, whole, &AX_SHAPE(n), &row) ||
+                   onnx_apply(s, &ax_op_prelu, NULL, in, 2, &y) ||
+                   onnx_reshaped(s, &y, x, &s->out[0])
+               ? -1
+               : 0;
 }
 
 static const char *soft_row(const onnx_site *s)
@@ -346,15 +254,6 @@ static int soft_flat(onnx_site *s)
 
 // clang-format off
 const onnx_row onnx_rows_nn[] = {
-    {"Conv", 1, 2, 3, "auto_pad dilations group kernel_shape pads strides", conv, 1},
-    {"MaxPool", 1, 1, 1, "auto_pad ceil_mode dilations kernel_shape pads storage_order strides",
-     max_pool, 1},
-    {"AveragePool", 1, 1, 1,
-     "auto_pad ceil_mode count_include_pad dilations kernel_shape pads strides", average_pool, 1},
-    {"GlobalAveragePool", 1, 1, 1, "", global_average_pool, 1},
-    {"GlobalMaxPool", 1, 1, 1, "", global_max_pool, 1},
-    {"BatchNormalization", 7, 5, 5, "epsilon momentum spatial training_mode", batch_norm, 1},
-    {"LRN", 1, 1, 1, "alpha beta bias size", lrn, 1},
     {"Dropout", 7, 1, 3, "ratio seed", dropout, 0},
     {"Gemm", 7, 2, 3, "alpha beta transA transB", gemm, 1},
     {"Relu", 6, 1, 1, "", activation, 1},
@@ -371,6 +270,11 @@ const onnx_row onnx_rows_nn[] = {
     {"Celu", 12, 1, 1, "alpha", activation, 1},
     {"Selu", 6, 1, 1, "alpha gamma", activation, 1},
     {"HardSigmoid", 6, 1, 1, "alpha beta", activation, 1},
+    {"ThresholdedRelu", 10, 1, 1, "alpha", activation, 1},
+    {"Swish", 24, 1, 1, "alpha", activation, 1},
+    {"Gelu", 20, 1, 1, "approximate", gelu, 1},
+    {"Shrink", 9, 1, 1, "bias lambd", shrink, 1},
+    {"PRelu", 7, 2, 2, "", prelu, 1},
     {"Softmax", 1, 1, 1, "axis", soft_flat, 1},
     {"LogSoftmax", 1, 1, 1, "axis", soft_flat, 1},
     {"Hardmax", 1, 1, 1, "axis", soft_flat, 1},
