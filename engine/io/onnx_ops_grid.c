@@ -1,4 +1,5 @@
-/* onnx_ops_grid.c - operators that pad, make grids and masks, and regroup pixels; see onnx_op.h. */
+/* onnx_ops_grid.c - operators that pad, make grids and masks, regroup pixels and look them up; see
+ * onnx_op.h. */
 #include <math.h>
 #include <string.h>
 
@@ -51,6 +52,53 @@ static int pad(onnx_site *s)
         memcpy(a.value, &value, sizeof value);
     }
     return onnx_apply(s, &ax_op_pad, &a, s->in, 1, &s->out[0]);
+}
+
+/* The middle of x, or x in the middle of zeros. */
+static int center(onnx_site *s)
+{
+    const ax_shape *x = &s->in[0]->desc.shape;
+    const int64_t *size, *axes = NULL;
+    int64_t n, k = -1;
+    ax_pad_attr a = {0};
+    if (onnx_known_ints(s, 1, &size, &n) ||
+        (onnx_attr(s, "axes") && onnx_list(s, "axes", 1, &axes, &k)))
+        return -1;
+    if (n != (k >= 0 ? k : x->rank))
+        return ax_fail(s->err, AX_EINVAL, "%lld sizes for %lld axes", (long long)n,
+                       (long long)(k >= 0 ? k : x->rank));
+    for (int64_t i = 0; i < n; i++) {
+        int axis = onnx_axis(s, k >= 0 ? axes[i] : i, x->rank);
+        if (axis < 0)
+            return -1;
+        if (size[i] < 0)
+            return ax_fail(s->err, AX_ERANGE, "axis %d cannot become %lld", axis,
+                           (long long)size[i]);
+        int64_t more = size[i] - x->dim[axis];
+        a.before[axis] = more / 2;
+        a.after[axis] = more - more / 2;
+    }
+    return onnx_apply(s, &ax_op_pad, &a, s->in, 1, &s->out[0]);
+}
+
+/* Opset 20 calls bilinear and bicubic linear and cubic. */
+static int grid_sample(onnx_site *s)
+{
+    static const char *const modes[] = {"linear", "nearest", "cubic"};
+    static const char *const paddings[] = {"zeros", "border", "reflection"};
+    const char *mode = onnx_text_or(s, "mode", s->opset < 20 ? "bilinear" : "linear");
+    const char *padding = onnx_text_or(s, "padding_mode", "zeros");
+    int m = 0, p = 0;
+    mode += s->opset < 20 && !strncmp(mode, "bi", 2) ? 2 : 0;
+    while (m < 3 && strcmp(mode, modes[m]))
+        m++;
+    while (p < 3 && strcmp(padding, paddings[p]))
+        p++;
+    if (m == 3 || p == 3)
+        return ax_fail(s->err, AX_EINVAL, "mode '%.40s' with padding_mode '%.40s'", mode, padding);
+    ax_grid_sample_attr a = {(ax_grid_mode)m, (ax_grid_padding)p,
+                             onnx_int_or(s, "align_corners", 0) != 0};
+    return onnx_apply(s, &ax_op_grid_sample, &a, s->in, 2, &s->out[0]);
 }
 
 /* start, start + delta...: in the type of the inputs */
@@ -195,6 +243,8 @@ const onnx_row onnx_rows_grid[] = {
     {"Range", 11, 3, 3, "", range, 0},
     {"Trilu", 14, 1, 2, "upper", trilu, 0},
     {"EyeLike", 9, 1, 1, "dtype k", eye_like, 0},
+    {"CenterCropPad", 18, 2, 2, "axes", center, 0},
+    {"GridSample", 16, 2, 2, "align_corners mode padding_mode", grid_sample, 1},
     {"DepthToSpace", 1, 1, 1, "blocksize mode", depth_to_space, 0},
     {"SpaceToDepth", 1, 1, 1, "blocksize", space_to_depth, 0},
     {0},

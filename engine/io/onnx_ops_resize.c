@@ -206,49 +206,68 @@ static void same_size(const ax_shape *x, resize *r)
 typedef struct line {
     const resize *r;
     int64_t in, out;
-    float scale, from, to;
+    double scale, from, to, length; /* length: of the result as the scale says, maybe not whole */
 } line;
 
-/* Where in x place o of the result lies. */
-static float source(const line *l, int64_t o)
+static line line_of(const resize *r, const ax_shape *x, int axis)
 {
-    float x = (float)o, in = (float)l->in, out = (float)l->out;
+    double in = (double)x->dim[axis], out = (double)r->size[axis],
+           said = (double)r->scale[axis] * in;
+    return (line){r,
+                  x->dim[axis],
+                  r->size[axis],
+                  (double)r->scale[axis],
+                  (double)r->from[axis],
+                  (double)r->to[axis],
+                  fabs(said - out) < 1e-6 * out ? out : said};
+}
+
+/* x over the scale. Where the scale is that of the two lengths it is their fraction, so that what
+ * lies halfway between two pixels does so exactly. Any other scale is a decimal fraction that was
+ * rounded to float, and a quotient that is rounded to float in turn is most often the one that was
+ * meant: that is how ONNX Runtime counts. */
+static double unscaled(const line *l, double x)
+{
+    return l->length == (double)l->out ? x * (double)l->in / l->length
+                                       : (double)((float)x / (float)l->scale);
+}
+
+/* Where in x place o of the result lies. */
+static double source(const line *l, int64_t o)
+{
+    double x = (double)o, in = (double)l->in, last = in - 1, whole = (double)l->out - 1;
     switch (l->r->transform) {
     case ASYMMETRIC:
-        return x / l->scale;
-    case ALIGN_CORNERS: /* the length that the scale says need not be whole */
-        if (fabsf(l->scale * in - out) > 1e-5f * out)
-            out = l->scale * in;
-        return out == 1 ? 0 : x * (in - 1) / (out - 1);
+        return unscaled(l, x);
+    case ALIGN_CORNERS:
+        return l->length == 1 ? 0 : x * last / (l->length - 1);
     case PYTORCH_HALF_PIXEL:
-        return l->out > 1 ? (x + 0.5f) / l->scale - 0.5f : 0;
+        return l->out > 1 ? unscaled(l, x + 0.5) - 0.5 : 0;
     case TF_HALF_PIXEL_FOR_NN:
-        return (x + 0.5f) / l->scale;
+        return unscaled(l, x + 0.5);
     case TF_CROP_AND_RESIZE:
-        return l->out > 1 ? l->from * (in - 1) + x * (l->to - l->from) * (in - 1) / (out - 1)
-                          : 0.5f * (l->from + l->to) * (in - 1);
-    case HALF_PIXEL_SYMMETRIC: {
-        float part = out / (l->scale * in);
-        return in / 2 * (1 - part) + (x + 0.5f) / l->scale - 0.5f;
-    }
+        return l->out > 1 ? l->from * last + x * (l->to - l->from) * last / whole
+                          : 0.5 * (l->from + l->to) * last;
+    case HALF_PIXEL_SYMMETRIC:
+        return in / 2 * (1 - (double)l->out / l->length) + unscaled(l, x + 0.5) - 0.5;
     default:
-        return (x + 0.5f) / l->scale - 0.5f;
+        return unscaled(l, x + 0.5) - 0.5;
     }
 }
 
-static double nearest(const line *l, float x)
+static double nearest(const line *l, double x)
 {
     switch (l->r->rounding) {
     case PREFER_FLOOR:
-        return ceil((double)x - 0.5);
+        return ceil(x - 0.5);
     case PREFER_CEIL:
-        return floor((double)x + 0.5);
+        return floor(x + 0.5);
     case CEIL:
-        return ceil((double)x);
+        return ceil(x);
     case DOWN_CEIL:
-        return l->scale < 1 ? ceil((double)x) : floor((double)x);
+        return l->scale < 1 ? ceil(x) : floor(x);
     default:
-        return floor((double)x);
+        return floor(x);
     }
 }
 
@@ -268,7 +287,7 @@ static double kernel_at(const resize *r, double d)
 static double reach(const line *l)
 {
     double wide = l->r->mode == CUBIC ? 2 : 1;
-    return l->r->antialias && l->scale < 1 ? wide / (double)l->scale : wide;
+    return l->r->antialias && l->scale < 1 ? wide / l->scale : wide;
 }
 
 /* Taps of one place: pixels beyond the edges count as the edge, or not at all. */
@@ -290,27 +309,26 @@ static void add_tap(taps *t, int64_t index, double weight)
     t->weight[t->n++] = (float)weight;
 }
 
-static void weigh(const line *l, float x, taps *t)
+static void weigh(const line *l, double x, taps *t)
 {
     double wide = reach(l), shrink = (l->r->mode == CUBIC ? 2 : 1) / wide, sum = 0;
-    int64_t first = (int64_t)floor((double)x - wide) + 1,
-            last = (int64_t)ceil((double)x + wide) - 1;
+    int64_t first = (int64_t)floor(x - wide) + 1, last = (int64_t)ceil(x + wide) - 1;
     int exclude = l->r->exclude_outside;
     for (int64_t i = first; i <= last; i++)
         if (!exclude || (i >= 0 && i < l->in))
-            sum += kernel_at(l->r, ((double)i - (double)x) * shrink);
+            sum += kernel_at(l->r, ((double)i - x) * shrink);
     for (int64_t i = first; i <= last; i++)
         if (!exclude || (i >= 0 && i < l->in))
             add_tap(t, max64(0, min64(i, l->in - 1)),
-                    kernel_at(l->r, ((double)i - (double)x) * shrink) / (sum != 0 ? sum : 1));
+                    kernel_at(l->r, ((double)i - x) * shrink) / (sum != 0 ? sum : 1));
     if (!t->n)
         add_tap(t, max64(0, min64((int64_t)x, l->in - 1)), 0);
 }
 
 /* Far outside all taps are the edge. */
-static float within(const line *l, float x)
+static double within(const line *l, double x)
 {
-    float far = (float)l->in + 8 + (float)reach(l);
+    double far = (double)l->in + 8 + reach(l);
     return x < -far ? -far : x > far ? far : x == x ? x : 0;
 }
 
@@ -318,7 +336,7 @@ static void fill(const line *l, taps *t)
 {
     for (int64_t o = 0; o < l->out; o++) {
         taps one = {t->index + o * t->room, t->weight + o * t->room, 0, t->room};
-        float x = within(l, source(l, o));
+        double x = within(l, source(l, o));
         if (l->r->mode == NEAREST)
             add_tap(&one, max64(0, min64((int64_t)nearest(l, x), l->in - 1)), 1);
         else
@@ -336,11 +354,6 @@ static int changes(const resize *r, const ax_shape *x, int axis)
 {
     return r->size[axis] != x->dim[axis] || r->scale[axis] != 1 ||
            (r->transform == TF_CROP_AND_RESIZE && (r->from[axis] != 0 || r->to[axis] != 1));
-}
-
-static line line_of(const resize *r, const ax_shape *x, int axis)
-{
-    return (line){r, x->dim[axis], r->size[axis], r->scale[axis], r->from[axis], r->to[axis]};
 }
 
 static int tables(onnx_site *s, const line *l, taps *t)
@@ -412,8 +425,8 @@ static int outside(onnx_site *s, const resize *r, const ax_shape *x, const ax_sh
     for (int axis = x->rank - 1; axis >= 0; axis--) {
         line l = line_of(r, x, axis);
         for (int64_t i = 0; i < n; i++) {
-            float at = source(&l, i / step % l.out);
-            int out_of = at < 0 || at > (float)(l.in - 1);
+            double at = source(&l, i / step % l.out);
+            int out_of = at < 0 || at > (double)(l.in - 1);
             mask[i] |= (uint8_t)out_of;
             any |= out_of;
         }

@@ -572,6 +572,74 @@ static int max_unpool(onnx_site *s)
                : 0;
 }
 
+/* ---- windows laid out as columns, added up where they overlap ---- */
+
+/* Sizes of the image with its padding, and how many windows there are along each axis. */
+static int image_axes(onnx_site *s, window *g, int64_t *image, int64_t *windows)
+{
+    const int64_t *size, *block;
+    int64_t n, m;
+    padding how;
+    if (onnx_known_ints(s, 1, &size, &n) || onnx_known_ints(s, 2, &block, &m))
+        return -1;
+    if (n != m || n < 1 || n > AXES)
+        return ax_fail(s->err, AX_EUNSUPPORTED,
+                       "an image of %lld axes, blocks of %lld; 1 to %d are taken", (long long)n,
+                       (long long)m, AXES);
+    g->axes = (int)n;
+    memcpy(g->kernel, block, (size_t)n * sizeof *block);
+    if (read_window(s, g, &how))
+        return -1;
+    for (int i = 0; i < g->axes; i++) {
+        if (size[i] < 1 || size[i] > 1 << 30)
+            return ax_fail(s->err, AX_ERANGE, "an image of %lld pixels along axis %d",
+                           (long long)size[i], i);
+        image[i] = size[i] + g->before[i] + g->after[i];
+        windows[i] = (image[i] - span_of(g, i)) / g->stride[i] + 1;
+        if (image[i] < span_of(g, i))
+            return ax_fail(s->err, AX_ESHAPE, "a block that spans %lld in %lld padded pixels",
+                           (long long)span_of(g, i), (long long)image[i]);
+    }
+    return 0;
+}
+
+/* x (N, C blocks, windows) as (N, C, blocks.., windows..), and where each of its numbers goes. */
+static int col2im(onnx_site *s)
+{
+    const ax_shape *x = &s->in[0]->desc.shape;
+    window g = {0};
+    int64_t image[AXES], windows[AXES], taps = 1, step = 1;
+    ax_onnx_value parts = {.name = ""}, sum = {.name = ""}, *in = &parts, *cut = &sum;
+    if (x->rank != 3)
+        return ax_fail(s->err, AX_ESHAPE, "an input of rank %d, expected columns (rank 3)",
+                       x->rank);
+    if (image_axes(s, &g, image, windows))
+        return -1;
+    for (int i = 0; i < g.axes; i++)
+        taps = ax_count_mul(taps, g.kernel[i]);
+    int k = g.axes;
+    ax_strided_sum_attr a = {{{.rank = 2 + 2 * k, .dim = {x->dim[0], x->dim[1] / taps}}, 0, {0}},
+                             {.rank = 2 + k, .dim = {x->dim[0], x->dim[1] / taps}}};
+    ax_pad_attr fit = {0};
+    for (int i = k - 1; i >= 0; i--) {
+        a.to.dim[2 + i] = image[i];
+        a.steps.shape.dim[2 + i] = g.kernel[i];
+        a.steps.shape.dim[2 + k + i] = windows[i];
+        a.steps.step[2 + i] = ax_count_mul(g.dilation[i], step);
+        a.steps.step[2 + k + i] = ax_count_mul(g.stride[i], step);
+        step = ax_count_mul(step, image[i]);
+        fit.before[2 + i] = -g.before[i];
+        fit.after[2 + i] = -g.after[i];
+    }
+    a.steps.step[1] = step;
+    a.steps.step[0] = ax_count_mul(step, a.to.dim[1]);
+    return onnx_reshaped(s, s->in[0], &a.steps.shape, &parts) ||
+                   onnx_apply(s, &ax_op_strided_sum, &a, &in, 1, &sum) ||
+                   onnx_apply(s, &ax_op_pad, &fit, &cut, 1, &s->out[0])
+               ? -1
+               : 0;
+}
+
 // clang-format off
 const onnx_row onnx_rows_window[] = {
     {"Conv", 1, 2, 3, "auto_pad dilations group kernel_shape pads strides", conv, 1},
@@ -586,6 +654,7 @@ const onnx_row onnx_rows_window[] = {
     {"GlobalAveragePool", 1, 1, 1, "", global_average_pool, 1},
     {"GlobalMaxPool", 1, 1, 1, "", global_max_pool, 1},
     {"GlobalLpPool", 2, 1, 1, "p", global_lp_pool, 1},
+    {"Col2Im", 18, 3, 3, "dilations pads strides", col2im, 0},
     {"MaxUnpool", 9, 2, 3, "kernel_shape pads strides", max_unpool, 0},
     {0},
 };

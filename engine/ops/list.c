@@ -66,6 +66,8 @@ static const ax_op *const list[] = {
     &ax_op_group_norm,
     &ax_op_group_norm_grad,
     &ax_op_row_stats,
+    &ax_op_grid_sample,
+    &ax_op_grid_sample_grad,
     &ax_op_activation_learned,
     &ax_op_learned_dx,
     &ax_op_learned_dp,

@@ -223,6 +223,17 @@ typedef struct ax_resample_attr {
 extern const ax_op ax_op_resample;      /* x, index (int32, clamped to the axis), weight */
 extern const ax_op ax_op_resample_grad; /* dy, index, weight -> dx                       */
 
+/* ---- grid_sample.c: x (N,C,D1..Dk) at the points (N,o1..ok,k) of a grid, k at most 3 ---- */
+typedef enum ax_grid_mode { AX_GRID_LINEAR, AX_GRID_NEAREST, AX_GRID_CUBIC } ax_grid_mode;
+typedef enum ax_grid_padding { AX_GRID_ZEROS, AX_GRID_BORDER, AX_GRID_REFLECT } ax_grid_padding;
+typedef struct ax_grid_sample_attr {
+    ax_grid_mode mode;
+    ax_grid_padding padding;
+    int align_corners; /* -1 and 1 are the middles of the outer pixels, else their outer edges */
+} ax_grid_sample_attr;
+extern const ax_op ax_op_grid_sample;      /* x, grid -> (N,C,o1..ok) */
+extern const ax_op ax_op_grid_sample_grad; /* x, grid, dy -> dx, dgrid */
+
 /* ---- activation.c ---- */
 typedef struct ax_activation_attr {
     ax_act act;

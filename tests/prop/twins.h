@@ -696,6 +696,62 @@ static void twin_strided_sum(twin_call *t)
     t->steps = 8;
 }
 
+/* x at pixel k of an axis as the padding says, far away as well: step by step back into the picture. */
+static inline int64_t grid_pixel(const ax_grid_sample_attr *a, int64_t k, int64_t size)
+{
+    if (a->padding == AX_GRID_BORDER)
+        return k < 0 ? 0 : k >= size ? size - 1 : k;
+    while (a->padding == AX_GRID_REFLECT && (k < 0 || k >= size))
+        k = k < 0 ? (a->align_corners ? -k : -1 - k) : 2 * size - 1 - a->align_corners - k;
+    return k >= 0 && k < size ? k : -1;
+}
+
+static inline double grid_weight(const ax_grid_sample_attr *a, double d)
+{
+    double c = -0.75;
+    d = fabs(d);
+    if (a->mode == AX_GRID_LINEAR)
+        return d < 1 ? 1 - d : 0;
+    return d < 1   ? (c + 2) * d * d * d - (c + 3) * d * d + 1
+           : d < 2 ? c * d * d * d - 5 * c * d * d + 8 * c * d - 4 * c
+                   : 0;
+}
+
+/* All pixels around, each with its weight; for the nearest one, that alone. */
+static void twin_grid_sample(twin_call *t)
+{
+    const ax_grid_sample_attr *a = t->attr;
+    const ax_shape *x = &t->in[0].shape, *y = &t->out->shape;
+    int axes = x->rank - 2;
+    int64_t to[AX_MAX_RANK], at[AX_MAX_RANK], points = pixels_of(t->out), around = 1;
+    for (int i = 0; i < axes; i++)
+        around *= 5;
+    for (int64_t i = 0; i < count_of(t->out); i++) {
+        coordinates(y, i, to);
+        memcpy(at, to, sizeof at);
+        for (int64_t q = 0; q < around; q++) {
+            double weight = 1;
+            int64_t rest = q;
+            for (int k = 0; k < axes; k++, rest /= 5) {
+                double size = (double)x->dim[2 + k];
+                double g = t->x[1][(to[0] * points + i % points) * axes + axes - 1 - k];
+                double v = a->align_corners ? (g + 1) / 2 * (size - 1) : ((g + 1) * size - 1) / 2;
+                v = a->mode == AX_GRID_NEAREST ? rint(v) : v;
+                if (a->padding == AX_GRID_BORDER && a->mode != AX_GRID_CUBIC)
+                    v = fmax(0, fmin(v, size - 1));
+                double near = floor(v) + (double)(rest % 5) - 2;
+                weight *= a->mode == AX_GRID_NEAREST ? near == v : grid_weight(a, v - near);
+                at[2 + k] = grid_pixel(a, (int64_t)near, x->dim[2 + k]);
+                weight *= at[2 + k] >= 0;
+            }
+            double term = weight != 0 ? weight * t->x[0][index_of(x, at)] : 0;
+            t->y[0][i] += term;
+            t->mag[0][i] += fabs(term);
+        }
+    }
+    t->steps = 1;
+}
+
 static void twin_unary(twin_call *t)
 {
     const ax_unary_row *row = ((const ax_unary_attr *)t->attr)->row;

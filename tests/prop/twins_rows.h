@@ -197,7 +197,7 @@ static const struct twin {
     {&ax_op_put, twin_put},               {&ax_op_conv2d_dx, twin_conv2d_dx},
     {&ax_op_conv2d_dw, twin_conv2d_dw},   {&ax_op_resample, twin_resample},
     {&ax_op_strided_sum, twin_strided_sum}, {&ax_op_group_norm, twin_group_norm},
-    {&ax_op_row_stats, twin_row_stats},
+    {&ax_op_row_stats, twin_row_stats},   {&ax_op_grid_sample, twin_grid_sample},
 };
 // clang-format on
 
