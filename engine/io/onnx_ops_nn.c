@@ -199,14 +199,14 @@ static int slope_axes(const ax_shape *x, const ax_shape *slope, ax_shape *as)
 }
 
 /* The slope repeats to x as numpy's rule says. */
-static int prelu(onnx_site *s)
+static int sloped(onnx_site *s, ax_onnx_value *by)
 {
-    const ax_shape *x = &s->in[0]->desc.shape, *slope = &s->in[1]->desc.shape;
+    const ax_shape *x = &s->in[0]->desc.shape, *slope = &by->desc.shape;
     ax_shape as;
     ax_onnx_value flat = {.name = ""}, all = {.name = ""}, row = {.name = ""}, y = {.name = ""};
-    ax_onnx_value *in[] = {&flat, &row}, *whole = s->in[1];
+    ax_onnx_value *in[] = {&flat, &row}, *whole = by;
     if (slope->rank > x->rank || !slope_axes(x, slope, &as)) {
-        if (onnx_expanded(s, s->in[1], x, &all))
+        if (onnx_expanded(s, by, x, &all))
             return -1;
         whole = &all;
         as = AX_SHAPE(1, ax_shape_count(x), 1);
@@ -217,6 +217,22 @@ static int prelu(onnx_site *s)
                    onnx_reshaped(s, &y, x, &s->out[0])
                ? -1
                : 0;
+}
+
+static int prelu(onnx_site *s)
+{
+    return sloped(s, s->in[1]);
+}
+
+/* Before opset 7 slopes are one, or one per channel. */
+static int prelu_per_channel(onnx_site *s)
+{
+    ax_onnx_value slope = {.name = ""};
+    ax_shape column = {.rank = s->in[0]->desc.shape.rank - 1,
+                       .dim = {ax_shape_count(&s->in[1]->desc.shape), 1, 1, 1, 1, 1, 1}};
+    if (column.rank < 1)
+        return sloped(s, s->in[1]);
+    return onnx_reshaped(s, s->in[1], &column, &slope) || sloped(s, &slope) ? -1 : 0;
 }
 
 static const char *soft_row(const onnx_site *s)
@@ -274,6 +290,7 @@ const onnx_row onnx_rows_nn[] = {
     {"Swish", 24, 1, 1, "alpha", activation, 1},
     {"Gelu", 20, 1, 1, "approximate", gelu, 1},
     {"Shrink", 9, 1, 1, "bias lambd", shrink, 1},
+    {"PRelu", 6, 2, 2, "", prelu_per_channel, 1},
     {"PRelu", 7, 2, 2, "", prelu, 1},
     {"Softmax", 1, 1, 1, "axis", soft_flat, 1},
     {"LogSoftmax", 1, 1, 1, "axis", soft_flat, 1},

@@ -69,6 +69,15 @@ static int batch_norm_training(onnx_site *s, ax_onnx_value *v, const ax_norm_att
     return 0;
 }
 
+/* Training is said by is_test before opset 7, from 14 on by training_mode, in between by outputs.
+ */
+static int in_training(onnx_site *s, int extra)
+{
+    if (s->opset < 7)
+        return !onnx_int_or(s, "is_test", 0);
+    return s->opset < 14 ? extra : onnx_int_or(s, "training_mode", 0) != 0;
+}
+
 static int batch_norm(onnx_site *s)
 {
     ax_norm_attr a = {.epsilon = epsilon_of(s, 1e-5f)};
@@ -77,7 +86,7 @@ static int batch_norm(onnx_site *s)
     int extra = 0;
     for (int i = 1; i < s->n_out; i++)
         extra |= wanted(s, i);
-    int training = s->opset >= 14 ? onnx_int_or(s, "training_mode", 0) != 0 : extra;
+    int training = in_training(s, extra);
     if (extra && !training)
         return ax_fail(s->err, AX_EINVAL, "statistics are made in training mode only");
     if (batch_inputs(s, v) || (training ? batch_norm_training(s, v, &a, &y)
@@ -265,6 +274,7 @@ static int mean_variance_norm(onnx_site *s)
 
 // clang-format off
 const onnx_row onnx_rows_norm[] = {
+    {"BatchNormalization", 6, 5, 5, "epsilon is_test momentum spatial", batch_norm, 1},
     {"BatchNormalization", 7, 5, 5, "epsilon momentum spatial training_mode", batch_norm, 1},
     {"LRN", 1, 1, 1, "alpha beta bias size", lrn, 1},
     {"InstanceNormalization", 6, 3, 3, "epsilon", instance_norm, 1},

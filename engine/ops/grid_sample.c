@@ -220,6 +220,15 @@ static int grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_val *din, 
     return 0;
 }
 
+static int64_t flops(const void *attr, const ax_desc *in, const ax_desc *out)
+{
+    const ax_grid_sample_attr *a = attr;
+    int64_t each = a->mode == AX_GRID_NEAREST ? 1 : a->mode == AX_GRID_LINEAR ? 2 : 4, all = 1;
+    for (int i = 2; i < in[0].shape.rank; i++)
+        all *= each;
+    return ax_count_mul(2 * ax_shape_count(&out[0].shape), all);
+}
+
 const ax_op ax_op_grid_sample = {
     .name = "grid_sample",
     .min_in = 2,
@@ -229,6 +238,7 @@ const ax_op ax_op_grid_sample = {
     .infer = infer,
     .run = run,
     .grad = grad,
+    .flops = flops,
 };
 
 /* ---- gradient: sample by sample, since points may see the same pixels ---- */

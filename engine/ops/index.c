@@ -185,6 +185,12 @@ static int strided_sum_grad(ax_graph *g, const ax_node *n, const ax_val *dout, a
     return din[0] < 0 ? -1 : 0;
 }
 
+static int64_t strided_sum_flops(const void *attr, const ax_desc *in, const ax_desc *out)
+{
+    (void)attr;
+    return ax_count_add(ax_shape_count(&in[0].shape), ax_shape_count(&out[0].shape));
+}
+
 const ax_op ax_op_strided_sum = {
     .name = "strided_sum",
     .min_in = 1,
@@ -194,6 +200,7 @@ const ax_op ax_op_strided_sum = {
     .infer = strided_sum_infer,
     .run = strided_sum_run,
     .grad = strided_sum_grad,
+    .flops = strided_sum_flops,
 };
 
 /* ---- gather

@@ -115,6 +115,12 @@ static int grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_val *din, 
     return din[0] < 0 ? -1 : 0;
 }
 
+static int64_t flops(const void *attr, const ax_desc *in, const ax_desc *out)
+{
+    (void)attr;
+    return ax_count_mul(2 * ax_shape_count(&out[0].shape), in[1].shape.dim[1]);
+}
+
 const ax_op ax_op_resample = {
     .name = "resample",
     .min_in = 3,
@@ -124,6 +130,7 @@ const ax_op ax_op_resample = {
     .infer = infer,
     .run = run,
     .grad = grad,
+    .flops = flops,
 };
 
 /* ---- the gradient: sums of what each element was taken for ---- */
