@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/ints.h"
+#include "base/memory.h"
 #include "io/onnx_op.h"
 
 typedef enum mode { NEAREST, LINEAR, CUBIC } mode;
@@ -464,12 +465,27 @@ static int along_axes(onnx_site *s, const resize *r, ax_onnx_value *x, ax_onnx_v
     return extrapolate(s, r, y);
 }
 
+/* Tables are as long as an axis: a result that no memory holds is refused before they are made. */
+static int check_result(onnx_site *s, const resize *r)
+{
+    char text[160];
+    ax_shape y = {.rank = s->in[0]->desc.shape.rank};
+    memcpy(y.dim, r->size, sizeof y.dim);
+    int64_t n = ax_shape_count_checked(&y, sizeof(float), s->err);
+    if (n >= 0 && n > ax_memory_budget() / (int64_t)sizeof(float))
+        return ax_fail(s->err, AX_ENOMEM, "no memory for a result of %s",
+                       ax_shape_str(&y, text, sizeof text));
+    return n < 0 ? -1 : 0;
+}
+
 /* Numbers between pixels are floats; of whole numbers they are cut off afterwards. */
 static int resized(onnx_site *s, const resize *r)
 {
     ax_dtype t = s->in[0]->desc.dtype;
     ax_upsample2d_attr up;
     ax_onnx_value x = {.name = ""}, y = {.name = ""}, *in = &y;
+    if (check_result(s, r))
+        return -1;
     if (repeats(s, r, &up))
         return onnx_apply(s, &ax_op_upsample2d, &up, s->in, 1, &s->out[0]);
     if (t == AX_F32 || r->mode == NEAREST)
