@@ -18,8 +18,8 @@ struct onnx_importer {
 };
 
 static const onnx_row *const tables[] = {onnx_rows_shape,  onnx_rows_grid, onnx_rows_nn,
-                                         onnx_rows_window, onnx_rows_norm, onnx_rows_resize,
-                                         onnx_rows_math};
+                                         onnx_rows_window, onnx_rows_pool, onnx_rows_norm,
+                                         onnx_rows_resize, onnx_rows_math};
 
 static int no_memory(ax_err *err)
 {

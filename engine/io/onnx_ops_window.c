@@ -1,5 +1,5 @@
 /* onnx_ops_window.c - operators whose window slides over one, two or three axes: convolution, its
- * transpose, pooling; see onnx_op.h.
+ * transpose, columns; see onnx_op.h. What pooling shares is in onnx_window.h.
  *
  * One axis is a picture of height 1. Three axes of a convolution are two: windows of the depth
  * become channels, their places samples, and the weights need not even move: x (N,C,D,H,W) -> (N
@@ -9,20 +9,14 @@
 #include <string.h>
 
 #include "base/ints.h"
-#include "io/onnx_op.h"
+#include "io/onnx_window.h"
 
 enum { AXES = AX_POOL_AXES };
 
-typedef struct window {
-    int axes;
-    int64_t kernel[AXES], stride[AXES], dilation[AXES], before[AXES], after[AXES];
-} window;
-
 /* ---- geometry ---- */
 
-/* The attribute as one number per axis, `otherwise` where it is absent. */
-static int per_axis(onnx_site *s, const char *name, int axes, int64_t otherwise, int64_t least,
-                    int64_t *out)
+int onnx_per_axis(onnx_site *s, const char *name, int axes, int64_t otherwise, int64_t least,
+                  int64_t *out)
 {
     const ax_onnx_attr *a = onnx_attr(s, name);
     if (a && (a->type != AX_ONNX_A_INTS || a->n != axes))
@@ -36,7 +30,7 @@ static int per_axis(onnx_site *s, const char *name, int axes, int64_t otherwise,
     return 0;
 }
 
-static int64_t span_of(const window *w, int i)
+static int64_t span_of(const onnx_window *w, int i)
 {
     return (w->kernel[i] - 1) * w->dilation[i] + 1;
 }
@@ -58,12 +52,12 @@ static int padding_of(onnx_site *s, padding *how)
 }
 
 /* Strides, dilations and pads; the kernel is known. */
-static int read_window(onnx_site *s, window *w, padding *how)
+static int read_window(onnx_site *s, onnx_window *w, padding *how)
 {
     int64_t pads[2 * AXES];
-    if (per_axis(s, "strides", w->axes, 1, 1, w->stride) ||
-        per_axis(s, "dilations", w->axes, 1, 1, w->dilation) ||
-        per_axis(s, "pads", 2 * w->axes, 0, 0, pads) || padding_of(s, how))
+    if (onnx_per_axis(s, "strides", w->axes, 1, 1, w->stride) ||
+        onnx_per_axis(s, "dilations", w->axes, 1, 1, w->dilation) ||
+        onnx_per_axis(s, "pads", 2 * w->axes, 0, 0, pads) || padding_of(s, how))
         return -1;
     for (int i = 0; i < w->axes; i++) {
         if (w->kernel[i] < 1 || w->kernel[i] > 1 << 20 || span_of(w, i) > 1 << 30)
@@ -75,8 +69,7 @@ static int read_window(onnx_site *s, window *w, padding *how)
     return 0;
 }
 
-/* Padding of windows over x (its pixels) where it is not said: as many windows as strides. */
-static int place(onnx_site *s, const int64_t *x, window *w)
+int onnx_place(onnx_site *s, const int64_t *x, onnx_window *w)
 {
     padding how;
     if (read_window(s, w, &how))
@@ -96,7 +89,7 @@ static int place(onnx_site *s, const int64_t *x, window *w)
     return 0;
 }
 
-static int axes_of(onnx_site *s, int *axes)
+int onnx_pixel_axes(onnx_site *s, int *axes)
 {
     int rank = s->in[0]->desc.shape.rank;
     *axes = rank - 2;
@@ -108,7 +101,7 @@ static int axes_of(onnx_site *s, int *axes)
 }
 
 /* The last two axes of a window as those of a picture. */
-static void as_picture(const window *w, int *stride, int *dilation, int *pad)
+static void as_picture(const onnx_window *w, int *stride, int *dilation, int *pad)
 {
     for (int k = 0; k < 2; k++) {
         int i = w->axes - 2 + k;
@@ -119,8 +112,7 @@ static void as_picture(const window *w, int *stride, int *dilation, int *pad)
     }
 }
 
-/* A tensor (a, b, pixels...) with one axis of pixels as one with two. */
-static int heightened(onnx_site *s, ax_onnx_value *x, ax_onnx_value *out)
+int onnx_heightened(onnx_site *s, ax_onnx_value *x, ax_onnx_value *out)
 {
     const int64_t *d = x->desc.shape.dim;
     if (x->desc.shape.rank == 3)
@@ -129,7 +121,7 @@ static int heightened(onnx_site *s, ax_onnx_value *x, ax_onnx_value *out)
     return 0;
 }
 
-static int flattened(onnx_site *s, ax_onnx_value *y, ax_onnx_value *out)
+int onnx_flattened(onnx_site *s, ax_onnx_value *y, ax_onnx_value *out)
 {
     const int64_t *d = y->desc.shape.dim;
     return onnx_reshaped(s, y, &AX_SHAPE(d[0], d[1], d[3]), out);
@@ -138,12 +130,12 @@ static int flattened(onnx_site *s, ax_onnx_value *y, ax_onnx_value *out)
 /* ---- convolution ---- */
 
 /* What a convolution and its transpose are told alike; the weights' pixels are the kernel. */
-static int conv_site(onnx_site *s, window *g, int64_t *groups)
+static int conv_site(onnx_site *s, onnx_window *g, int64_t *groups)
 {
     const ax_shape *x = &s->in[0]->desc.shape, *w = &s->in[1]->desc.shape;
     int64_t said[AXES];
     *groups = onnx_int_or(s, "group", 1);
-    if (axes_of(s, &g->axes))
+    if (onnx_pixel_axes(s, &g->axes))
         return -1;
     if (w->rank != x->rank)
         return ax_fail(s->err, AX_ESHAPE, "weights of rank %d for an input of rank %d", w->rank,
@@ -153,7 +145,7 @@ static int conv_site(onnx_site *s, window *g, int64_t *groups)
     memcpy(g->kernel, w->dim + 2, (size_t)g->axes * sizeof *g->kernel);
     if (!onnx_attr(s, "kernel_shape"))
         return 0;
-    if (per_axis(s, "kernel_shape", g->axes, 0, 0, said))
+    if (onnx_per_axis(s, "kernel_shape", g->axes, 0, 0, said))
         return -1;
     for (int i = 0; i < g->axes; i++)
         if (said[i] != g->kernel[i])
@@ -163,7 +155,7 @@ static int conv_site(onnx_site *s, window *g, int64_t *groups)
 }
 
 /* x (N,C,D,H,W) as (N OD, C KD, H, W): each sample is what one place of the depth sees. */
-static int depth_to_channels(onnx_site *s, ax_onnx_value *x, const window *g, int64_t *od,
+static int depth_to_channels(onnx_site *s, ax_onnx_value *x, const onnx_window *g, int64_t *od,
                              ax_onnx_value *out)
 {
     ax_pad_attr pad = {.before = {0, 0, g->before[0]}, .after = {0, 0, g->after[0]}};
@@ -191,7 +183,7 @@ static int depth_in_weights(onnx_site *s, ax_onnx_value *w, ax_onnx_value *out)
     return onnx_reshaped(s, w, &AX_SHAPE(d[0], ax_count_mul(d[1], d[2]), d[3], d[4]), out);
 }
 
-static int conv_deep(onnx_site *s, const window *g, const ax_conv2d_attr *a)
+static int conv_deep(onnx_site *s, const onnx_window *g, const ax_conv2d_attr *a)
 {
     ax_onnx_value x = {.name = ""}, w = {.name = ""}, y = {.name = ""}, split = {.name = ""};
     ax_onnx_value *in[] = {&x, &w, s->n_in > 2 ? s->in[2] : NULL}, *turn = &split;
@@ -208,11 +200,11 @@ static int conv_deep(onnx_site *s, const window *g, const ax_conv2d_attr *a)
 
 static int conv(onnx_site *s)
 {
-    window g = {0};
+    onnx_window g = {0};
     int64_t groups;
     ax_onnx_value x = {.name = ""}, w = {.name = ""}, y = {.name = ""};
     ax_onnx_value *in[] = {&x, &w, s->n_in > 2 ? s->in[2] : NULL};
-    if (conv_site(s, &g, &groups) || place(s, s->in[0]->desc.shape.dim + 2, &g))
+    if (conv_site(s, &g, &groups) || onnx_place(s, s->in[0]->desc.shape.dim + 2, &g))
         return -1;
     ax_conv2d_attr a = {.groups = (int)groups};
     as_picture(&g, a.stride, a.dilation, a.pad);
@@ -220,10 +212,10 @@ static int conv(onnx_site *s)
         return onnx_apply(s, &ax_op_conv2d, &a, s->in, s->n_in, &s->out[0]);
     if (g.axes == 3)
         return conv_deep(s, &g, &a);
-    if (heightened(s, s->in[0], &x) || heightened(s, s->in[1], &w) ||
+    if (onnx_heightened(s, s->in[0], &x) || onnx_heightened(s, s->in[1], &w) ||
         onnx_apply(s, &ax_op_conv2d, &a, in, 2 + (in[2] != NULL), &y))
         return -1;
-    return flattened(s, &y, &s->out[0]);
+    return onnx_flattened(s, &y, &s->out[0]);
 }
 
 /* ---- transposed convolution: what goes back through a convolution ---- */
@@ -233,8 +225,8 @@ typedef struct spread {
     int64_t full[AXES], out[AXES];
 } spread;
 
-static int spread_axis(onnx_site *s, window *g, int i, int64_t in, int64_t adjust, int64_t wanted,
-                       padding how, spread *p)
+static int spread_axis(onnx_site *s, onnx_window *g, int i, int64_t in, int64_t adjust,
+                       int64_t wanted, padding how, spread *p)
 {
     int64_t full;
     if (in < 1 || __builtin_mul_overflow(in - 1, g->stride[i], &full) || full > INT64_MAX / 4)
@@ -257,15 +249,15 @@ static int spread_axis(onnx_site *s, window *g, int i, int64_t in, int64_t adjus
     return 0;
 }
 
-static int spread_of(onnx_site *s, window *g, spread *p)
+static int spread_of(onnx_site *s, onnx_window *g, spread *p)
 {
     padding how;
     int64_t adjust[AXES], wanted[2 + AXES] = {0};
     const ax_onnx_attr *shape = onnx_attr(s, "output_shape");
     const int64_t *x = s->in[0]->desc.shape.dim + 2;
     int skip = shape && shape->n == g->axes + 2 ? 2 : 0; /* some files name batch and channels */
-    if (read_window(s, g, &how) || per_axis(s, "output_padding", g->axes, 0, 0, adjust) ||
-        (shape && per_axis(s, "output_shape", g->axes + skip, 0, 0, wanted)))
+    if (read_window(s, g, &how) || onnx_per_axis(s, "output_padding", g->axes, 0, 0, adjust) ||
+        (shape && onnx_per_axis(s, "output_shape", g->axes + skip, 0, 0, wanted)))
         return -1;
     for (int i = 0; i < g->axes; i++)
         if (spread_axis(s, g, i, x[i], adjust[i], shape ? wanted[skip + i] : -1, how, p))
@@ -276,7 +268,7 @@ static int spread_of(onnx_site *s, window *g, spread *p)
 /* dx of the convolution for a picture: x (n, C, h, w), weights (C, M/groups, KH, KW). Where the
  * padding is none that a convolution has (more at the end than a stride), all of it is made, then
  * cut. */
-static int spread_picture(onnx_site *s, ax_onnx_value *x, ax_onnx_value *w, const window *g,
+static int spread_picture(onnx_site *s, ax_onnx_value *x, ax_onnx_value *w, const onnx_window *g,
                           const spread *p, int64_t groups, ax_onnx_value *out)
 {
     const int64_t *d = w->desc.shape.dim;
@@ -309,7 +301,7 @@ static int spread_picture(onnx_site *s, ax_onnx_value *x, ax_onnx_value *w, cons
 }
 
 /* Of (N D, M KD, OH, OW) each place of the depth has its KD planes; planes that meet are added. */
-static int channels_to_depth(onnx_site *s, ax_onnx_value *y, const window *g, const spread *p,
+static int channels_to_depth(onnx_site *s, ax_onnx_value *y, const onnx_window *g, const spread *p,
                              const ax_shape *x, ax_onnx_value *out)
 {
     const int64_t *d = y->desc.shape.dim;
@@ -329,7 +321,7 @@ static int channels_to_depth(onnx_site *s, ax_onnx_value *y, const window *g, co
     return onnx_apply(s, &ax_op_pad, &fit, &cut, 1, out);
 }
 
-static int spread_deep(onnx_site *s, const window *g, const spread *p, int64_t groups,
+static int spread_deep(onnx_site *s, const onnx_window *g, const spread *p, int64_t groups,
                        ax_onnx_value *out)
 {
     const ax_shape *x = &s->in[0]->desc.shape;
@@ -345,19 +337,19 @@ static int spread_deep(onnx_site *s, const window *g, const spread *p, int64_t g
     return channels_to_depth(s, &y, g, p, x, out);
 }
 
-static int spread_line(onnx_site *s, const window *g, const spread *p, int64_t groups,
+static int spread_line(onnx_site *s, const onnx_window *g, const spread *p, int64_t groups,
                        ax_onnx_value *out)
 {
     ax_onnx_value x = {.name = ""}, w = {.name = ""}, y = {.name = ""};
-    if (heightened(s, s->in[0], &x) || heightened(s, s->in[1], &w) ||
+    if (onnx_heightened(s, s->in[0], &x) || onnx_heightened(s, s->in[1], &w) ||
         spread_picture(s, &x, &w, g, p, groups, &y))
         return -1;
-    return flattened(s, &y, out);
+    return onnx_flattened(s, &y, out);
 }
 
 static int conv_transpose(onnx_site *s)
 {
-    window g = {0};
+    onnx_window g = {0};
     spread p;
     int64_t groups;
     ax_onnx_value y = {.name = ""}, bias = {.name = ""};
@@ -377,205 +369,10 @@ static int conv_transpose(onnx_site *s)
                : 0;
 }
 
-/* ---- pooling ---- */
-
-static int pool_attr(onnx_site *s, ax_pool_kind kind, ax_pool_attr *a)
-{
-    window g = {0};
-    if (axes_of(s, &g.axes))
-        return -1;
-    if (!onnx_attr(s, "kernel_shape"))
-        return ax_fail(s->err, AX_EINVAL, "kernel_shape is missing");
-    if (per_axis(s, "kernel_shape", g.axes, 0, 1, g.kernel) ||
-        place(s, s->in[0]->desc.shape.dim + 2, &g))
-        return -1;
-    *a = (ax_pool_attr){.kind = kind,
-                        .ceil = onnx_int_or(s, "ceil_mode", 0) != 0,
-                        .count_pad = onnx_int_or(s, "count_include_pad", 0) != 0,
-                        .by_columns = onnx_int_or(s, "storage_order", 0) != 0,
-                        .p = onnx_int_or(s, "p", 2)};
-    memcpy(a->kernel, g.kernel, sizeof g.kernel);
-    memcpy(a->stride, g.stride, sizeof g.stride);
-    memcpy(a->dilation, g.dilation, sizeof g.dilation);
-    memcpy(a->before, g.before, sizeof g.before);
-    memcpy(a->after, g.after, sizeof g.after);
-    return 0;
-}
-
-/* As the faster op for pictures, if it can: rounding up is padding behind, which does not count. */
-static int fits_picture(const ax_pool_attr *a, const ax_shape *x, ax_pool2d_attr *out)
-{
-    int axes = x->rank - 2, ok = axes <= 2 && a->kind != AX_POOL_LP && !(a->ceil && a->count_pad);
-    *out = (ax_pool2d_attr){.max = a->kind == AX_POOL_MAX,
-                            .kernel = {1, 1},
-                            .stride = {1, 1},
-                            .count_pad = a->count_pad};
-    for (int i = 0; ok && i < axes; i++) {
-        int k = i + 2 - axes;
-        int64_t room = x->dim[2 + i] + a->before[i] + a->after[i] - a->kernel[i];
-        int64_t windows = room / a->stride[i] + 1, after = a->after[i];
-        if (a->ceil && room % a->stride[i] && windows * a->stride[i] < x->dim[2 + i] + a->before[i])
-            after += windows * a->stride[i] - room;
-        ok = a->dilation[i] == 1 && a->before[i] < a->kernel[i] && after < a->kernel[i];
-        out->kernel[k] = (int)a->kernel[i];
-        out->stride[k] = (int)a->stride[i];
-        out->pad[k] = (int)a->before[i];
-        out->pad[2 + k] = (int)after;
-    }
-    return ok;
-}
-
-static int pooled(onnx_site *s, ax_onnx_value *x, const ax_pool_attr *a, ax_onnx_value *out)
-{
-    ax_pool2d_attr quick;
-    ax_onnx_value tall = {.name = ""}, y = {.name = ""}, *in = &tall;
-    if (!fits_picture(a, &x->desc.shape, &quick))
-        return onnx_apply(s, &ax_op_pool, a, &x, 1, out);
-    if (x->desc.shape.rank == 4)
-        return onnx_apply(s, &ax_op_pool2d, &quick, &x, 1, out);
-    if (heightened(s, x, &tall) || onnx_apply(s, &ax_op_pool2d, &quick, &in, 1, &y))
-        return -1;
-    return flattened(s, &y, out);
-}
-
-/* Bytes are pooled as the floats they are. */
-static int max_pool(onnx_site *s)
-{
-    ax_pool_attr a;
-    ax_dtype t = s->in[0]->desc.dtype;
-    ax_onnx_value x = *s->in[0], y = {.name = ""}, *in = &x;
-    int bytes = t != AX_F32 && t != AX_BOOL && ax_dtype_size(t) == 1;
-    if (t != AX_F32 && !bytes)
-        return ax_fail(s->err, AX_EUNSUPPORTED, "an input of %s; float32 and bytes are taken",
-                       ax_dtype_name(t));
-    if (pool_attr(s, AX_POOL_MAX, &a) ||
-        (bytes && onnx_apply(s, &ax_op_cast, &(ax_cast_attr){AX_F32}, s->in, 1, &x)))
-        return -1;
-    if (s->n_out > 1 && *s->n->out[1] && onnx_apply(s, &ax_op_max_places, &a, &in, 1, &s->out[1]))
-        return -1;
-    if (!bytes)
-        return pooled(s, s->in[0], &a, &s->out[0]);
-    in = &y;
-    return pooled(s, &x, &a, &y) ||
-                   onnx_apply(s, &ax_op_cast, &(ax_cast_attr){t}, &in, 1, &s->out[0])
-               ? -1
-               : 0;
-}
-
-static int average_pool(onnx_site *s)
-{
-    ax_pool_attr a;
-    return pool_attr(s, AX_POOL_AVERAGE, &a) ? -1 : pooled(s, s->in[0], &a, &s->out[0]);
-}
-
-static int lp_pool(onnx_site *s)
-{
-    ax_pool_attr a;
-    return pool_attr(s, AX_POOL_LP, &a) ? -1 : pooled(s, s->in[0], &a, &s->out[0]);
-}
-
-/* ---- the whole map ---- */
-
-/* Pixels of all axes in one: (N, C, 1, pixels); and the shape of one number for each map. */
-static int whole_map(onnx_site *s, ax_onnx_value *out, ax_shape *one)
-{
-    const ax_shape *x = &s->in[0]->desc.shape;
-    int64_t pixels = 1;
-    *one = *x;
-    if (x->rank < 2)
-        return ax_fail(s->err, AX_ESHAPE, "an input of rank %d has no channels", x->rank);
-    for (int i = 2; i < x->rank; i++) {
-        pixels = ax_count_mul(pixels, x->dim[i]);
-        one->dim[i] = 1;
-    }
-    if (x->rank == 4) {
-        *out = *s->in[0];
-        return 0;
-    }
-    return onnx_reshaped(s, s->in[0], &AX_SHAPE(x->dim[0], x->dim[1], 1, pixels), out);
-}
-
-static int global_pool(onnx_site *s, int max)
-{
-    ax_pool2d_attr a = {.max = max, .global = 1};
-    ax_onnx_value x = {.name = ""}, y = {.name = ""}, *in = &x;
-    ax_shape one;
-    if (whole_map(s, &x, &one) || onnx_apply(s, &ax_op_pool2d, &a, &in, 1, &y))
-        return -1;
-    if (one.rank != 4)
-        return onnx_reshaped(s, &y, &one, &s->out[0]);
-    s->out[0] = y;
-    return 0;
-}
-
-static int global_average_pool(onnx_site *s)
-{
-    return global_pool(s, 0);
-}
-
-static int global_max_pool(onnx_site *s)
-{
-    return global_pool(s, 1);
-}
-
-static int global_lp_pool(onnx_site *s)
-{
-    ax_onnx_value x = {.name = ""}, y = {.name = ""}, *in = &x;
-    ax_shape one;
-    if (whole_map(s, &x, &one))
-        return -1;
-    ax_pool_attr a = {
-        .kind = AX_POOL_LP, .p = onnx_int_or(s, "p", 2), .stride = {1, 1}, .dilation = {1, 1}};
-    memcpy(a.kernel, x.desc.shape.dim + 2, 2 * sizeof *a.kernel);
-    return onnx_apply(s, &ax_op_pool, &a, &in, 1, &y) || onnx_reshaped(s, &y, &one, &s->out[0]) ? -1
-                                                                                                : 0;
-}
-
-/* ---- back to where maxima came from ---- */
-
-/* Indices count pixels of the shape that follows from the window; a given shape may only have more
- * behind. */
-static int max_unpool(onnx_site *s)
-{
-    const ax_shape *x = &s->in[0]->desc.shape;
-    const int64_t *said;
-    int64_t n, pads[2 * AXES];
-    window g = {0};
-    ax_put_attr a = {*x};
-    ax_pad_attr more = {0};
-    ax_onnx_value y = {.name = ""}, *in = &y;
-    if (axes_of(s, &g.axes) || per_axis(s, "kernel_shape", g.axes, 0, 1, g.kernel) ||
-        per_axis(s, "strides", g.axes, 1, 1, g.stride) ||
-        per_axis(s, "pads", 2 * g.axes, 0, 0, pads) || onnx_known_ints(s, 2, &said, &n))
-        return -1;
-    for (int i = 0; i < g.axes; i++) {
-        if (x->dim[2 + i] < 1 || x->dim[2 + i] > 1 << 30)
-            return ax_fail(s->err, AX_ERANGE, "%lld inputs along an axis",
-                           (long long)x->dim[2 + i]);
-        a.shape.dim[2 + i] =
-            (x->dim[2 + i] - 1) * g.stride[i] + g.kernel[i] - pads[i] - pads[g.axes + i];
-    }
-    if (n >= 0 && n != x->rank)
-        return ax_fail(s->err, AX_EINVAL, "an output shape of %lld numbers, expected %d",
-                       (long long)n, x->rank);
-    for (int i = 0; n >= 0 && i < x->rank; i++) {
-        more.after[i] = said[i] > 1 << 30 ? -1 : said[i] - a.shape.dim[i];
-        if (more.after[i] < 0)
-            return ax_fail(s->err, AX_ESHAPE, "axis %d cannot be %lld, the windows take %lld", i,
-                           (long long)said[i], (long long)a.shape.dim[i]);
-    }
-    if (n < 0)
-        return onnx_apply(s, &ax_op_put, &a, s->in, 2, &s->out[0]);
-    return onnx_apply(s, &ax_op_put, &a, s->in, 2, &y) ||
-                   onnx_apply(s, &ax_op_pad, &more, &in, 1, &s->out[0])
-               ? -1
-               : 0;
-}
-
 /* ---- windows laid out as columns, added up where they overlap ---- */
 
 /* Sizes of the image with its padding, and how many windows there are along each axis. */
-static int image_axes(onnx_site *s, window *g, int64_t *image, int64_t *windows)
+static int image_axes(onnx_site *s, onnx_window *g, int64_t *image, int64_t *windows)
 {
     const int64_t *size, *block;
     int64_t n, m;
@@ -607,7 +404,7 @@ static int image_axes(onnx_site *s, window *g, int64_t *image, int64_t *windows)
 static int col2im(onnx_site *s)
 {
     const ax_shape *x = &s->in[0]->desc.shape;
-    window g = {0};
+    onnx_window g = {0};
     int64_t image[AXES], windows[AXES], taps = 1, step = 1;
     ax_onnx_value parts = {.name = ""}, sum = {.name = ""}, *in = &parts, *cut = &sum;
     if (x->rank != 3)
@@ -646,16 +443,7 @@ const onnx_row onnx_rows_window[] = {
     {"ConvTranspose", 1, 2, 3,
      "auto_pad dilations group kernel_shape output_padding output_shape pads strides",
      conv_transpose, 1},
-    {"MaxPool", 1, 1, 1, "auto_pad ceil_mode dilations kernel_shape pads storage_order strides",
-     max_pool, 0},
-    {"AveragePool", 1, 1, 1,
-     "auto_pad ceil_mode count_include_pad dilations kernel_shape pads strides", average_pool, 1},
-    {"LpPool", 2, 1, 1, "auto_pad ceil_mode dilations kernel_shape p pads strides", lp_pool, 1},
-    {"GlobalAveragePool", 1, 1, 1, "", global_average_pool, 1},
-    {"GlobalMaxPool", 1, 1, 1, "", global_max_pool, 1},
-    {"GlobalLpPool", 2, 1, 1, "p", global_lp_pool, 1},
     {"Col2Im", 18, 3, 3, "dilations pads strides", col2im, 0},
-    {"MaxUnpool", 9, 2, 3, "kernel_shape pads strides", max_unpool, 0},
     {0},
 };
 // clang-format on
