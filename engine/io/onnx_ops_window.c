@@ -2,9 +2,10 @@
  * transpose, columns; see onnx_op.h. What pooling shares is in onnx_window.h.
  *
  * One axis is a picture of height 1. Three axes of a convolution are two: windows of the depth
- * become channels, their places samples, and the weights need not even move: x (N,C,D,H,W) -> (N
- * OD, C KD, H, W), w (K,C,KD,KH,KW) = (K, C KD, KH, KW); and the transposed one goes the same way
- * back. */
+ * become channels, their places samples, and the weights need not even move; the transposed one
+ * goes the same way back.
+ *
+ *     x (N,C,D,H,W) -> (N OD, C KD, H, W), w (K,C,KD,KH,KW) = (K, C KD, KH, KW) */
 #include <limits.h>
 #include <string.h>
 
