@@ -36,6 +36,7 @@ static int status_of(ax_code code)
     case AX_ELIMIT:
     case AX_ECORRUPT:
     case AX_EUNSUPPORTED:
+    case AX_EUNKNOWN:
         return 422;
     case AX_ENOMEM:
         return 503;

@@ -75,6 +75,7 @@ const char *ax_code_name(ax_code code)
         [AX_EIO] = "io_error",
         [AX_ECORRUPT] = "corrupt",
         [AX_EUNSUPPORTED] = "unsupported",
+        [AX_EUNKNOWN] = "unknown_value",
         [AX_ENONFINITE] = "non_finite_output",
         [AX_ECANCELED] = "canceled",
     };

@@ -20,6 +20,7 @@ typedef enum ax_code {
     AX_EIO,          /* the operating system refused                              */
     AX_ECORRUPT,     /* a file contradicts itself, or its self-test failed        */
     AX_EUNSUPPORTED, /* understood, but this program cannot do it                 */
+    AX_EUNKNOWN,     /* it has to know a number before that only a run can tell   */
     AX_ENONFINITE,   /* a computation gave NaN or infinity                        */
     AX_ECANCELED     /* stopped on request                                        */
 } ax_code;

@@ -329,11 +329,12 @@ static int read_node(onnx_reader *r, ax_pb_in in, void *out)
     ax_pb_in all = in;
     ax_pb_field f;
     int more;
-    *n = (ax_onnx_node){.op = "", .domain = "", .name = ""};
+    *n = (ax_onnx_node){.op = "", .domain = "", .name = "", .overload = ""};
     while ((more = ax_pb_next(&in, &f, r->err)) > 0)
         if ((f.number == 3 && !(n->name = onnx_text(r, &f))) ||
             (f.number == 4 && !(n->op = onnx_text(r, &f))) ||
-            (f.number == 7 && !(n->domain = domain_of(onnx_text(r, &f)))))
+            (f.number == 7 && !(n->domain = domain_of(onnx_text(r, &f)))) ||
+            (f.number == 8 && !(n->overload = onnx_text(r, &f))))
             return -1;
     if (more)
         return -1;
@@ -421,10 +422,11 @@ static int read_function(onnx_reader *r, ax_pb_in in, void *out)
     ax_pb_in all = in;
     ax_pb_field f;
     int more;
-    *fn = (ax_onnx_function){.name = "", .domain = ""};
+    *fn = (ax_onnx_function){.name = "", .domain = "", .overload = ""};
     while ((more = ax_pb_next(&in, &f, r->err)) > 0)
         if ((f.number == 1 && !(fn->name = onnx_text(r, &f))) ||
-            (f.number == 10 && !(fn->domain = domain_of(onnx_text(r, &f)))))
+            (f.number == 10 && !(fn->domain = domain_of(onnx_text(r, &f)))) ||
+            (f.number == 13 && !(fn->overload = onnx_text(r, &f))))
             return -1;
     return more || all_names(r, all, 4, &fn->in, &fn->n_in) ||
                    all_names(r, all, 5, &fn->out, &fn->n_out) || read_function_attrs(r, all, fn) ||

@@ -93,6 +93,7 @@ typedef struct ax_onnx_attr {
 
 typedef struct ax_onnx_node {
     const char *op, *domain, *name; /* domain: "" for ONNX's own ("ai.onnx" is made "") */
+    const char *overload;           /* which of the functions of one name; "" */
     const char *const *in;          /* "": absent */
     const char *const *out;
     const ax_onnx_attr *attr;
@@ -113,7 +114,7 @@ typedef struct ax_onnx_opset {
 } ax_onnx_opset;
 
 typedef struct ax_onnx_function {
-    const char *name, *domain;
+    const char *name, *domain, *overload;
     const char *const *in, *const *out;
     const ax_onnx_attr *attr; /* with their defaults; those without have type 0 */
     const ax_onnx_node *node;

@@ -1,80 +1,17 @@
-/* onnx_import.c - values by name, nodes in order; see onnx_import.h. What operators are is in the
+/* onnx_import.c - a file's tensors, inputs and outputs, and what the builders of operators work
+ * with; see onnx_import.h. Names and nodes are in onnx_scope.c, what operators are in the
  * onnx_ops_*.c. */
 #include "io/onnx_import.h"
 
-#include <stdio.h>
 #include <string.h>
 
-#include "base/hash.h"
 #include "base/memory.h"
 #include "graph/eval.h"
-#include "io/onnx_op.h"
-
-struct onnx_importer {
-    const ax_onnx_file *f;
-    ax_graph *g;
-    ax_onnx_names names; /* values in the order they appear */
-    ax_err *err;
-};
-
-static const onnx_row *const tables[] = {onnx_rows_shape,  onnx_rows_grid, onnx_rows_nn,
-                                         onnx_rows_window, onnx_rows_pool, onnx_rows_norm,
-                                         onnx_rows_resize, onnx_rows_math};
+#include "io/onnx_scope.h"
 
 static int no_memory(ax_err *err)
 {
     return ax_fail(err, AX_ENOMEM, "no memory for the graph");
-}
-
-/* ---- values by name ----------------------------------------------------------------------------
- */
-
-static int *slot_of(const ax_onnx_names *t, const char *name)
-{
-    unsigned i = (unsigned)ax_hash64(name, strlen(name)) & t->mask;
-    while (t->slot[i] && strcmp(t->value[t->slot[i] - 1].name, name))
-        i = (i + 1) & t->mask;
-    return &t->slot[i];
-}
-
-ax_onnx_value *ax_onnx_find(const ax_onnx_names *t, const char *name)
-{
-    int at = *slot_of(t, name);
-    return at ? &t->value[at - 1] : NULL;
-}
-
-static ax_onnx_value *find(onnx_importer *m, const char *name)
-{
-    return ax_onnx_find(&m->names, name);
-}
-
-static int add(onnx_importer *m, ax_onnx_value v, ax_err *err)
-{
-    int *slot = slot_of(&m->names, v.name);
-    if (*slot)
-        return ax_fail(err, AX_ECORRUPT, "the value '%.96s' is made twice", v.name);
-    m->names.value[m->names.n++] = v;
-    *slot = m->names.n;
-    return 0;
-}
-
-static int make_table(onnx_importer *m)
-{
-    const ax_onnx_graph *g = &m->f->graph;
-    int64_t room = (int64_t)g->n_init + g->n_in;
-    for (int i = 0; i < g->n_node; i++)
-        room += g->node[i].n_out;
-    if (room > 1 << 24)
-        return ax_fail(m->err, AX_ELIMIT, "a graph of %lld values", (long long)room);
-    unsigned slots = 16;
-    while (slots < 2 * (uint64_t)room)
-        slots *= 2;
-    ax_onnx_names *t = &m->names;
-    t->mask = slots - 1;
-    t->slot = AX_ARRAY(&m->g->arena, int, slots);
-    t->value = AX_ARRAY(&m->g->arena, ax_onnx_value, room + 1);
-    t->first_node = AX_ARRAY(&m->g->arena, int, g->n_node + 1);
-    return t->slot && t->value && t->first_node ? 0 : no_memory(m->err);
 }
 
 /* ---- tensors of the file ------------------------------------------------------------------------
@@ -155,16 +92,6 @@ int ax_onnx_known(const ax_onnx_tensor *t, ax_arena *a, ax_onnx_value *out, ax_e
     return 0;
 }
 
-static int add_initializers(onnx_importer *m)
-{
-    const ax_onnx_graph *g = &m->f->graph;
-    ax_onnx_value v;
-    for (int i = 0; i < g->n_init; i++)
-        if (ax_onnx_known(&g->init[i], &m->g->arena, &v, m->err) || add(m, v, m->err))
-            return -1;
-    return 0;
-}
-
 static int has_initializer(const ax_onnx_graph *g, const char *name)
 {
     for (int i = 0; i < g->n_init; i++)
@@ -184,21 +111,6 @@ int ax_onnx_inputs(const ax_onnx_file *f, int *index, int room)
         n++;
     }
     return n;
-}
-
-static int add_inputs(onnx_importer *m, const ax_tensor *in)
-{
-    for (int i = 0, k = 0; i < m->f->graph.n_in; i++) {
-        const ax_onnx_port *p = &m->f->graph.in[i];
-        if (has_initializer(&m->f->graph, p->name))
-            continue;
-        ax_onnx_value v = {p->name, {in[k].dtype, in[k].shape}, in[k].data, AX_NONE};
-        v.val = ax_graph_input(m->g, p->name, in[k].dtype, &in[k].shape, m->err);
-        if (v.val < 0 || add(m, v, m->err))
-            return -1;
-        k++;
-    }
-    return 0;
 }
 
 /* ---- what builders work with --------------------------------------------------------------------
@@ -252,6 +164,13 @@ const char *onnx_text_or(onnx_site *s, const char *name, const char *otherwise)
     return a ? a->s : otherwise;
 }
 
+int onnx_unknown(onnx_site *s, int i)
+{
+    return ax_fail(s->err, AX_EUNKNOWN,
+                   "input %d ('%.64s') is computed by the run, it has to be known before", i,
+                   s->in[i]->name);
+}
+
 int onnx_known_ints(onnx_site *s, int i, const int64_t **v, int64_t *n)
 {
     *n = -1;
@@ -259,9 +178,7 @@ int onnx_known_ints(onnx_site *s, int i, const int64_t **v, int64_t *n)
         return 0;
     const ax_onnx_value *x = s->in[i];
     if (!x->data)
-        return ax_fail(s->err, AX_EUNSUPPORTED,
-                       "input %d ('%.64s') is computed by the run, it has to be known before", i,
-                       x->name);
+        return onnx_unknown(s, i);
     *n = ax_shape_count(&x->desc.shape);
     if (x->desc.dtype == AX_I64) {
         *v = x->data;
@@ -379,144 +296,37 @@ int onnx_reshaped(onnx_site *s, ax_onnx_value *x, const ax_shape *shape, ax_onnx
     return onnx_apply(s, &ax_op_reshape, &a, &x, 1, out);
 }
 
-/* ---- nodes --------------------------------------------------------------------------------------
- */
+/* ---- the file ---- */
 
-/* Rows are few and nodes are many, but a file is imported once for a shape: a walk will do. */
-static const onnx_row *row_for(const char *op, const char *domain, int64_t opset)
+static int64_t values_of(const ax_onnx_graph *g)
 {
-    const onnx_row *best = NULL;
-    if (*domain)
-        return NULL;
-    for (size_t t = 0; t < sizeof tables / sizeof *tables; t++)
-        for (const onnx_row *r = tables[t]; r->op; r++)
-            if (!strcmp(r->op, op) && r->since <= opset && (!best || r->since > best->since))
-                best = r;
-    return best;
+    int64_t n = (int64_t)g->n_init + g->n_in;
+    for (int i = 0; i < g->n_node; i++)
+        n += g->node[i].n_out;
+    return n;
 }
 
-/* Is the word in a list with spaces, or commas and spaces, between? */
-static int is_listed(const char *list, const char *word)
+static int add_inputs(onnx_importer *m, onnx_scope *s, const ax_tensor *in)
 {
-    size_t n = strlen(word);
-    for (const char *at = list; n && (at = strstr(at, word)); at += n)
-        if ((at == list || at[-1] == ' ') && (at[n] == ' ' || at[n] == ',' || !at[n]))
-            return 1;
-    return 0;
-}
-
-static int check_node(const ax_onnx_node *n, const onnx_row *row, ax_err *err)
-{
-    if (n->n_in < row->min_in || n->n_in > row->max_in)
-        return ax_fail(err, AX_EINVAL, "%d inputs, it takes %d to %d", n->n_in, row->min_in,
-                       row->max_in);
-    for (int i = 0; i < n->n_attr; i++)
-        if (!is_listed(row->attrs, n->attr[i].name))
-            return ax_fail(err, AX_EUNSUPPORTED, "the attribute '%.64s' is not known here; %s%s",
-                           n->attr[i].name, *row->attrs ? "it takes " : "it takes none",
-                           row->attrs);
-    return 0;
-}
-
-/* What a row wants is there; of a row that takes any number, all. */
-static int gather_inputs(onnx_site *s, const onnx_row *row)
-{
-    int wanted = row->max_in == INT32_MAX ? s->n_in : row->min_in;
-    for (int i = 0; i < s->n_in; i++) {
-        const char *name = s->n->in[i];
-        s->in[i] = *name ? find(s->m, name) : NULL;
-        if (*name && !s->in[i])
-            return ax_fail(s->err, AX_ECORRUPT, "input %d, '%.96s', is made by nothing before it",
-                           i, name);
-        if (!s->in[i] && i < wanted)
-            return ax_fail(s->err, AX_EINVAL, "input %d is left out", i);
-        if (row->f32 && s->in[i] && s->in[i]->desc.dtype != AX_F32)
-            return ax_fail(s->err, AX_EUNSUPPORTED, "input %d ('%.64s') is %s, float32 is taken", i,
-                           name, ax_dtype_name(s->in[i]->desc.dtype));
-    }
-    return 0;
-}
-
-static int build_node(onnx_importer *m, const ax_onnx_node *n, int64_t opset, ax_err *err)
-{
-    const onnx_row *row = row_for(n->op, n->domain, opset);
-    if (!row)
-        return ax_fail(err, AX_EUNSUPPORTED, "the operator is not known here");
-    onnx_site s = {m, n, NULL, NULL, n->n_in, n->n_out, opset, NULL, err};
-    s.in = onnx_alloc(&s, n->n_in + 1, sizeof *s.in);
-    s.out = onnx_alloc(&s, n->n_out + AX_MAX_OUT, sizeof *s.out);
-    if (!s.in || !s.out || check_node(n, row, err) || gather_inputs(&s, row))
-        return -1;
-    for (int i = 0; i < n->n_out; i++)
-        s.out[i] = (ax_onnx_value){.name = n->out[i], .desc.shape.rank = -1, .val = AX_NONE};
-    if (row->build(&s))
-        return -1;
-    if (s.mistyped)
-        return ax_fail(err, AX_ETYPE,
-                       "the attribute '%.64s' is of another type than the operator takes",
-                       s.mistyped);
-    for (int i = 0; i < n->n_out; i++) {
-        if (!*n->out[i])
+    for (int i = 0, k = 0; i < m->f->graph.n_in; i++) {
+        const ax_onnx_port *p = &m->f->graph.in[i];
+        if (has_initializer(&m->f->graph, p->name))
             continue;
-        s.out[i].name = n->out[i];
-        if (s.out[i].desc.shape.rank < 0)
-            return ax_fail(err, AX_EUNSUPPORTED, "its output %d is not made here", i);
-        if (add(m, s.out[i], err))
+        ax_onnx_value v = {p->name, {in[k].dtype, in[k].shape}, in[k].data, AX_NONE};
+        v.val = ax_graph_input(m->g, p->name, in[k].dtype, &in[k].shape, m->err);
+        if (v.val < 0 || onnx_scope_add(s, v, m->err))
             return -1;
+        k++;
     }
     return 0;
 }
 
-/* "Conv 'conv1' (node 7)": which node of the file a message is about */
-static int blame(ax_err *err, const ax_onnx_node *n, int index)
-{
-    ax_err why = *err;
-    ax_fail(err, why.code, "%s '%.64s' (node %d): %.380s", n->op, n->name, index, why.msg);
-    return ax_err_hint(err, "%s", why.hint);
-}
-
-int ax_onnx_check(const ax_onnx_file *f, ax_err *err)
-{
-    char missing[300] = "";
-    size_t len = 0;
-    int64_t opset = ax_onnx_opset_of(f->opset, f->n_opset, "");
-    int count = 0;
-    if ((int64_t)f->graph.n_in * f->graph.n_init > 1 << 26)
-        return ax_fail(err, AX_ELIMIT, "a graph of %d inputs and %d initializers", f->graph.n_in,
-                       f->graph.n_init);
-    for (int i = 0; i < f->graph.n_in; i++)
-        if (strcmp(f->graph.in[i].kind, "tensor") != 0)
-            return ax_fail(err, AX_EUNSUPPORTED,
-                           "the input '%.96s' is of the kind %s, tensors are taken",
-                           f->graph.in[i].name, f->graph.in[i].kind);
-    for (int i = 0; i < f->graph.n_node; i++) {
-        const ax_onnx_node *n = &f->graph.node[i];
-        char name[96];
-        if (row_for(n->op, n->domain, opset))
-            continue;
-        snprintf(name, sizeof name, "%.40s%s%.40s", n->domain, *n->domain ? "." : "", n->op);
-        if (is_listed(missing, name))
-            continue;
-        count++;
-        if (len + strlen(name) + 12 < sizeof missing)
-            len += (size_t)snprintf(missing + len, sizeof missing - len, "%s%s", len ? ", " : "",
-                                    name);
-    }
-    if (!count)
-        return 0;
-    return ax_fail(err, AX_EUNSUPPORTED, "%d operator%s of opset %lld %s missing here: %s", count,
-                   count == 1 ? "" : "s", (long long)opset, count == 1 ? "is" : "are", missing);
-}
-
-static int add_outputs(onnx_importer *m, ax_onnx_value *out)
+static int take_outputs(onnx_importer *m, const onnx_scope *scope, ax_onnx_value *out)
 {
     const ax_onnx_graph *g = &m->f->graph;
     for (int i = 0; i < g->n_out; i++) {
-        ax_onnx_value *v = find(m, g->out[i].name);
-        if (!v)
-            return ax_fail(m->err, AX_ECORRUPT, "the output '%.96s' is made by no node",
-                           g->out[i].name);
-        if (ax_onnx_into_graph(m->g, v, m->err))
+        ax_onnx_value *v = onnx_output(scope, g->out[i].name, m->err);
+        if (!v || ax_onnx_into_graph(m->g, v, m->err))
             return -1;
         out[i] = *v;
     }
@@ -525,7 +335,7 @@ static int add_outputs(onnx_importer *m, ax_onnx_value *out)
 
 int ax_onnx_needs_numbers(const ax_err *err)
 {
-    return err->code == AX_EUNSUPPORTED && strstr(err->msg, "known before") != NULL;
+    return err->code == AX_EUNKNOWN;
 }
 
 int ax_onnx_import(const ax_onnx_file *f, const ax_tensor *in, ax_graph *g, ax_onnx_value *out,
@@ -533,17 +343,19 @@ int ax_onnx_import(const ax_onnx_file *f, const ax_tensor *in, ax_graph *g, ax_o
 {
     ax_err unwanted;
     onnx_importer m = {.f = f, .g = g, .err = err ? err : &unwanted};
-    int64_t opset = ax_onnx_opset_of(f->opset, f->n_opset, "");
+    onnx_scope top;
     if (!g->arena.limit) /* what a file makes the importer compute */
         g->arena.limit = g->arena.used + (size_t)ax_memory_budget();
-    if (make_table(&m) || add_initializers(&m) || add_inputs(&m, in))
+    if (onnx_scope_open(&m, &top, NULL, values_of(&f->graph), m.err))
         return -1;
-    for (int i = 0; i < f->graph.n_node; i++) {
-        if (build_node(&m, &f->graph.node[i], opset, m.err))
-            return blame(m.err, &f->graph.node[i], i);
-        m.names.first_node[i + 1] = g->n_node;
-    }
+    top.opset = f->opset;
+    top.n_opset = f->n_opset;
+    if (!(top.names.first_node = AX_ARRAY(&g->arena, int, f->graph.n_node + 1)))
+        return no_memory(m.err);
+    if (onnx_add_initializers(&m, &top, &f->graph, m.err) || add_inputs(&m, &top, in) ||
+        onnx_build_nodes(&m, &top, f->graph.node, f->graph.n_node, m.err))
+        return -1;
     if (names)
-        *names = m.names;
-    return add_outputs(&m, out);
+        *names = top.names;
+    return take_outputs(&m, &top, out);
 }

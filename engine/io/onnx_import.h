@@ -28,7 +28,8 @@ int ax_onnx_known(const ax_onnx_tensor *t, ax_arena *a, ax_onnx_value *out, ax_e
  * Up to `room` indices into f->graph.in; returns how many there are. */
 int ax_onnx_inputs(const ax_onnx_file *f, int *index, int room);
 
-/* Does every node have a row for its opset? -1 with AX_EUNSUPPORTED and all that is missing. */
+/* Does every node, those of subgraphs and of the functions that are called too, have a row for its
+ * opset? -1 with AX_EUNSUPPORTED and all that is missing. */
 int ax_onnx_check(const ax_onnx_file *f, ax_err *err);
 
 /* All values of a graph by name; lives as long as the graph. */
@@ -51,7 +52,8 @@ ax_onnx_value *ax_onnx_find(const ax_onnx_names *n, const char *name);
 int ax_onnx_import(const ax_onnx_file *f, const ax_tensor *in, ax_graph *g, ax_onnx_value *out,
                    ax_onnx_names *names, ax_err *err);
 
-/* Did the import fail for want of the numbers of an input? */
+/* Did the import fail for want of a number that only a run can tell (AX_EUNKNOWN)? The file can then
+ * be run with all inputs known. */
 int ax_onnx_needs_numbers(const ax_err *err);
 
 /* The value as one of the graph, which a known one becomes only when it is asked for. */

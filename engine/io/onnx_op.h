@@ -10,11 +10,13 @@
 #include "ops/ops.h"
 
 typedef struct onnx_importer onnx_importer;
+typedef struct onnx_scope onnx_scope;
 
 /* A node on its way into the graph. */
 typedef struct onnx_site {
     onnx_importer *m;
     const ax_onnx_node *n;
+    onnx_scope *scope;  /* the names it sees */
     ax_onnx_value **in; /* NULL: absent */
     ax_onnx_value *out; /* to be filled, in order */
     int n_in, n_out;
@@ -34,9 +36,11 @@ typedef struct onnx_row {
     int f32; /* takes float32 only; 0: the builder, or the op, judges */
 } onnx_row;
 
+/* As max_in: any number; those behind min_in may be left out. With INT32_MAX none may. */
+enum { ONNX_ANY_LEFT_OUT = INT32_MAX - 1 };
+
 /* end with op NULL */
-extern const onnx_row onnx_rows_shape[], onnx_rows_grid[], onnx_rows_nn[], onnx_rows_window[],
-    onnx_rows_pool[], onnx_rows_norm[], onnx_rows_resize[], onnx_rows_math[];
+extern const onnx_row onnx_rows_shape[], onnx_rows_grid[], onnx_rows_nn[], onnx_rows_window[], onnx_rows_pool[], onnx_rows_norm[], onnx_rows_resize[], onnx_rows_math[], onnx_rows_control[];
 
 /* Attributes, or what stands for them. */
 int64_t onnx_int_or(onnx_site *s, const char *name, int64_t otherwise);
@@ -44,6 +48,8 @@ float onnx_float_or(onnx_site *s, const char *name, float otherwise);
 const char *onnx_text_or(onnx_site *s, const char *name, const char *otherwise);
 const ax_onnx_attr *onnx_attr(const onnx_site *s, const char *name); /* NULL: absent */
 
+/* Input i is computed by the run, and has to be known: -1 with AX_EUNKNOWN. */
+int onnx_unknown(onnx_site *s, int i);
 /* Input i as whole numbers, which have to be known: an arena array of *n. An absent one: *n = -1.
  */
 int onnx_known_ints(onnx_site *s, int i, const int64_t **v, int64_t *n);
@@ -59,6 +65,8 @@ int onnx_apply(onnx_site *s, const ax_op *op, const void *attr, ax_onnx_value *c
 /* A known value made by the builder; data is copied into the arena. */
 int onnx_constant(onnx_site *s, ax_dtype t, const ax_shape *shape, const void *data,
                   ax_onnx_value *out);
+/* The parts along an axis, as many as there are. */
+int onnx_joined(onnx_site *s, int axis, ax_onnx_value **part, int n, ax_onnx_value *out);
 /* The value seen in another shape of as many elements. */
 int onnx_reshaped(onnx_site *s, ax_onnx_value *x, const ax_shape *shape, ax_onnx_value *out);
 /* Room in the graph's arena; NULL with err. */

@@ -108,9 +108,11 @@ static int range(onnx_site *s)
     ax_dtype t = s->in[0]->desc.dtype;
     for (int i = 0; i < 3; i++) {
         const ax_onnx_value *x = s->in[i];
-        if (!x->data || ax_shape_count(&x->desc.shape) != 1 || x->desc.dtype != t)
-            return ax_fail(s->err, AX_EUNSUPPORTED, "input %d has to be one number, known before",
-                           i);
+        if (!x->data)
+            return onnx_unknown(s, i);
+        if (ax_shape_count(&x->desc.shape) != 1 || x->desc.dtype != t)
+            return ax_fail(s->err, AX_EINVAL, "input %d is not one number of type %s", i,
+                           ax_dtype_name(t));
         v[i] = t == AX_F32   ? (double)*(const float *)x->data
                : t == AX_F64 ? *(const double *)x->data
                : t == AX_I64 ? (double)*(const int64_t *)x->data

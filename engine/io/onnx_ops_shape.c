@@ -84,14 +84,13 @@ static int transpose(onnx_site *s)
 }
 
 /* More parts than an op takes inputs are joined in rounds. */
-static int concat(onnx_site *s)
+int onnx_joined(onnx_site *s, int axis, ax_onnx_value **in, int n, ax_onnx_value *out)
 {
-    ax_axis_attr a = {onnx_axis(s, onnx_int_or(s, "axis", 1), s->in[0]->desc.shape.rank)};
-    ax_onnx_value **part = onnx_alloc(s, s->n_in + 1, sizeof *part);
-    int n = s->n_in;
-    if (a.axis < 0 || !part)
+    ax_axis_attr a = {axis};
+    ax_onnx_value **part = onnx_alloc(s, n + 1, sizeof *part);
+    if (!part)
         return -1;
-    memcpy(part, s->in, (size_t)n * sizeof *part);
+    memcpy(part, in, (size_t)n * sizeof *part);
     while (n > AX_MAX_IN) {
         int made = 0;
         for (int i = 0; i < n; i += AX_MAX_IN) {
@@ -106,7 +105,13 @@ static int concat(onnx_site *s)
         }
         n = made;
     }
-    return onnx_apply(s, &ax_op_concat, &a, part, n, &s->out[0]);
+    return onnx_apply(s, &ax_op_concat, &a, part, n, out);
+}
+
+static int concat(onnx_site *s)
+{
+    int axis = onnx_axis(s, onnx_int_or(s, "axis", 1), s->in[0]->desc.shape.rank);
+    return axis < 0 ? -1 : onnx_joined(s, axis, s->in, s->n_in, &s->out[0]);
 }
 
 /* marks[i]: axis i is named by the list; rank is that of what the axes count in */
