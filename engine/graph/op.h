@@ -15,7 +15,7 @@
 #include "math/layout.h"
 #include "math/tensor.h"
 
-enum { AX_MAX_IN = 16, AX_MAX_OUT = 4 }; /* concat takes more inputs by nesting */
+enum { AX_MAX_IN = 16, AX_MAX_OUT = 8 }; /* concat takes more inputs by nesting */
 
 typedef struct ax_graph ax_graph;
 typedef struct ax_node ax_node;
@@ -78,6 +78,8 @@ typedef struct ax_op {
     /* dout[i]: gradient of output i or AX_NONE. Set din[i] for the inputs that need it
      * (ax_needs_grad); leave AX_NONE where the gradient is zero. NULL: not differentiable. */
     int (*grad)(ax_graph *g, const ax_node *n, const ax_val *dout, ax_val *din, ax_err *err);
+    /* bit i: input i is packed where it never changes; 0: input 1 */
+    unsigned packed_inputs;
     /* multiply-adds * 2 of one run, by ax_count_mul(); NULL: the elements of output 0 */
     int64_t (*flops)(const void *attr, const ax_desc *in, const ax_desc *out);
 } ax_op;

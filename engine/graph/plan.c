@@ -143,13 +143,16 @@ typedef struct draft {
     int in_buf[AX_MAX_IN]; /* -1: outside the arena, absent or not read    */
 } draft;
 
-/* Weights (input 1) that another node computes are new at every run and cannot be packed. */
+/* Weights that another node computes are new at every run and cannot be packed. */
 static int fixed_weights(const ax_graph *g, const ax_node *n)
 {
-    if (n->n_in < 2 || n->in[1] == AX_NONE)
-        return 1;
-    ax_val_kind kind = g->val[n->in[1]].kind;
-    return kind == AX_VAL_PARAM || kind == AX_VAL_CONST;
+    unsigned packed = n->op->packed_inputs ? n->op->packed_inputs : 1 << 1;
+    for (int i = 0; i < n->n_in; i++) {
+        ax_val_kind kind = n->in[i] == AX_NONE ? AX_VAL_CONST : g->val[n->in[i]].kind;
+        if (packed >> i & 1 && kind != AX_VAL_PARAM && kind != AX_VAL_CONST)
+            return 0;
+    }
+    return 1;
 }
 
 /* Shapes and layouts of the inputs; from them the shapes of the outputs. */

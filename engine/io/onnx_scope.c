@@ -10,7 +10,7 @@ static const struct {
     const onnx_row *rows;
 } tables[] = {
     {"", onnx_rows_shape}, {"", onnx_rows_grid},    {"", onnx_rows_nn},
-    {"", onnx_rows_math},  {"", onnx_rows_control},
+    {"", onnx_rows_math},  {"", onnx_rows_control}, {"", onnx_rows_rnn},
 };
 
 /* ---- values by name ---- */
@@ -310,7 +310,7 @@ static int build_row(onnx_site *s, const onnx_row *row)
 
 static int build_node(onnx_importer *m, onnx_scope *scope, const ax_onnx_node *n, ax_err *err)
 {
-    enum { FEW = 8 }; /* what most nodes have needs no memory */
+    enum { FEW = AX_MAX_OUT + 2 }; /* what most nodes have needs no memory */
     ax_onnx_value *few_in[FEW], few_out[FEW];
     const ax_onnx_function *fn = onnx_function_for(m->f, n);
     const onnx_row *row = fn ? NULL : onnx_row_for(n, scope->opset, scope->n_opset);

@@ -194,6 +194,26 @@ extern const ax_op ax_op_reduce; /* x of any type of numbers */
 /* ---- matmul.c: matrices in the last two axes, those before broadcast ---- */
 extern const ax_op ax_op_matmul; /* a (...,m,k), b (...,k,n), float32 */
 
+/* ---- recurrent.c: RNN, LSTM, GRU over sequences; T steps of N samples, D directions of H units ---- */
+typedef enum ax_cell { AX_CELL_RNN, AX_CELL_LSTM, AX_CELL_GRU } ax_cell;
+typedef struct ax_recurrent_attr {
+    ax_cell cell;
+    int directions;          /* 1 or 2: the second goes from the end to the beginning */
+    int reverse;             /* the first does, too                                   */
+    int batch_first;         /* x (N,T,in), y (N,T,D,H), states (N,D,H)               */
+    int linear_before_reset; /* GRU */
+    int input_forget;        /* LSTM: the forget gate is 1 - the input gate           */
+    float clip;              /* what goes into the gates stays within +-clip; 0: any  */
+    ax_act act[2][3];        /* of each direction: RNN f; GRU f, g; LSTM f, g, h      */
+} ax_recurrent_attr;
+void ax_recurrent_defaults(ax_recurrent_attr *a); /* the activations that the cell has in ONNX */
+/* x (T,N,in), w (D,G*H,in), r (D,G*H,H), b (D,2*G*H)?, lengths (N) int32 or int64?, h0 (D,N,H)?,
+ * LSTM: c0?, p (D,3*H)? -> y (T,D,N,H), last h (D,N,H), LSTM: last c. Gates in the order of ONNX.
+ * Lengths are clamped to 0..T; y is 0 behind them. */
+extern const ax_op ax_op_rnn, ax_op_gru, ax_op_lstm;
+/* all eight inputs, dy?, dh?, dc? -> dx, dw, dr, db, dh0, dc0, dp; of absent ones a zero */
+extern const ax_op ax_op_recurrent_grad;
+
 /* ---- unary.c: a function of each number, worked out in double and rounded once ---- */
 typedef struct ax_unary_row {
     const char *name; /* as in ONNX: "Floor" */

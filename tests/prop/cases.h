@@ -8,7 +8,7 @@
 
 #include "ops/ops.h"
 
-enum { ARGS = 5 };
+enum { ARGS = 8 };
 
 /* X: an input with the batch in front; T: the same, but nothing is differentiated by it;
  * W: weights; C: constants */
@@ -41,6 +41,7 @@ typedef struct test_case {
 #define POOL(...) &(ax_pool2d_attr){__VA_ARGS__}
 #define LOSS(param) &(ax_loss_attr){NULL, param}
 #define NORM(epsilon, axis) &(ax_norm_attr){epsilon, axis, 0}
+#define RECURRENT(...) &(ax_recurrent_attr){__VA_ARGS__}
 
 static const test_case cases[] = {
     {CASE(dense, "1x1x1", NO_ACT), .in = {A(X, SIGNED, 1, 1), A(W, SIGNED, 1, 1), A(W, SIGNED, 1)}},
@@ -146,6 +147,23 @@ static const test_case cases[] = {
     {CASE(lrn, "size 5", &(ax_lrn_attr){5, 1, 0.75, 1}), .in = {A(X, SIGNED, 2, 17, 5, 7)}},
     {CASE(lrn, "size 4, another power", &(ax_lrn_attr){4, 2, 0.6, 2}), .in = {A(X, SIGNED, 5, 3, 13, 31)}},
     {CASE(lrn, "wider than the channels", &(ax_lrn_attr){9, 3, 0.5, 1}), .in = {A(X, SIGNED, 2, 3, 1, 1)}},
+    {CASE(rnn, "forward", RECURRENT(AX_CELL_RNN, 1, .batch_first = 1)), .in = {A(X, SIGNED, 3, 5, 7), A(W, SIGNED, 1, 9, 7), A(W, SIGNED, 1, 9, 9), A(W, SIGNED, 1, 18)}},
+    {CASE(rnn, "both ways, own lengths, relu", RECURRENT(AX_CELL_RNN, 2, .batch_first = 1)), .act = "relu",
+     .in = {A(X, SPREAD, 5, 4, 3), A(W, SIGNED, 2, 5, 3), A(W, SIGNED, 2, 5, 5), A(W, SIGNED, 2, 10), A(T, CLASSES, 5), A(X, SIGNED, 5, 2, 5)}},
+    {CASE(rnn, "time first, clipped", RECURRENT(AX_CELL_RNN, 1, .reverse = 1, .clip = 0.4f)), .mixes = 1,
+     .in = {A(X, SIGNED, 4, 3, 3), A(W, SIGNED, 1, 5, 3), A(W, SIGNED, 1, 5, 5)}},
+    {CASE(gru, "forward", RECURRENT(AX_CELL_GRU, 1, .batch_first = 1)), .in = {A(X, SIGNED, 3, 5, 7), A(W, SIGNED, 1, 51, 7), A(W, SIGNED, 1, 51, 17), A(W, SIGNED, 1, 102)}},
+    {CASE(gru, "both ways, own lengths", RECURRENT(AX_CELL_GRU, 2, .batch_first = 1)),
+     .in = {A(X, SIGNED, 5, 4, 3), A(W, SIGNED, 2, 15, 3), A(W, SIGNED, 2, 15, 5), A(W, SIGNED, 2, 30), A(T, CLASSES, 5), A(X, SIGNED, 5, 2, 5)}},
+    {CASE(gru, "linear before reset", RECURRENT(AX_CELL_GRU, 1, .batch_first = 1, .linear_before_reset = 1)), .in = {A(X, SIGNED, 3, 5, 7), A(W, SIGNED, 1, 51, 7), A(W, SIGNED, 1, 51, 17), A(W, SIGNED, 1, 102)}},
+    {CASE(gru, "linear before reset, both ways, time first", RECURRENT(AX_CELL_GRU, 2, .linear_before_reset = 1, .clip = 0.5f)), .mixes = 1,
+     .in = {A(X, SIGNED, 3, 4, 3), A(W, SIGNED, 2, 15, 3), A(W, SIGNED, 2, 15, 5), A(W, SIGNED, 2, 30), {0}, A(W, SIGNED, 2, 4, 5)}},
+    {CASE(lstm, "forward", RECURRENT(AX_CELL_LSTM, 1, .batch_first = 1)), .in = {A(X, SIGNED, 3, 5, 7), A(W, SIGNED, 1, 68, 7), A(W, SIGNED, 1, 68, 17), A(W, SIGNED, 1, 136)}},
+    {CASE(lstm, "all of it, both ways", RECURRENT(AX_CELL_LSTM, 2, .batch_first = 1)),
+     .in = {A(X, SIGNED, 5, 4, 3), A(W, SIGNED, 2, 20, 3), A(W, SIGNED, 2, 20, 5), A(W, SIGNED, 2, 40), A(T, CLASSES, 5), A(X, SIGNED, 5, 2, 5), A(X, SIGNED, 5, 2, 5), A(W, SIGNED, 2, 15)}},
+    {CASE(lstm, "coupled gates, clipped, backwards", RECURRENT(AX_CELL_LSTM, 1, .reverse = 1, .batch_first = 1, .input_forget = 1, .clip = 0.6f)),
+     .in = {A(X, SIGNED, 2, 3, 3), A(W, SIGNED, 1, 20, 3), A(W, SIGNED, 1, 20, 5), A(W, SIGNED, 1, 40), {0}, {0}, {0}, A(W, SIGNED, 1, 15)}},
+    {CASE(lstm, "time first, no bias", RECURRENT(AX_CELL_LSTM, 1, .reverse = 0)), .mixes = 1, .in = {A(X, SIGNED, 3, 2, 3), A(W, SIGNED, 1, 12, 3), A(W, SIGNED, 1, 12, 3)}},
     {CASE(reshape, "flatten", &(ax_reshape_attr){DIMS(0, -1)}), .in = {A(X, SIGNED, 2, 17, 5, 7)}},
     {CASE(reshape, "other pixels", &(ax_reshape_attr){DIMS(0, 0, 7, -1)}), .in = {A(X, SIGNED, 5, 3, 5, 7)}},
     {CASE(reshape, "channels to pixels", &(ax_reshape_attr){DIMS(0, 4, -1, 5)}), .in = {A(X, SIGNED, 2, 16, 5, 7)}},

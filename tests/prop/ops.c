@@ -35,7 +35,7 @@ static unsigned char seen[256]; /* rows of the op list that some plan ran */
 typedef struct net {
     const test_case *c;
     ax_graph g;
-    char attr[256];
+    char attr[1024];
     int n_in;
     ax_val arg[ARGS], in[ARGS], out; /* the graph's inputs and parameters; what the op reads */
     ax_desc out_desc[AX_MAX_OUT];
@@ -79,6 +79,11 @@ static ax_val through_identity(ax_graph *g, ax_val v)
     return ax_graph_node(g, &ax_op_conv2d, "identity", &a, (ax_val[]){v, w}, 2, NULL);
 }
 
+static int is_recurrent(const test_case *c)
+{
+    return c->op == &ax_op_rnn || c->op == &ax_op_gru || c->op == &ax_op_lstm;
+}
+
 static void make_attr(net *n)
 {
     const test_case *c = n->c;
@@ -88,6 +93,8 @@ static void make_attr(net *n)
         memcpy(n->attr, c->attr, c->op->attr_size);
     if (c->loss)
         ((ax_loss_attr *)(void *)n->attr)->row = ax_loss_find(c->loss);
+    if (is_recurrent(c))
+        ax_recurrent_defaults((ax_recurrent_attr *)(void *)n->attr);
     if (!c->act)
         return;
     if (c->op == &ax_op_unary) {
@@ -99,6 +106,8 @@ static void make_attr(net *n)
     cJSON_Delete(json);
     void *slot =
         c->op == &ax_op_conv2d ? &((ax_conv2d_attr *)(void *)n->attr)->act : (void *)n->attr;
+    if (is_recurrent(c))
+        slot = &((ax_recurrent_attr *)(void *)n->attr)->act[0][0]; /* of the first direction */
     memcpy(slot, &act, sizeof act); /* the other attributes begin with theirs */
 }
 
@@ -190,8 +199,8 @@ static int has_pictures(const test_case *c)
 static int fused(const test_case *c)
 {
     int alone = c->op == &ax_op_activation || c->op == &ax_op_activation_learned || c->op == &ax_op_unary;
-    return (c->act && !alone) || c->in[3].kind == T ||
-           (c->in[4].kind && c->op != &ax_op_batch_norm);
+    return (c->act && !alone && !is_recurrent(c)) || c->in[3].kind == T ||
+           (c->in[4].kind && c->op != &ax_op_batch_norm && !is_recurrent(c));
 }
 
 static int differentiable(const test_case *c)

@@ -4,6 +4,7 @@
 #define TWINS_ROWS_H
 
 #include "prop/twins.h"
+#include "prop/twins_recurrent.h"
 
 typedef void row_twin(const double *p, const double *x, double *y, int64_t n);
 
@@ -198,6 +199,9 @@ static const struct twin {
     {&ax_op_conv2d_dw, twin_conv2d_dw},   {&ax_op_resample, twin_resample},
     {&ax_op_strided_sum, twin_strided_sum}, {&ax_op_group_norm, twin_group_norm},
     {&ax_op_row_stats, twin_row_stats},   {&ax_op_grid_sample, twin_grid_sample},
+    {&ax_op_rnn, twin_recurrent},
+    {&ax_op_gru, twin_recurrent},
+    {&ax_op_lstm, twin_recurrent},
 };
 // clang-format on
 
