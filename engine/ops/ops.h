@@ -209,7 +209,7 @@ typedef struct ax_recurrent_attr {
 void ax_recurrent_defaults(ax_recurrent_attr *a); /* the activations that the cell has in ONNX */
 /* x (T,N,in), w (D,G*H,in), r (D,G*H,H), b (D,2*G*H)?, lengths (N) int32 or int64?, h0 (D,N,H)?,
  * LSTM: c0?, p (D,3*H)? -> y (T,D,N,H), last h (D,N,H), LSTM: last c. Gates in the order of ONNX.
- * Lengths are clamped to 0..T; y is 0 behind them. */
+ * Lengths are clamped to 0..T; y is 0 behind them, and the last states of no step are 0. */
 extern const ax_op ax_op_rnn, ax_op_gru, ax_op_lstm;
 /* all eight inputs, dy?, dh?, dc? -> dx, dw, dr, db, dh0, dc0, dp; of absent ones a zero */
 extern const ax_op ax_op_recurrent_grad;

@@ -374,6 +374,24 @@ static void pack(const ax_site *s, void *const *x, float *packed)
     rec_pack(&r, packed);
 }
 
+/* The last states; of a sequence without a step, zeros. */
+static void copy_states(const rec *r, const ax_call *c)
+{
+    size_t bytes = (size_t)r->h * sizeof(float);
+    for (int64_t b = 0; b < r->b; b++) {
+        float *h = (float *)c->y[1] + rec_state_at(r, b);
+        float *cell = c->n_out > 2 ? (float *)c->y[2] + rec_state_at(r, b) : NULL;
+        int empty = rec_row(r, 0, b) < 0;
+        memcpy(h, rec_h(r, r->t, b), bytes);
+        if (cell)
+            memcpy(cell, rec_c(r, r->t, b), bytes);
+        if (empty)
+            memset(h, 0, bytes);
+        if (empty && cell)
+            memset(cell, 0, bytes);
+    }
+}
+
 static void run_with(const ax_call *c, const float *packed, float *scratch)
 {
     rec r;
@@ -383,12 +401,7 @@ static void run_with(const ax_call *c, const float *packed, float *scratch)
         memset(c->y[0], 0, (size_t)ax_shape_count(&c->out[0].shape) * sizeof(float));
     for (int d = 0; d < r.a->directions; d++) {
         rec_forward(&r, d, packed, c->y[0]);
-        for (int64_t b = 0; b < r.b; b++) {
-            size_t bytes = (size_t)r.h * sizeof(float);
-            memcpy((float *)c->y[1] + rec_state_at(&r, b), rec_h(&r, r.t, b), bytes);
-            if (c->n_out > 2)
-                memcpy((float *)c->y[2] + rec_state_at(&r, b), rec_c(&r, r.t, b), bytes);
-        }
+        copy_states(&r, c);
     }
 }
 

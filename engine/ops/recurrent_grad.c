@@ -279,7 +279,7 @@ static void weights(const back *k, const ax_call *c)
                  &(sums){k, (float *)c->y[OUT_P] + r->d * 3 * h});
 }
 
-/* What arrives at the last states: zeros where nothing does. */
+/* What arrives at the last states: zeros where nothing does, or there was no step. */
 static void last_states(back *k)
 {
     const rec *r = &k->r;
@@ -287,6 +287,8 @@ static void last_states(back *k)
     for (int64_t b = 0; b < r->b; b++) {
         memset(k->dh + b * r->h, 0, bytes);
         memset(k->dc + b * r->h, 0, bytes);
+        if (rec_row(r, 0, b) < 0)
+            continue;
         if (k->dyh)
             memcpy(k->dh + b * r->h, k->dyh + rec_state_at(r, b), bytes);
         if (k->dyc)

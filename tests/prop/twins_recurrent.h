@@ -104,6 +104,8 @@ static void twin_sequence(twin_call *c, recurrent_twin *t, int64_t b, int64_t ba
             (a->batch_first ? (b * steps + at) * dirs + t->d : (at * dirs + t->d) * batch + b) * h;
         memcpy(y, t->next, (size_t)h * sizeof *y);
     }
+    if (n == 0)
+        return;
     memcpy(c->y[1] + state, now[n % 2][0], (size_t)h * sizeof(double));
     if (a->cell == AX_CELL_LSTM)
         memcpy(c->y[2] + state, now[n % 2][1], (size_t)h * sizeof(double));
