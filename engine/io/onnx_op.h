@@ -40,7 +40,7 @@ typedef struct onnx_row {
 enum { ONNX_ANY_LEFT_OUT = INT32_MAX - 1 };
 
 /* end with op NULL */
-extern const onnx_row onnx_rows_shape[], onnx_rows_grid[], onnx_rows_nn[], onnx_rows_window[], onnx_rows_pool[], onnx_rows_norm[], onnx_rows_resize[], onnx_rows_math[], onnx_rows_control[], onnx_rows_rnn[];
+extern const onnx_row onnx_rows_shape[], onnx_rows_grid[], onnx_rows_nn[], onnx_rows_window[], onnx_rows_pool[], onnx_rows_norm[], onnx_rows_resize[], onnx_rows_math[], onnx_rows_control[], onnx_rows_rnn[], onnx_rows_loss[];
 
 /* Attributes, or what stands for them. */
 int64_t onnx_int_or(onnx_site *s, const char *name, int64_t otherwise);

@@ -36,6 +36,8 @@ static const ax_op *const list[] = {
     &ax_op_dropout,
     &ax_op_loss,
     &ax_op_loss_grad,
+    &ax_op_nll,
+    &ax_op_nll_grad,
     &ax_op_penalty,
     &ax_op_penalty_grad,
     &ax_op_gumbel,

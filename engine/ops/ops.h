@@ -346,6 +346,16 @@ const ax_loss_row *ax_loss_find(const char *name);
 extern const ax_op ax_op_loss;      /* x (N,...), target -> scalar                          */
 extern const ax_op ax_op_loss_grad; /* x, target, dloss -> dx                               */
 
+/* ---- nll.c: -w[t] x[n,t,...] of class numbers t ---- */
+typedef enum ax_nll_reduction { AX_NLL_MEAN, AX_NLL_SUM, AX_NLL_NONE } ax_nll_reduction;
+typedef struct ax_nll_attr {
+    ax_nll_reduction reduction; /* the mean is by weight */
+    int ignores;
+    int64_t ignored; /* where it ignores: this class number costs nothing */
+} ax_nll_attr;
+extern const ax_op ax_op_nll;      /* x (N,C,...), classes (N,...), weights (C)? -> () or (N,...) */
+extern const ax_op ax_op_nll_grad; /* x, classes, weights?, dloss -> dx                        */
+
 /* ---- penalty.c: (l1 * sum|a| + l2 * sum a^2) / (batch ? N : 1) ---- */
 typedef struct ax_penalty_attr {
     double l1, l2;

@@ -894,4 +894,26 @@ static void twin_pad(twin_call *t)
     }
 }
 
+/* ---- nll ---- */
+
+static void twin_nll(twin_call *t)
+{
+    const ax_nll_attr *a = t->attr;
+    int64_t classes = dims(&t->in[0])[1], inner = pixels_of(&t->in[0]), n = count_of(&t->in[1]);
+    double weights = 0;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t c = (int64_t)t->x[1][i], to = a->reduction == AX_NLL_NONE ? i : 0;
+        double w = a->ignores && c == a->ignored ? 0 : t->x[2] ? t->x[2][c] : 1;
+        double loss = -w * t->x[0][(i / inner * classes + c) * inner + i % inner];
+        weights += w;
+        t->y[0][to] += loss;
+        t->mag[0][to] += fabs(loss);
+    }
+    if (a->reduction == AX_NLL_MEAN) {
+        t->y[0][0] /= weights;
+        t->mag[0][0] /= weights;
+    }
+    t->steps = 3;
+}
+
 #endif

@@ -201,6 +201,7 @@ static const struct twin {
     {&ax_op_row_stats, twin_row_stats},   {&ax_op_grid_sample, twin_grid_sample},
     {&ax_op_rnn, twin_recurrent},
     {&ax_op_gru, twin_recurrent},
+    {&ax_op_nll, twin_nll},
     {&ax_op_lstm, twin_recurrent},
 };
 // clang-format on
