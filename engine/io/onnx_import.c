@@ -220,7 +220,8 @@ int ax_onnx_into_graph(ax_graph *g, ax_onnx_value *v, ax_err *err)
     if (v->val != AX_NONE)
         return 0;
     if (v->desc.dtype == AX_F32) {
-        v->val = ax_graph_param(g, v->name, &v->desc.shape, 0, err);
+        const char *name = v->name ? v->name : ""; /* made on the way */
+        v->val = ax_graph_param(g, name, &v->desc.shape, 0, err);
         if (v->val >= 0)
             g->val[v->val].data = (void *)(uintptr_t)v->data;
     } else {

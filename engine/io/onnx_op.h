@@ -40,7 +40,7 @@ typedef struct onnx_row {
 enum { ONNX_ANY_LEFT_OUT = INT32_MAX - 1 };
 
 /* end with op NULL */
-extern const onnx_row onnx_rows_shape[], onnx_rows_grid[], onnx_rows_nn[], onnx_rows_window[], onnx_rows_pool[], onnx_rows_norm[], onnx_rows_resize[], onnx_rows_math[], onnx_rows_control[], onnx_rows_rnn[], onnx_rows_loss[];
+extern const onnx_row onnx_rows_shape[], onnx_rows_grid[], onnx_rows_nn[], onnx_rows_window[], onnx_rows_pool[], onnx_rows_norm[], onnx_rows_resize[], onnx_rows_math[], onnx_rows_control[], onnx_rows_rnn[], onnx_rows_loss[], onnx_rows_attention[], onnx_rows_contrib[];
 
 /* Attributes, or what stands for them. */
 int64_t onnx_int_or(onnx_site *s, const char *name, int64_t otherwise);
@@ -80,6 +80,8 @@ int onnx_where(onnx_site *s, ax_onnx_value *cond, ax_onnx_value *a, ax_onnx_valu
 /* Two tensors by an op of binary.c, or one that fuses. */
 int onnx_pair(onnx_site *s, ax_binary_kind kind, ax_onnx_value *a, ax_onnx_value *b,
               ax_onnx_value *out);
+/* MatMul of two values: a dense layer where b is a known matrix. */
+int onnx_product(onnx_site *s, ax_onnx_value *x, ax_onnx_value *w, ax_onnx_value *out);
 /* A float32 number as a known value. */
 int onnx_number(onnx_site *s, float v, ax_onnx_value *out);
 

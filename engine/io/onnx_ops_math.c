@@ -231,18 +231,18 @@ static int place_of_extreme(onnx_site *s)
 
 /* With weights that are known, and a matrix, our dense layer; a vector is a matrix of one row or
  * column, whose axis goes again. */
-static int matmul(onnx_site *s)
+int onnx_product(onnx_site *s, ax_onnx_value *x, ax_onnx_value *w, ax_onnx_value *out)
 {
-    ax_onnx_value a = *s->in[0], b = *s->in[1], y = {.name = ""}, turned = {.name = ""};
+    ax_onnx_value a = *x, b = *w, y = {.name = ""}, turned = {.name = ""};
     ax_shape sa = a.desc.shape, sb = b.desc.shape;
     if (sa.rank < 1 || sb.rank < 1)
         return ax_fail(s->err, AX_ESHAPE, "a number, expected a vector or a matrix");
     if (a.desc.dtype != AX_F32 || b.desc.dtype != AX_F32)
         return ax_fail(s->err, AX_EUNSUPPORTED, "matrices of %s and %s, float32 is taken",
                        ax_dtype_name(a.desc.dtype), ax_dtype_name(b.desc.dtype));
-    if (sa.rank == 1 && onnx_reshaped(s, s->in[0], &AX_SHAPE(1, sa.dim[0]), &a))
+    if (sa.rank == 1 && onnx_reshaped(s, x, &AX_SHAPE(1, sa.dim[0]), &a))
         return -1;
-    if (sb.rank == 1 && onnx_reshaped(s, s->in[1], &AX_SHAPE(sb.dim[0], 1), &b))
+    if (sb.rank == 1 && onnx_reshaped(s, w, &AX_SHAPE(sb.dim[0], 1), &b))
         return -1;
     ax_onnx_value *weights[] = {&b}, *in[] = {&a, &b};
     ax_permute_attr turn = {{1, 0}};
@@ -261,7 +261,12 @@ static int matmul(onnx_site *s)
         to.dim[to.rank - (sb.rank == 1 ? 1 : 2)] = to.dim[to.rank - 1];
         to.rank--;
     }
-    return onnx_reshaped(s, &y, &to, &s->out[0]);
+    return onnx_reshaped(s, &y, &to, out);
+}
+
+static int matmul(onnx_site *s)
+{
+    return onnx_product(s, s->in[0], s->in[1], &s->out[0]);
 }
 
 int onnx_number(onnx_site *s, float v, ax_onnx_value *out)
