@@ -17,7 +17,8 @@ typedef struct net {
     ax_onnx_value out[4];
     ax_err err;
     int opset;
-    ax_pb fn[40]; /* functions of the file */
+    const char *domain; /* imported, too, as version 1; NULL: none */
+    ax_pb fn[40];       /* functions of the file */
     int n_fn;
 } net;
 
@@ -59,6 +60,12 @@ static inline int finish(net *n, const ax_shape *x, ax_dtype type)
     size_t at = ax_pb_open(&n->b, 8);
     ax_pb_int(&n->b, 2, n->opset);
     ax_pb_close(&n->b, at);
+    if (n->domain) {
+        at = ax_pb_open(&n->b, 8);
+        ax_pb_str(&n->b, 1, n->domain);
+        ax_pb_int(&n->b, 2, 1);
+        ax_pb_close(&n->b, at);
+    }
     for (int i = 0; i < n->n_fn; i++)
         ax_pb_bytes(&n->b, 25, n->fn[i].data, n->fn[i].len);
     ax_graph_init(&n->g);
