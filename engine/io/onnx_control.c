@@ -56,18 +56,10 @@ static int run_body(body *b, const ax_onnx_value *in, ax_onnx_value *out)
     return 0;
 }
 
-static ax_onnx_value *values(onnx_site *s, int64_t n)
-{
-    ax_onnx_value *v = onnx_alloc(s, n + 1, sizeof *v);
-    for (int64_t i = 0; v && i < n; i++)
-        v[i] = (ax_onnx_value){.name = "", .desc.shape.rank = -1, .val = AX_NONE};
-    return v;
-}
-
 /* A condition: one bool. */
 static int is_condition(onnx_site *s, const ax_onnx_value *v, const char *what)
 {
-    if (v->desc.dtype == AX_BOOL && ax_shape_count(&v->desc.shape) == 1)
+    if (!onnx_sequence_of(v) && v->desc.dtype == AX_BOOL && ax_shape_count(&v->desc.shape) == 1)
         return 0;
     return ax_fail(s->err, AX_ETYPE, "%s is %s of %lld elements, expected one bool", what,
                    ax_dtype_name(v->desc.dtype), (long long)ax_shape_count(&v->desc.shape));
@@ -88,7 +80,7 @@ static int branch(onnx_site *s, const char *which, ax_onnx_value **out)
     if (b.g->n_in || b.g->n_out < s->n_out)
         return ax_fail(s->err, AX_EINVAL, "%s has %d inputs and %d outputs, expected 0 and %d",
                        which, b.g->n_in, b.g->n_out, s->n_out);
-    *out = values(s, b.g->n_out);
+    *out = onnx_values(s, b.g->n_out);
     return *out ? run_body(&b, NULL, *out) : -1;
 }
 
@@ -122,7 +114,8 @@ static int both_branches(onnx_site *s)
     if (bad || s->m->g->n_node - first > BRANCH_NODES || flops_since(s->m->g, first) > BRANCH_FLOPS)
         return onnx_unknown(s, 0);
     for (int i = 0; i < s->n_out; i++)
-        if (yes[i].desc.dtype != no[i].desc.dtype ||
+        if (onnx_sequence_of(&yes[i]) || onnx_sequence_of(&no[i]) ||
+            yes[i].desc.dtype != no[i].desc.dtype ||
             !ax_shape_equal(&yes[i].desc.shape, &no[i].desc.shape))
             return onnx_unknown(s, 0);
     for (int i = 0; i < s->n_out; i++) {
@@ -158,8 +151,10 @@ typedef struct pile {
 
 static int push(onnx_site *s, pile *p, ax_onnx_value *v, int axis)
 {
-    ax_shape to = {.rank = v->desc.shape.rank + 1};
-    ax_onnx_value *part = values(s, 1);
+    ax_onnx_value *part = onnx_values(s, 1);
+    if (onnx_sequence_of(v))
+        return ax_fail(s->err, AX_EUNSUPPORTED, "'%.64s' is a sequence, and cannot be piled up",
+                       v->name);
     if (p->n == p->room) {
         ax_onnx_value **more = onnx_alloc(s, p->room = 2 * p->room + 16, sizeof *more);
         if (!more)
@@ -170,17 +165,8 @@ static int push(onnx_site *s, pile *p, ax_onnx_value *v, int axis)
     }
     if (!part)
         return -1;
-    if (to.rank > AX_MAX_RANK)
-        return ax_fail(s->err, AX_ELIMIT, "an output of %d dimensions, at most %d", to.rank,
-                       AX_MAX_RANK);
-    axis = axis < 0 ? axis + to.rank : axis;
-    if (axis < 0 || axis >= to.rank)
-        return ax_fail(s->err, AX_ERANGE, "there is no axis %d in an output of rank %d", axis,
-                       to.rank);
-    for (int i = 0; i < to.rank; i++)
-        to.dim[i] = i == axis ? 1 : v->desc.shape.dim[i - (i > axis)];
     p->part[p->n++] = part;
-    return onnx_reshaped(s, v, &to, part);
+    return onnx_with_axis(s, v, axis, part);
 }
 
 /* No iteration: no elements of the shape that the graph says, where an open dimension is 0. */
@@ -256,8 +242,8 @@ static int open_loop(onnx_site *s, loop *l)
             return onnx_unknown(s, 1);
         l->go_on = *(const uint8_t *)s->in[1]->data != 0;
     }
-    l->in = values(s, g->n_in);
-    l->out = values(s, g->n_out);
+    l->in = onnx_values(s, g->n_in);
+    l->out = onnx_values(s, g->n_out);
     l->pile = onnx_alloc(s, l->scans + 1, sizeof *l->pile);
     return l->in && l->out && l->pile ? 0 : -1;
 }
@@ -352,26 +338,13 @@ static int open_scan(onnx_site *s, scan *c, int n_in)
         return ax_fail(s->err, AX_EINVAL,
                        "its graph has %d inputs and %d outputs, the node %d and %d", c->b.g->n_in,
                        c->b.g->n_out, n_in, s->n_out);
-    c->in = values(s, n_in);
-    c->out = values(s, c->b.g->n_out);
+    c->in = onnx_values(s, n_in);
+    c->out = onnx_values(s, c->b.g->n_out);
     return c->in && c->out && !list_of(s, "scan_input_axes", c->scans, &c->in_axis) &&
                    !list_of(s, "scan_output_axes", c->outs, &c->out_axis) &&
                    !list_of(s, "scan_output_directions", c->outs, &c->out_backwards)
                ? 0
                : -1;
-}
-
-/* Element t of an axis, without the axis. */
-static int element(onnx_site *s, ax_onnx_value *x, int axis, int64_t t, ax_onnx_value *out)
-{
-    ax_onnx_value one = {.name = ""};
-    ax_shape to = {.rank = x->desc.shape.rank - 1};
-    for (int i = 0; i < to.rank; i++)
-        to.dim[i] = x->desc.shape.dim[i + (i >= axis)];
-    return onnx_apply(s, &ax_op_slice, &(ax_slice_attr){axis, t, 1}, &x, 1, &one) ||
-                   onnx_reshaped(s, &one, &to, out)
-               ? -1
-               : 0;
 }
 
 /* How long the inputs are, all of them; their axes are made positive. */
@@ -402,8 +375,8 @@ static int run_scan(onnx_site *s, scan *c, ax_onnx_value *state, ax_onnx_value *
     for (int64_t t = 0; t < steps; t++) {
         memcpy(c->in, state, (size_t)c->states * sizeof *state);
         for (int i = 0; i < c->scans; i++)
-            if (element(s, in[i], (int)c->in_axis[i], c->in_backwards[i] ? steps - 1 - t : t,
-                        &c->in[c->states + i]))
+            if (onnx_element(s, in[i], (int)c->in_axis[i], c->in_backwards[i] ? steps - 1 - t : t,
+                             &c->in[c->states + i]))
                 return -1;
         if (run_body(&c->b, c->in, c->out))
             return -1;
@@ -428,7 +401,7 @@ static int build_scan(onnx_site *s)
         list_of(s, "scan_input_directions", c.scans, &c.in_backwards) ||
         length_of(s, &c, s->in + c.states, &length))
         return -1;
-    ax_onnx_value *state = values(s, c.states), *out = values(s, c.b.g->n_out);
+    ax_onnx_value *state = onnx_values(s, c.states), *out = onnx_values(s, c.b.g->n_out);
     if (!state || !out)
         return -1;
     for (int i = 0; i < c.states; i++)
@@ -489,12 +462,12 @@ static int padded(onnx_site *s, ax_onnx_value *x, int64_t length, ax_onnx_value 
 
 static int one_sample(onnx_site *s, scan *c, const batch *b, int64_t k, pile *p)
 {
-    ax_onnx_value *v = values(s, s->n_in), *out = values(s, c->b.g->n_out);
+    ax_onnx_value *v = onnx_values(s, s->n_in), *out = onnx_values(s, c->b.g->n_out);
     ax_onnx_value **in = onnx_alloc(s, c->scans + 1, sizeof *in), full = {.name = ""};
     if (!v || !out || !in)
         return -1;
     for (int i = 0; i < c->states + c->scans; i++) {
-        if (element(s, s->in[1 + i], 0, k, &v[i]))
+        if (onnx_element(s, s->in[1 + i], 0, k, &v[i]))
             return -1;
         if (i >= c->states)
             in[i - c->states] = &v[i];
@@ -531,14 +504,58 @@ static int build_scan_8(onnx_site *s)
     return bad ? -1 : 0;
 }
 
+/* ---- SequenceMap: the body for each element of input 0, of the other sequences, too ---- */
+
+static int check_map(onnx_site *s, const body *b)
+{
+    const onnx_sequence *first = onnx_sequence_of(s->in[0]);
+    if (!first || b->g->n_in != s->n_in || b->g->n_out < s->n_out)
+        return ax_fail(s->err, AX_EINVAL,
+                       "its graph has %d inputs and %d outputs, the node a %s and %d and %d",
+                       b->g->n_in, b->g->n_out, first ? "sequence" : "tensor", s->n_in, s->n_out);
+    for (int i = 1; i < s->n_in; i++)
+        if (onnx_sequence_of(s->in[i]) && onnx_sequence_of(s->in[i])->n != first->n)
+            return ax_fail(s->err, AX_ESHAPE, "sequences of %d and %d elements", first->n,
+                           onnx_sequence_of(s->in[i])->n);
+    return 0;
+}
+
+static int build_map(onnx_site *s)
+{
+    body b;
+    if (open_body(s, "body", &b) || check_map(s, &b))
+        return -1;
+    int n = onnx_sequence_of(s->in[0])->n, bad = 0;
+    ax_onnx_value *in = onnx_values(s, s->n_in), *out = onnx_values(s, b.g->n_out);
+    onnx_sequence *to = onnx_alloc(s, s->n_out + 1, sizeof *to);
+    if (!in || !out || !to)
+        return -1;
+    for (int k = 0; k < s->n_out; k++)
+        if (!(to[k].item = onnx_values(s, n)))
+            return -1;
+    s->m->unrolling++;
+    for (int i = 0; i < n && !bad; i++) {
+        for (int k = 0; k < s->n_in; k++)
+            in[k] = onnx_sequence_of(s->in[k]) ? onnx_sequence_of(s->in[k])->item[i] : *s->in[k];
+        bad = run_body(&b, in, out);
+        for (int k = 0; k < s->n_out; k++)
+            to[k].item[to[k].n++] = out[k];
+    }
+    s->m->unrolling--;
+    for (int k = 0; k < s->n_out && !bad; k++)
+        s->out[k] = (ax_onnx_value){"", {AX_BOOL, {.rank = ONNX_SEQUENCE}}, &to[k], AX_NONE};
+    return bad;
+}
+
 // clang-format off
 const onnx_row onnx_rows_control[] = {
     {"If", 1, 1, 1, "then_branch else_branch", if_then_else, 0},
-    {"Loop", 1, 0, ONNX_ANY_LEFT_OUT, "body", build_loop, 0},
+    {"Loop", 1, 0, ONNX_ANY_LEFT_OUT, "body", build_loop, ONNX_SEQUENCES},
     {"Scan", 8, 0, ONNX_ANY_LEFT_OUT, "body directions num_scan_inputs", build_scan_8, 0},
     {"Scan", 9, 1, INT32_MAX,
      "body num_scan_inputs scan_input_axes scan_input_directions scan_output_axes "
      "scan_output_directions", build_scan, 0},
+    {"SequenceMap", 17, 1, INT32_MAX, "body", build_map, ONNX_SEQUENCES},
     {0},
 };
 // clang-format on

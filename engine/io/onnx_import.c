@@ -116,6 +116,19 @@ int ax_onnx_inputs(const ax_onnx_file *f, int *index, int room)
 /* ---- what builders work with --------------------------------------------------------------------
  */
 
+const onnx_sequence *onnx_sequence_of(const ax_onnx_value *v)
+{
+    return v->desc.shape.rank == ONNX_SEQUENCE ? v->data : NULL;
+}
+
+ax_onnx_value *onnx_values(onnx_site *s, int64_t n)
+{
+    ax_onnx_value *v = onnx_alloc(s, n + 1, sizeof *v);
+    for (int64_t i = 0; v && i < n; i++)
+        v[i] = (ax_onnx_value){.name = "", .desc.shape.rank = -1, .val = AX_NONE};
+    return v;
+}
+
 ax_arena *onnx_arena(onnx_site *s)
 {
     return &s->m->g->arena;
@@ -177,6 +190,9 @@ int onnx_known_ints(onnx_site *s, int i, const int64_t **v, int64_t *n)
     if (i >= s->n_in || !s->in[i])
         return 0;
     const ax_onnx_value *x = s->in[i];
+    if (onnx_sequence_of(x))
+        return ax_fail(s->err, AX_ETYPE, "input %d ('%.64s') is a sequence, expected whole numbers",
+                       i, x->name);
     if (!x->data)
         return onnx_unknown(s, i);
     *n = ax_shape_count(&x->desc.shape);
@@ -219,6 +235,8 @@ int ax_onnx_into_graph(ax_graph *g, ax_onnx_value *v, ax_err *err)
 {
     if (v->val != AX_NONE)
         return 0;
+    if (onnx_sequence_of(v))
+        return ax_fail(err, AX_EUNSUPPORTED, "'%.96s' is a sequence, tensors are taken", v->name);
     if (v->desc.dtype == AX_F32) {
         const char *name = v->name ? v->name : ""; /* made on the way */
         v->val = ax_graph_param(g, name, &v->desc.shape, 0, err);

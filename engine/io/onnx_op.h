@@ -12,6 +12,14 @@
 typedef struct onnx_importer onnx_importer;
 typedef struct onnx_scope onnx_scope;
 
+/* A sequence is known while importing alone: a value of this rank, whose data is its list. */
+enum { ONNX_SEQUENCE = -2 };
+typedef struct onnx_sequence {
+    ax_onnx_value *item; /* tensors, known or planned */
+    int n;
+} onnx_sequence;
+const onnx_sequence *onnx_sequence_of(const ax_onnx_value *v); /* NULL: it is a tensor */
+
 /* A node on its way into the graph. */
 typedef struct onnx_site {
     onnx_importer *m;
@@ -33,14 +41,19 @@ typedef struct onnx_row {
     int min_in, max_in;
     const char *attrs; /* the names it takes, with spaces between */
     onnx_build *build;
-    int f32; /* takes float32 only; 0: the builder, or the op, judges */
+    int types; /* ONNX_F32, ONNX_SEQUENCES; 0: the builder, or the op, judges about tensors */
 } onnx_row;
+
+enum {
+    ONNX_F32 = 1 /* float32 alone is taken */,
+    ONNX_SEQUENCES = 2 /* sequences are taken, too */
+};
 
 /* As max_in: any number; those behind min_in may be left out. With INT32_MAX none may. */
 enum { ONNX_ANY_LEFT_OUT = INT32_MAX - 1 };
 
 /* end with op NULL */
-extern const onnx_row onnx_rows_shape[], onnx_rows_grid[], onnx_rows_nn[], onnx_rows_window[], onnx_rows_pool[], onnx_rows_norm[], onnx_rows_resize[], onnx_rows_math[], onnx_rows_control[], onnx_rows_rnn[], onnx_rows_loss[], onnx_rows_attention[], onnx_rows_contrib[];
+extern const onnx_row onnx_rows_shape[], onnx_rows_grid[], onnx_rows_nn[], onnx_rows_window[], onnx_rows_pool[], onnx_rows_norm[], onnx_rows_resize[], onnx_rows_math[], onnx_rows_control[], onnx_rows_rnn[], onnx_rows_loss[], onnx_rows_attention[], onnx_rows_contrib[], onnx_rows_sequence[];
 
 /* Attributes, or what stands for them. */
 int64_t onnx_int_or(onnx_site *s, const char *name, int64_t otherwise);
@@ -67,6 +80,12 @@ int onnx_constant(onnx_site *s, ax_dtype t, const ax_shape *shape, const void *d
                   ax_onnx_value *out);
 /* The parts along an axis, as many as there are. */
 int onnx_joined(onnx_site *s, int axis, ax_onnx_value **part, int n, ax_onnx_value *out);
+/* Element t of an axis, without the axis. */
+int onnx_element(onnx_site *s, ax_onnx_value *x, int axis, int64_t t, ax_onnx_value *out);
+/* x with an axis of one element more; `axis` counts those of the result, maybe from the end. */
+int onnx_with_axis(onnx_site *s, ax_onnx_value *x, int axis, ax_onnx_value *out);
+/* n values that are not made yet; NULL with err. */
+ax_onnx_value *onnx_values(onnx_site *s, int64_t n);
 /* The value seen in another shape of as many elements. */
 int onnx_reshaped(onnx_site *s, ax_onnx_value *x, const ax_shape *shape, ax_onnx_value *out);
 /* Room in the graph's arena; NULL with err. */

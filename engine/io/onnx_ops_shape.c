@@ -108,6 +108,30 @@ int onnx_joined(onnx_site *s, int axis, ax_onnx_value **in, int n, ax_onnx_value
     return onnx_apply(s, &ax_op_concat, &a, part, n, out);
 }
 
+int onnx_element(onnx_site *s, ax_onnx_value *x, int axis, int64_t t, ax_onnx_value *out)
+{
+    ax_onnx_value one = {.name = ""};
+    ax_shape to = {.rank = x->desc.shape.rank - 1};
+    for (int i = 0; i < to.rank; i++)
+        to.dim[i] = x->desc.shape.dim[i + (i >= axis)];
+    return onnx_apply(s, &ax_op_slice, &(ax_slice_attr){axis, t, 1}, &x, 1, &one) ||
+                   onnx_reshaped(s, &one, &to, out)
+               ? -1
+               : 0;
+}
+
+int onnx_with_axis(onnx_site *s, ax_onnx_value *x, int axis, ax_onnx_value *out)
+{
+    ax_shape to = {.rank = x->desc.shape.rank + 1};
+    if (to.rank > AX_MAX_RANK)
+        return ax_fail(s->err, AX_ELIMIT, "%d dimensions, at most %d", to.rank, AX_MAX_RANK);
+    if ((axis = onnx_axis(s, axis, to.rank)) < 0)
+        return -1;
+    for (int i = 0; i < to.rank; i++)
+        to.dim[i] = i == axis ? 1 : x->desc.shape.dim[i - (i > axis)];
+    return onnx_reshaped(s, x, &to, out);
+}
+
 static int concat(onnx_site *s)
 {
     int axis = onnx_axis(s, onnx_int_or(s, "axis", 1), s->in[0]->desc.shape.rank);
@@ -399,7 +423,7 @@ static int size_of(onnx_site *s)
 
 // clang-format off
 const onnx_row onnx_rows_shape[] = {
-    {"Identity", 1, 1, 1, "", pass_on, 0},
+    {"Identity", 1, 1, 1, "", pass_on, ONNX_SEQUENCES},
     {"Reshape", 1, 1, 2, "shape consumed_inputs allowzero", reshape, 0},
     {"Flatten", 1, 1, 1, "axis", flatten, 0},
     {"Transpose", 1, 1, 1, "perm", transpose, 0},

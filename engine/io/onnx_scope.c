@@ -9,9 +9,11 @@ static const struct {
     const char *domain;
     const onnx_row *rows;
 } tables[] = {
-    {"", onnx_rows_shape}, {"", onnx_rows_grid},      {"", onnx_rows_nn},
-    {"", onnx_rows_math},  {"", onnx_rows_control},   {"", onnx_rows_rnn},
-    {"", onnx_rows_loss},  {"", onnx_rows_attention}, {"com.microsoft", onnx_rows_contrib},
+    {"", onnx_rows_shape},    {"", onnx_rows_grid},
+    {"", onnx_rows_nn},       {"", onnx_rows_math},
+    {"", onnx_rows_control},  {"", onnx_rows_rnn},
+    {"", onnx_rows_loss},     {"", onnx_rows_attention},
+    {"", onnx_rows_sequence}, {"com.microsoft", onnx_rows_contrib},
 };
 
 /* ---- values by name ---- */
@@ -264,7 +266,7 @@ static int gather_inputs(onnx_site *s)
         if (*name && !s->in[i])
             return ax_fail(s->err, AX_ECORRUPT, "input %d, '%.96s', is made by nothing before it",
                            i, name);
-        if (s->in[i] && s->in[i]->desc.shape.rank < 0)
+        if (s->in[i] && s->in[i]->desc.shape.rank == -1)
             s->in[i] = NULL;
     }
     return 0;
@@ -277,7 +279,10 @@ static int check_inputs(const onnx_site *s, const onnx_row *row)
     for (int i = 0; i < s->n_in; i++) {
         if (!s->in[i] && i < wanted)
             return ax_fail(s->err, AX_EINVAL, "input %d is left out", i);
-        if (row->f32 && s->in[i] && s->in[i]->desc.dtype != AX_F32)
+        if (s->in[i] && onnx_sequence_of(s->in[i]) && row->types != ONNX_SEQUENCES)
+            return ax_fail(s->err, AX_EUNSUPPORTED, "input %d ('%.64s') is a sequence", i,
+                           s->n->in[i]);
+        if (row->types == ONNX_F32 && s->in[i] && s->in[i]->desc.dtype != AX_F32)
             return ax_fail(s->err, AX_EUNSUPPORTED, "input %d ('%.64s') is %s, float32 is taken", i,
                            s->n->in[i], ax_dtype_name(s->in[i]->desc.dtype));
     }
@@ -290,7 +295,7 @@ static int add_outputs(const onnx_site *s, onnx_scope *to)
         if (!*s->n->out[i])
             continue;
         s->out[i].name = s->n->out[i];
-        if (s->out[i].desc.shape.rank < 0)
+        if (s->out[i].desc.shape.rank == -1)
             return ax_fail(s->err, AX_EUNSUPPORTED, "its output %d is not made here", i);
         if (onnx_scope_add(to, s->out[i], s->err))
             return -1;

@@ -330,6 +330,124 @@ static void scan_refused(void **state)
     }
 }
 
+/* ---- sequences ---- */
+
+/* (1 2)(3 4)(5): the part before the last, from the end */
+static void sequence_of_parts(void **state)
+{
+    (void)state;
+    static const float x[5] = {1, 2, 3, 4, 5}, y[2] = {3, 4};
+    net n;
+    begin(&n, 13);
+    whole(&n.o, "two", 2);
+    whole(&n.o, "place", -2);
+    node(&n.o, "SplitToSequence", "x", "two", "parts");
+    node(&n.o, "SequenceAt", "parts", "place", "y");
+    check(&n, &AX_SHAPE(5), x, &AX_SHAPE(2), y, 0);
+}
+
+/* x is put before the last of (ten, x): ten, x, x; then without the first; stacked */
+static void sequence_by_hand(void **state)
+{
+    (void)state;
+    static const float y[4] = {3, 3, 4, 4};
+    net n;
+    begin(&n, 13);
+    put_floats(&n, "ten", (int64_t[]){2}, 1, (float[]){10, 10});
+    whole(&n.o, "last", -1);
+    whole(&n.o, "first", 0);
+    node(&n.o, "SequenceConstruct", "ten", "x", "a");
+    ax_onnx_put_node(&n.o, "SequenceInsert", (const char *[]){"a", "x", "last"}, 3, "b");
+    node(&n.o, "SequenceErase", "b", "first", "c");
+    node(&n.o, "ConcatFromSequence", "c", NULL, "y");
+    ax_onnx_put_int(&n.o, "axis", -1);
+    ax_onnx_put_int(&n.o, "new_axis", 1);
+    check(&n, &AX_SHAPE(2), (float[]){3, 4}, &AX_SHAPE(2, 2), y, 0);
+}
+
+/* A loop puts x, x+x, ... behind each other in a sequence it carries. */
+static void sequence_in_a_loop(void **state)
+{
+    (void)state;
+    static const float y[3] = {3, 6, 12};
+    net n;
+    inner g;
+    begin(&n, 13);
+    whole(&n.o, "trips", 3);
+    node(&n.o, "SequenceEmpty", NULL, NULL, "none");
+    ax_onnx_put_node_outputs(&n.o, "Loop", (const char *[]){"trips", "", "x", "none"}, 4,
+                             (const char *[]){"last", "all"}, 2);
+    ax_onnx *o = open_graph(&n.o, "body", &g);
+    ax_onnx_put_value(o, AX_ONNX_INPUT, "i", AX_ONNX_INT64, NULL, 0);
+    ax_onnx_put_value(o, AX_ONNX_INPUT, "go", AX_ONNX_BOOL, NULL, 0);
+    port(o, AX_ONNX_INPUT, "s");
+    port(o, AX_ONNX_INPUT, "so_far");
+    ax_onnx_put_value(o, AX_ONNX_OUTPUT, "go", AX_ONNX_BOOL, NULL, 0);
+    port(o, AX_ONNX_OUTPUT, "s1");
+    port(o, AX_ONNX_OUTPUT, "more");
+    node(o, "Add", "s", "s", "s1");
+    node(o, "SequenceInsert", "so_far", "s", "more");
+    close_graph(&g);
+    node(&n.o, "ConcatFromSequence", "all", NULL, "y");
+    ax_onnx_put_int(&n.o, "axis", 0);
+    check(&n, &AX_SHAPE(1), (float[]){3}, &AX_SHAPE(3), y, 0);
+}
+
+static void sequence_mapped(void **state)
+{
+    (void)state;
+    static const float y[3] = {11, 12, 13};
+    net n;
+    inner g;
+    begin(&n, 17);
+    put_floats(&n, "ten", (int64_t[]){1}, 1, (float[]){10});
+    node(&n.o, "SplitToSequence", "x", NULL, "parts");
+    node(&n.o, "SequenceMap", "parts", "ten", "sums");
+    ax_onnx *o = open_graph(&n.o, "body", &g);
+    port(o, AX_ONNX_INPUT, "a");
+    port(o, AX_ONNX_INPUT, "b");
+    port(o, AX_ONNX_OUTPUT, "c");
+    node(o, "Add", "a", "b", "c");
+    close_graph(&g);
+    node(&n.o, "ConcatFromSequence", "sums", NULL, "y");
+    ax_onnx_put_int(&n.o, "axis", 0);
+    check(&n, &AX_SHAPE(3), (float[]){1, 2, 3}, &AX_SHAPE(3), y, 0);
+}
+
+static void sequences_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *op, *a, *b;
+        ax_code code;
+        const char *word;
+    } rows[] = {
+        {"SequenceAt", "list", "two", AX_ERANGE, "the place 2 in a sequence of 1"},
+        {"SequenceAt", "x", "two", AX_ETYPE, "'x') is a tensor, expected a sequence"},
+        {"SequenceAt", "list", "list", AX_ETYPE, "expected whole numbers"},
+        {"SequenceErase", "none", NULL, AX_ERANGE, "empty sequence"},
+        {"ConcatFromSequence", "none", NULL, AX_EINVAL, "an empty sequence"},
+        {"SplitToSequence", "x", "below", AX_ERANGE, "parts of -1 elements"},
+        {"SplitToSequence", "x", "few", AX_ESHAPE, "the parts have 1 elements"},
+        {"Relu", "list", NULL, AX_EUNSUPPORTED, "input 0 ('list') is a sequence"},
+        {"Identity", "list", NULL, AX_EUNSUPPORTED, "'y' is a sequence"},
+        {"If", "list", NULL, AX_EUNSUPPORTED, "is a sequence"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        net n;
+        begin(&n, 13);
+        whole(&n.o, "two", 2);
+        whole(&n.o, "below", -1);
+        put_ints(&n, "few", (int64_t[]){1}, 1);
+        node(&n.o, "SequenceEmpty", NULL, NULL, "none");
+        node(&n.o, "SequenceConstruct", "x", NULL, "list");
+        node(&n.o, rows[i].op, rows[i].a, rows[i].b, "y");
+        assert_int_equal(finish(&n, &AX_SHAPE(2), AX_F32), -1);
+        check_error(rows[i].op, &n.err, rows[i].code, rows[i].word);
+        end(&n);
+    }
+}
+
 /* ---- names ---- */
 
 static void names_of_scopes(void **state)
@@ -576,6 +694,11 @@ int main(void)
         cmocka_unit_test(scan),
         cmocka_unit_test(scan_of_batches),
         cmocka_unit_test(scan_refused),
+        cmocka_unit_test(sequence_of_parts),
+        cmocka_unit_test(sequence_by_hand),
+        cmocka_unit_test(sequence_in_a_loop),
+        cmocka_unit_test(sequence_mapped),
+        cmocka_unit_test(sequences_refused),
         cmocka_unit_test(names_of_scopes),
         cmocka_unit_test(function_attributes),
         cmocka_unit_test(function_opset),
