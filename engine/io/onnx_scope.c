@@ -9,11 +9,17 @@ static const struct {
     const char *domain;
     const onnx_row *rows;
 } tables[] = {
-    {"", onnx_rows_shape},    {"", onnx_rows_grid},
-    {"", onnx_rows_nn},       {"", onnx_rows_math},
-    {"", onnx_rows_control},  {"", onnx_rows_rnn},
-    {"", onnx_rows_loss},     {"", onnx_rows_attention},
-    {"", onnx_rows_sequence}, {"com.microsoft", onnx_rows_contrib},
+    {"", onnx_rows_shape},
+    {"", onnx_rows_grid},
+    {"", onnx_rows_nn},
+    {"", onnx_rows_math},
+    {"", onnx_rows_control},
+    {"", onnx_rows_scan},
+    {"", onnx_rows_rnn},
+    {"", onnx_rows_loss},
+    {"", onnx_rows_attention},
+    {"", onnx_rows_sequence},
+    {"com.microsoft", onnx_rows_contrib},
 };
 
 /* ---- values by name ---- */
