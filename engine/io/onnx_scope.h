@@ -11,7 +11,7 @@
 
 enum {
     ONNX_MAX_SCOPES = 32,       /* graphs and functions within each other */
-    ONNX_MAX_STEPS = 1 << 20,   /* nodes built and computed, each iteration anew */
+    ONNX_MAX_STEPS = 1 << 18,   /* nodes built and computed, each iteration anew */
     ONNX_MAX_UNROLLED = 1 << 15 /* nodes that the graph may have where loops are unrolled into it */
 };
 
