@@ -53,7 +53,10 @@ enum {
 enum { ONNX_ANY_LEFT_OUT = INT32_MAX - 1 };
 
 /* end with op NULL */
-extern const onnx_row onnx_rows_shape[], onnx_rows_grid[], onnx_rows_nn[], onnx_rows_window[], onnx_rows_pool[], onnx_rows_norm[], onnx_rows_resize[], onnx_rows_math[], onnx_rows_control[], onnx_rows_rnn[], onnx_rows_loss[], onnx_rows_attention[], onnx_rows_contrib[], onnx_rows_sequence[], onnx_rows_scan[];
+extern const onnx_row onnx_rows_shape[], onnx_rows_grid[], onnx_rows_nn[], onnx_rows_window[],
+    onnx_rows_pool[], onnx_rows_norm[], onnx_rows_resize[], onnx_rows_math[], onnx_rows_control[],
+    onnx_rows_rnn[], onnx_rows_loss[], onnx_rows_attention[], onnx_rows_contrib[],
+    onnx_rows_sequence[], onnx_rows_scan[];
 
 /* Attributes, or what stands for them. */
 int64_t onnx_int_or(onnx_site *s, const char *name, int64_t otherwise);
