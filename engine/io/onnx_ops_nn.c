@@ -12,9 +12,10 @@ static int drops_nothing(onnx_site *s)
     const ax_onnx_value *ratio = s->n_in > 1 ? s->in[1] : NULL;
     if (!training)
         return 0;
-    if (!training->data || training->desc.dtype != AX_BOOL ||
-        ax_shape_count(&training->desc.shape) != 1)
-        return ax_fail(s->err, AX_EUNSUPPORTED, "training_mode has to be known before");
+    if (!training->data)
+        return onnx_unknown(s, 2);
+    if (training->desc.dtype != AX_BOOL || ax_shape_count(&training->desc.shape) != 1)
+        return ax_fail(s->err, AX_ETYPE, "training_mode is not one bool");
     if (!*(const uint8_t *)training->data)
         return 0;
     if (ratio && ratio->data && ratio->desc.dtype == AX_F32 &&

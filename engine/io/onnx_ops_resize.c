@@ -79,9 +79,7 @@ static int known_floats(onnx_site *s, int i, const float **v, int64_t *n)
     const ax_onnx_value *x = s->in[i];
     int64_t count = ax_shape_count(&x->desc.shape);
     if (count && !x->data)
-        return ax_fail(s->err, AX_EUNSUPPORTED,
-                       "input %d ('%.64s') is computed by the run, it has to be known before", i,
-                       x->name);
+        return onnx_unknown(s, i);
     if (count && x->desc.dtype != AX_F32)
         return ax_fail(s->err, AX_ETYPE, "input %d ('%.64s') is %s, expected float32", i, x->name,
                        ax_dtype_name(x->desc.dtype));
