@@ -84,9 +84,11 @@ static const struct {
     int onnx;
     ax_dtype type;
 } types[] = {
-    {AX_ONNX_FLOAT, AX_F32},   {AX_ONNX_INT64, AX_I64},    {AX_ONNX_INT32, AX_I32},
-    {AX_ONNX_UINT8, AX_U8},    {AX_ONNX_BOOL, AX_BOOL},    {AX_ONNX_DOUBLE, AX_F64},
-    {AX_ONNX_FLOAT16, AX_F32}, {AX_ONNX_BFLOAT16, AX_F32},
+    {AX_ONNX_FLOAT, AX_F32},    {AX_ONNX_INT64, AX_I64},  {AX_ONNX_INT32, AX_I32},
+    {AX_ONNX_UINT8, AX_U8},     {AX_ONNX_BOOL, AX_BOOL},  {AX_ONNX_DOUBLE, AX_F64},
+    {AX_ONNX_INT8, AX_I8},      {AX_ONNX_INT16, AX_I16},  {AX_ONNX_UINT16, AX_U16},
+    {AX_ONNX_UINT32, AX_U32},   {AX_ONNX_UINT64, AX_U64}, {AX_ONNX_FLOAT16, AX_F32},
+    {AX_ONNX_BFLOAT16, AX_F32},
 };
 
 int ax_onnx_dtype(int onnx, ax_dtype *out)

@@ -78,6 +78,10 @@ typedef void row_fn(ax_binary_kind kind, const void *a, int64_t p, const void *b
 #define FLOAT_FMOD(u, v) fmod((double)(u), (double)(v))
 #define FLOAT_POW(u, v)  pow((double)(u), (double)(v))
 
+#define U64_QUOTIENT(u, v)  ((v) == 0 ? 0 : (u) / (v))
+#define U64_REMAINDER(u, v) ((v) == 0 ? 0 : (u) % (v))
+#define U64_POW(u, v)       wrapped_pow((u), (v))
+
 #define WHOLE_NAN(u)          0
 #define WHOLE_QUOTIENT(u, v)  whole_quotient((int64_t)(u), (int64_t)(v))
 #define WHOLE_MOD(u, v)       whole_mod((int64_t)(u), (int64_t)(v))
@@ -101,23 +105,36 @@ static int64_t whole_mod(int64_t u, int64_t v)
     return r && (r < 0) != (v < 0) ? r + v : r;
 }
 
-/* by squaring, around in two's complement; a negative power of anything but 1 and -1 is 0 */
-static int64_t whole_pow(int64_t u, int64_t v)
+/* by squaring, in the low 64 bits */
+static uint64_t wrapped_pow(uint64_t base, uint64_t v)
 {
-    uint64_t base = (uint64_t)u, y = 1;
-    if (v < 0)
-        return u == 1 ? 1 : u == -1 ? (v % 2 ? -1 : 1) : 0;
+    uint64_t y = 1;
     for (; v; v >>= 1, base *= base)
         if (v & 1)
             y *= base;
-    return (int64_t)y;
+    return y;
+}
+
+/* a negative power of anything but 1 and -1 is 0 */
+static int64_t whole_pow(int64_t u, int64_t v)
+{
+    if (v < 0)
+        return u == 1 ? 1 : u == -1 ? (v % 2 ? -1 : 1) : 0;
+    return (int64_t)wrapped_pow((uint64_t)u, (uint64_t)v);
 }
 
 ROWS(rows_f32, float, float, QUOTIENT, FLOAT_POW, FLOAT_MOD, FLOAT_FMOD, NAN_OF)
 ROWS(rows_f64, double, double, QUOTIENT, FLOAT_POW, FLOAT_MOD, FLOAT_FMOD, NAN_OF)
-ROWS(rows_i32, int32_t, uint32_t, WHOLE_QUOTIENT, WHOLE_POW, WHOLE_MOD, WHOLE_REMAINDER, WHOLE_NAN)
-ROWS(rows_i64, int64_t, uint64_t, WHOLE_QUOTIENT, WHOLE_POW, WHOLE_MOD, WHOLE_REMAINDER, WHOLE_NAN)
-ROWS(rows_u8, uint8_t, unsigned, WHOLE_QUOTIENT, WHOLE_POW, WHOLE_MOD, WHOLE_REMAINDER, WHOLE_NAN)
+#define WHOLE_ROWS(name, type, U)                                                                  \
+    ROWS(name, type, U, WHOLE_QUOTIENT, WHOLE_POW, WHOLE_MOD, WHOLE_REMAINDER, WHOLE_NAN)
+WHOLE_ROWS(rows_i8, int8_t, unsigned)
+WHOLE_ROWS(rows_i16, int16_t, unsigned)
+WHOLE_ROWS(rows_i32, int32_t, uint32_t)
+WHOLE_ROWS(rows_i64, int64_t, uint64_t)
+WHOLE_ROWS(rows_u8, uint8_t, unsigned)
+WHOLE_ROWS(rows_u16, uint16_t, unsigned)
+WHOLE_ROWS(rows_u32, uint32_t, uint32_t)
+ROWS(rows_u64, uint64_t, uint64_t, U64_QUOTIENT, U64_POW, U64_REMAINDER, U64_REMAINDER, WHOLE_NAN)
 
 static void rows_bool(ax_binary_kind kind, const void *x, int64_t p, const void *z, int64_t q,
                       void *y, int64_t n)
@@ -134,8 +151,9 @@ static void rows_bool(ax_binary_kind kind, const void *x, int64_t p, const void 
 }
 
 static row_fn *const rows[AX_DTYPES] = {
-    [AX_F32] = rows_f32, [AX_F64] = rows_f64, [AX_I32] = rows_i32,
-    [AX_I64] = rows_i64, [AX_U8] = rows_u8,   [AX_BOOL] = rows_bool,
+    [AX_F32] = rows_f32, [AX_F64] = rows_f64, [AX_I8] = rows_i8,     [AX_I16] = rows_i16,
+    [AX_I32] = rows_i32, [AX_I64] = rows_i64, [AX_U8] = rows_u8,     [AX_U16] = rows_u16,
+    [AX_U32] = rows_u32, [AX_U64] = rows_u64, [AX_BOOL] = rows_bool,
 };
 
 /* ---- the walk

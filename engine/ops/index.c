@@ -4,6 +4,7 @@
 
 #include "base/ints.h"
 #include "base/range.h"
+#include "math/element.h"
 #include "ops/ops.h"
 
 /* ---- strided
@@ -276,61 +277,32 @@ static int cast_infer(const void *attr, const ax_desc *in, int n_in, ax_desc *ou
     return 0;
 }
 
-/* A number as a float (is_float) or a whole one. */
+/* A number as a float or a whole one, by its type. */
 typedef struct number {
-    int is_float;
+    ax_dtype type;
     double f;
     int64_t i;
 } number;
 
 static number read_number(const void *x, ax_dtype t, int64_t i)
 {
-    switch (t) {
-    case AX_F32:
-        return (number){1, (double)((const float *)x)[i], 0};
-    case AX_F64:
-        return (number){1, ((const double *)x)[i], 0};
-    case AX_I64:
-        return (number){0, 0, ((const int64_t *)x)[i]};
-    case AX_I32:
-        return (number){0, 0, ((const int32_t *)x)[i]};
-    default:
-        return (number){0, 0, ((const uint8_t *)x)[i]};
-    }
+    if (ax_is_float(t))
+        return (number){t, ax_real_read(t, x, i), 0};
+    return (number){t, 0, ax_whole_read(t, x, i)};
 }
 
 /* Whole numbers wrap into a narrower type, floats are cut off and clamped. */
-static int64_t whole_of(number v, double low, double high)
-{
-    if (!v.is_float)
-        return v.i;
-    return v.f != v.f    ? 0
-           : v.f <= low  ? (int64_t)low
-           : v.f >= high ? (high >= 0x1p63 ? INT64_MAX : (int64_t)high)
-                         : (int64_t)v.f;
-}
-
 static void write_number(void *y, ax_dtype t, int64_t i, number v)
 {
-    switch (t) {
-    case AX_F32:
-        ((float *)y)[i] = v.is_float ? (float)v.f : (float)v.i;
-        return;
-    case AX_F64:
-        ((double *)y)[i] = v.is_float ? v.f : (double)v.i;
-        return;
-    case AX_I64:
-        ((int64_t *)y)[i] = whole_of(v, -0x1p63, 0x1p63);
-        return;
-    case AX_I32:
-        ((int32_t *)y)[i] = (int32_t)whole_of(v, INT32_MIN, INT32_MAX);
-        return;
-    case AX_BOOL:
-        ((uint8_t *)y)[i] = v.is_float ? v.f != 0 : v.i != 0;
-        return;
-    default:
-        ((uint8_t *)y)[i] = (uint8_t)whole_of(v, 0, UINT8_MAX);
-    }
+    int real = ax_is_float(v.type);
+    if (t == AX_F64)
+        ((double *)y)[i] = real ? v.f : ax_whole_real(v.type, v.i);
+    else if (t == AX_F32)
+        ((float *)y)[i] = real ? (float)v.f : v.type == AX_U64 ? (float)(uint64_t)v.i : (float)v.i;
+    else if (t == AX_BOOL && real)
+        ((uint8_t *)y)[i] = v.f != 0;
+    else
+        ax_whole_write(t, y, i, real ? ax_whole_of(t, v.f) : v.i);
 }
 
 static void cast_stretch(void *ctx, int64_t from, int64_t to)
@@ -404,7 +376,7 @@ static int cumsum_infer(const void *attr, const ax_desc *in, int n_in, ax_desc *
     const ax_cumsum_attr *a = attr;
     if (a->axis < 0 || a->axis >= in[0].shape.rank)
         return ax_fail(err, AX_ERANGE, "there is no axis %d", a->axis);
-    if (in[0].dtype == AX_BOOL || in[0].dtype == AX_U8)
+    if (in[0].dtype == AX_BOOL)
         return ax_fail(err, AX_ETYPE, "running sums of %s", ax_dtype_name(in[0].dtype));
     out[0] = in[0];
     return 0;
@@ -415,7 +387,7 @@ static void cumsum_line(const ax_call *c, int64_t at, int64_t n, int64_t step)
 {
     const ax_cumsum_attr *a = c->attr;
     ax_dtype t = c->in[0].dtype;
-    number sum = {t == AX_F32 || t == AX_F64, 0, 0};
+    number sum = {t, 0, 0};
     for (int64_t k = 0; k < n; k++) {
         int64_t i = at + (a->reverse ? n - 1 - k : k) * step;
         number v = read_number(c->x[0], t, i), before = sum;

@@ -42,7 +42,7 @@ extern const ax_op ax_op_bias_grad;
 
 /* ---- pool2d.c ---- */
 typedef struct ax_pool2d_attr {
-    int max; /* 1: maximum, 0: average */
+    int max;    /* 1: maximum, 0: average */
     int global; /* the window is the whole map */
     int kernel[2], stride[2], pad[4];
     int count_pad; /* the average divides by the whole window, padding included */
@@ -89,8 +89,8 @@ typedef struct ax_slice_attr {
     int64_t from, count;
 } ax_slice_attr;
 extern const ax_op ax_op_slice; /* x */
-/* y[i0][i1]... = x[from + i0 step[0] + i1 step[1]...]: slices with steps, turned axes, repeats (step
- * 0). Steps count elements of x. */
+/* y[i0][i1]... = x[from + i0 step[0] + i1 step[1]...]: slices with steps, turned axes, repeats
+ * (step 0). Steps count elements of x. */
 typedef struct ax_strided_attr {
     ax_shape shape; /* of y */
     int64_t from, step[AX_MAX_RANK];
@@ -105,12 +105,12 @@ extern const ax_op ax_op_strided_sum; /* x */
 /* y = x taken along an axis at indices (int32 or int64; from the end where negative, and clamped to
  * the axis: what is no index is an error that only the run could see) */
 extern const ax_op ax_op_gather; /* x, indices; ax_axis_attr */
-extern const ax_op ax_op_where; /* bools, a, b of one shape: a where true, else b */
+extern const ax_op ax_op_where;  /* bools, a, b of one shape: a where true, else b */
 /* running sums along an axis; exclusive: without the element itself; reverse: from the end */
 typedef struct ax_cumsum_attr {
     int axis, exclusive, reverse;
 } ax_cumsum_attr;
-extern const ax_op ax_op_cumsum; /* x of any type of numbers but uint8 */
+extern const ax_op ax_op_cumsum; /* x of any type of numbers */
 typedef enum ax_pad_mode { AX_PAD_CONSTANT, AX_PAD_REFLECT, AX_PAD_EDGE, AX_PAD_WRAP } ax_pad_mode;
 typedef struct ax_pad_attr {
     ax_pad_mode mode;
@@ -205,7 +205,8 @@ const ax_unary_row *ax_unary_find(const char *name); /* NULL: unknown */
 typedef struct ax_unary_attr {
     const ax_unary_row *row;
 } ax_unary_attr;
-extern const ax_op ax_op_unary; /* x of float32, float64 and, where the row says so, whole numbers */
+extern const ax_op
+    ax_op_unary; /* x of float32, float64 and, where the row says so, whole numbers */
 
 /* ---- lrn.c: y = x / (bias + alpha/size * sum of x^2 over `size` channels around)^beta ---- */
 typedef struct ax_lrn_attr {
@@ -334,7 +335,8 @@ typedef struct ax_penalty_attr {
 extern const ax_op ax_op_penalty;      /* a -> scalar      */
 extern const ax_op ax_op_penalty_grad; /* a, dscalar -> da */
 
-/* ---- sparsity.c: what activities (N,...) that are not sparse cost; to be added to the loss ---- */
+/* ---- sparsity.c: what activities (N,...) that are not sparse cost; to be added to the loss ----
+ */
 typedef struct ax_kl_attr {
     double rho, beta;
     int symmetric; /* activities lie in (-1,1) and count as (a+1)/2, else in (0,1) */

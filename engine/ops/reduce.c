@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/range.h"
+#include "math/element.h"
 #include "ops/ops.h"
 
 static int is_place(ax_reduce_kind k)
@@ -65,14 +66,13 @@ static double real(const job *j, int64_t i)
 
 static int64_t integer(const job *j, int64_t i)
 {
-    return j->dtype == AX_I64   ? ((const int64_t *)j->x)[i]
-           : j->dtype == AX_I32 ? ((const int32_t *)j->x)[i]
-                                : ((const uint8_t *)j->x)[i];
+    return ax_whole_read(j->dtype, j->x, i);
 }
 
-static int is_float(const job *j)
+/* As a number whose order int64 keeps: the upper half of uint64 comes as numbers below 0. */
+static int64_t in_order(const job *j, int64_t v)
 {
-    return j->dtype == AX_F32 || j->dtype == AX_F64;
+    return j->dtype == AX_U64 ? (int64_t)((uint64_t)v ^ (uint64_t)1 << 63) : v;
 }
 
 /* ln sum e^x from the largest on, so that nothing overflows */
@@ -138,29 +138,30 @@ static int64_t reduce_integer(const job *j, int64_t base)
     for (int64_t k = 0; k < j->go.count; k++) {
         int64_t v = integer(j, base + offset(&j->go, k));
         if (kind == AX_REDUCE_MAX || kind == AX_REDUCE_MIN)
-            extreme = (kind == AX_REDUCE_MAX) == (v > extreme) ? v : extreme;
+            extreme =
+                (kind == AX_REDUCE_MAX) == (in_order(j, v) > extreme) ? in_order(j, v) : extreme;
         else if (kind == AX_REDUCE_PROD)
             sum *= (uint64_t)v;
         else if (kind == AX_REDUCE_LOG_SUM_EXP)
-            exps += exp((double)v);
+            exps += exp(ax_whole_real(j->dtype, v));
         else
             sum += kind == AX_REDUCE_L2 || kind == AX_REDUCE_SUM_SQUARE ? (uint64_t)v * (uint64_t)v
-                   : kind == AX_REDUCE_L1 && v < 0                      ? 0 - (uint64_t)v
-                                                                        : (uint64_t)v;
+                   : kind == AX_REDUCE_L1 && v < 0 && ax_is_signed(j->dtype) ? 0 - (uint64_t)v
+                                                                             : (uint64_t)v;
     }
-    int64_t s = (int64_t)sum;
+    int64_t s = (int64_t)sum, n = j->go.count;
     switch (kind) {
     case AX_REDUCE_MAX:
     case AX_REDUCE_MIN:
-        return extreme;
+        return in_order(j, extreme);
     case AX_REDUCE_MEAN:
-        return j->go.count ? s / j->go.count : 0;
+        return n == 0 ? 0 : j->dtype == AX_U64 ? (int64_t)(sum / (uint64_t)n) : s / n;
     case AX_REDUCE_L2:
-        return (int64_t)sqrt((double)s);
+        return ax_whole_of(j->dtype, sqrt(ax_whole_real(j->dtype, s)));
     case AX_REDUCE_LOG_SUM:
-        return (int64_t)log((double)s);
+        return ax_whole_of(j->dtype, log(ax_whole_real(j->dtype, s)));
     case AX_REDUCE_LOG_SUM_EXP:
-        return (int64_t)log(exps);
+        return ax_whole_of(j->dtype, log(exps));
     default:
         return s;
     }
@@ -173,13 +174,13 @@ static int64_t place(const job *j, int64_t base)
     int max = j->a->kind == AX_REDUCE_ARG_MAX;
     for (int64_t k = 1; k < j->go.count; k++) {
         int64_t at = base + offset(&j->go, k), was = base + offset(&j->go, best);
-        if (is_float(j)) {
+        if (ax_is_float(j->dtype)) {
             double v = real(j, at), w = real(j, was);
             if (w != w)
                 continue;
             best = v != v || (max ? v > w : v < w) || (j->a->last && v == w) ? k : best;
         } else {
-            int64_t v = integer(j, at), w = integer(j, was);
+            int64_t v = in_order(j, integer(j, at)), w = in_order(j, integer(j, was));
             best = (max ? v > w : v < w) || (j->a->last && v == w) ? k : best;
         }
     }
@@ -197,12 +198,8 @@ static void stretch(void *ctx, int64_t from, int64_t to)
             ((float *)j->y)[i] = (float)reduce_real(j, base);
         else if (j->dtype == AX_F64)
             ((double *)j->y)[i] = reduce_real(j, base);
-        else if (j->dtype == AX_I64)
-            ((int64_t *)j->y)[i] = reduce_integer(j, base);
-        else if (j->dtype == AX_I32)
-            ((int32_t *)j->y)[i] = (int32_t)reduce_integer(j, base);
         else
-            ((uint8_t *)j->y)[i] = (uint8_t)reduce_integer(j, base);
+            ax_whole_write(j->dtype, j->y, i, reduce_integer(j, base));
     }
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/range.h"
+#include "math/element.h"
 #include "ops/ops.h"
 
 static double negative(double x)
@@ -63,7 +64,7 @@ static int infer(const void *attr, const ax_desc *in, int n_in, ax_desc *out, ax
     (void)n_in;
     const ax_unary_row *row = ((const ax_unary_attr *)attr)->row;
     ax_dtype t = in[0].dtype;
-    if (t == AX_BOOL || (!row->whole && t != AX_F32 && t != AX_F64))
+    if (t == AX_BOOL || (!row->whole && !ax_is_float(t)))
         return ax_fail(err, AX_ETYPE, "%s of %s; it takes %s", row->name, ax_dtype_name(t),
                        row->whole ? "numbers" : "float32 and float64");
     out[0] = in[0];
@@ -78,11 +79,12 @@ typedef struct job {
 } job;
 
 /* Of whole numbers there are Abs, Neg, Sign; all but the first by wrapping. */
-static int64_t whole(const ax_unary_row *row, int64_t x)
+static int64_t whole(const ax_unary_row *row, ax_dtype t, int64_t x)
 {
+    int below = ax_is_signed(t) && x < 0;
     if (row->f == sign)
-        return (x > 0) - (x < 0);
-    return row->f == negative || x < 0 ? (int64_t)(0 - (uint64_t)x) : x;
+        return below ? -1 : x != 0;
+    return row->f == negative || below ? (int64_t)(0 - (uint64_t)x) : x;
 }
 
 static void stretch(void *ctx, int64_t from, int64_t to)
@@ -91,8 +93,9 @@ static void stretch(void *ctx, int64_t from, int64_t to)
     const void *x = j->c->x[0];
     void *y = j->c->y[0];
     double (*f)(double) = j->row->f;
+    ax_dtype t = j->c->in[0].dtype;
     for (int64_t i = from; i < to; i++)
-        switch (j->c->in[0].dtype) {
+        switch (t) {
         case AX_F32:
             if (j->row->to_bool)
                 ((uint8_t *)y)[i] = f((double)((const float *)x)[i]) != 0;
@@ -105,14 +108,8 @@ static void stretch(void *ctx, int64_t from, int64_t to)
             else
                 ((double *)y)[i] = f(((const double *)x)[i]);
             break;
-        case AX_I64:
-            ((int64_t *)y)[i] = whole(j->row, ((const int64_t *)x)[i]);
-            break;
-        case AX_I32:
-            ((int32_t *)y)[i] = (int32_t)whole(j->row, ((const int32_t *)x)[i]);
-            break;
         default:
-            ((uint8_t *)y)[i] = (uint8_t)whole(j->row, ((const uint8_t *)x)[i]);
+            ax_whole_write(t, y, i, whole(j->row, t, ax_whole_read(t, x, i)));
         }
 }
 
