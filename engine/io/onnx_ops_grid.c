@@ -178,7 +178,7 @@ static int eye_like(onnx_site *s)
 {
     const ax_shape *x = &s->in[0]->desc.shape;
     ax_onnx_value mask, *in = &mask;
-    ax_cast_attr to = {s->in[0]->desc.dtype};
+    ax_cast_attr to = {.to = s->in[0]->desc.dtype};
     int64_t type = onnx_int_or(s, "dtype", 0);
     if (x->rank != 2)
         return ax_fail(s->err, AX_ESHAPE, "a tensor of rank %d, expected a matrix", x->rank);

@@ -105,7 +105,7 @@ static int cast_to(onnx_site *s, ax_onnx_value *x, ax_dtype to, ax_onnx_value *o
         *out = *x;
         return 0;
     }
-    return onnx_apply(s, &ax_op_cast, &(ax_cast_attr){to}, &x, 1, out);
+    return onnx_apply(s, &ax_op_cast, &(ax_cast_attr){.to = to}, &x, 1, out);
 }
 
 static int cast(onnx_site *s)

@@ -89,4 +89,13 @@ static inline double ax_real_read(ax_dtype t, const void *x, int64_t i)
                          : ax_whole_real(t, ax_whole_read(t, x, i));
 }
 
+/* v, rounded, as element i of floats. */
+static inline void ax_real_write(ax_dtype t, void *x, int64_t i, double v)
+{
+    if (t == AX_F32)
+        ((float *)x)[i] = (float)v;
+    else
+        ((double *)x)[i] = v;
+}
+
 #endif

@@ -217,7 +217,7 @@ static void casts(void **state)
             ax_arena_init(&mem, 0);
             ax_tensor x = {types[k], {0}, NULL};
             fill(&x, room);
-            ax_tensor y = run(&ax_op_cast, &(ax_cast_attr){(ax_dtype)to}, &x, 1, &mem);
+            ax_tensor y = run(&ax_op_cast, &(ax_cast_attr){.to = (ax_dtype)to}, &x, 1, &mem);
             for (int i = 0; i < N; i++) {
                 wide v = at(&x, i);
                 int same = to == AX_F32    ? ((float *)y.data)[i] == (float)v
@@ -241,7 +241,7 @@ static void casts_of_floats(void **state)
         ax_arena mem;
         ax_arena_init(&mem, 0);
         double low = (double)ax_dtype_low(types[k]), high = (double)ax_dtype_high(types[k]);
-        ax_tensor y = run(&ax_op_cast, &(ax_cast_attr){types[k]}, &in, 1, &mem);
+        ax_tensor y = run(&ax_op_cast, &(ax_cast_attr){.to = types[k]}, &in, 1, &mem);
         for (int i = 0; i < N; i++) {
             double v = trunc(x[i]);
             wide want = isnan(v)    ? 0
