@@ -17,9 +17,10 @@ struct onnx_importer {
     ax_err *err;
 };
 
-static const onnx_row *const tables[] = {onnx_rows_shape,  onnx_rows_grid, onnx_rows_nn,
-                                         onnx_rows_window, onnx_rows_pool, onnx_rows_norm,
-                                         onnx_rows_resize, onnx_rows_math};
+static const onnx_row *const tables[] = {onnx_rows_shape,  onnx_rows_grid,   onnx_rows_nn,
+                                         onnx_rows_window, onnx_rows_pool,   onnx_rows_norm,
+                                         onnx_rows_resize, onnx_rows_math,   onnx_rows_index,
+                                         onnx_rows_type,   onnx_rows_quant,  onnx_rows_product};
 
 static int no_memory(ax_err *err)
 {
@@ -277,6 +278,18 @@ int onnx_known_ints(onnx_site *s, int i, const int64_t **v, int64_t *n)
         wide[k] = ((const int32_t *)x->data)[k];
     *v = wide;
     return wide ? 0 : -1;
+}
+
+int onnx_declared_type(const onnx_site *s, int i)
+{
+    const ax_onnx_graph *g = &s->m->f->graph;
+    for (int k = 0; k < g->n_init; k++)
+        if (!strcmp(g->init[k].name, s->n->in[i]))
+            return g->init[k].type;
+    for (int k = 0; k < g->n_in; k++)
+        if (!strcmp(g->in[k].name, s->n->in[i]))
+            return g->in[k].type;
+    return 0;
 }
 
 int onnx_list(onnx_site *s, const char *attr, int i, const int64_t **v, int64_t *n)

@@ -346,10 +346,6 @@ static int pad_infer(const void *attr, const ax_desc *in, int n_in, ax_desc *out
                            (long long)*y);
         if (a->mode != AX_PAD_CONSTANT && d == 0 && *y > 0)
             return ax_fail(err, AX_ERANGE, "axis %d is empty, there is nothing to repeat", i);
-        if (a->mode == AX_PAD_REFLECT && (a->before[i] >= d || a->after[i] >= d) && *y > 0 &&
-            (a->before[i] > 0 || a->after[i] > 0))
-            return ax_fail(err, AX_ERANGE, "axis %d of %lld cannot be mirrored over more than %lld",
-                           i, (long long)d, (long long)d - 1);
     }
     return 0;
 }
@@ -360,8 +356,10 @@ static int64_t source(ax_pad_mode mode, int64_t i, int64_t d)
     if (i >= 0 && i < d)
         return i;
     switch (mode) {
-    case AX_PAD_REFLECT:
-        return i < 0 ? -i : 2 * (d - 1) - i;
+    case AX_PAD_REFLECT: { /* to and fro */
+        int64_t period = d > 1 ? 2 * (d - 1) : 1, k = (i % period + period) % period;
+        return k < d ? k : period - k;
+    }
     case AX_PAD_EDGE:
         return i < 0 ? 0 : d - 1;
     case AX_PAD_WRAP:

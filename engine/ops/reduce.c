@@ -26,8 +26,7 @@ static int infer(const void *attr, const ax_desc *in, int n_in, ax_desc *out, ax
     out[0] = (ax_desc){is_place(a->kind) ? AX_I64 : in[0].dtype, {0}};
     for (int i = 0; i < x->rank; i++) {
         int gone = a->axes >> i & 1;
-        if (gone && x->dim[i] == 0 &&
-            (a->kind == AX_REDUCE_MAX || a->kind == AX_REDUCE_MIN || is_place(a->kind)))
+        if (gone && x->dim[i] == 0 && is_place(a->kind))
             return ax_fail(err, AX_ERANGE, "axis %d is empty, it has no extreme", i);
         if (!gone || a->keep)
             out[0].shape.dim[out[0].shape.rank++] = gone ? 1 : x->dim[i];
@@ -153,7 +152,9 @@ static int64_t reduce_integer(const job *j, int64_t base)
     switch (kind) {
     case AX_REDUCE_MAX:
     case AX_REDUCE_MIN:
-        return in_order(j, extreme);
+        return n                       ? in_order(j, extreme)
+               : kind == AX_REDUCE_MAX ? ax_dtype_low(j->dtype)
+                                       : (int64_t)ax_dtype_high(j->dtype);
     case AX_REDUCE_MEAN:
         return n == 0 ? 0 : j->dtype == AX_U64 ? (int64_t)(sum / (uint64_t)n) : s / n;
     case AX_REDUCE_L2:
