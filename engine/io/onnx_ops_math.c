@@ -38,6 +38,7 @@ static const struct {
     {"Min", AX_BINARY_MIN, 0},
     {"Max", AX_BINARY_MAX, 0},
     {"Sum", AX_BINARY_ADD, 0},
+    {"Pow", AX_BINARY_POW, 0},
 };
 
 static int find_kind(const onnx_site *s)
@@ -48,10 +49,33 @@ static int find_kind(const onnx_site *s)
     return i;
 }
 
+/* Before opset 7 the second is repeated where the first has more axes, from `axis` on. */
+static int second_placed(onnx_site *s, ax_onnx_value *out)
+{
+    const ax_shape *a = &s->in[0]->desc.shape, *b = &s->in[1]->desc.shape;
+    const ax_onnx_attr *axis = onnx_attr(s, "axis");
+    int64_t at = onnx_int_or(s, "axis", 0), repeated = onnx_int_or(s, "broadcast", 0);
+    *out = *s->in[1];
+    if (!axis || !repeated)
+        return 0;
+    ax_shape to = {.rank = a->rank};
+    if ((at = onnx_axis(s, at, a->rank)) < 0 || at + b->rank > a->rank)
+        return ax_fail(s->err, AX_ESHAPE, "%d axes from axis %lld on, of %d", b->rank,
+                       (long long)at, a->rank);
+    for (int i = 0; i < to.rank; i++)
+        to.dim[i] = i >= at && i < at + b->rank ? b->dim[i - at] : 1;
+    *out = (ax_onnx_value){.name = ""};
+    return onnx_reshaped(s, s->in[1], &to, out);
+}
+
 static int of_two(onnx_site *s)
 {
-    int i = find_kind(s), swap = kinds[i].swap;
-    return onnx_pair(s, kinds[i].kind, s->in[swap], s->in[!swap], &s->out[0]);
+    ax_onnx_value second;
+    int i = find_kind(s);
+    if (second_placed(s, &second))
+        return -1;
+    return kinds[i].swap ? onnx_pair(s, kinds[i].kind, &second, s->in[0], &s->out[0])
+                         : onnx_pair(s, kinds[i].kind, s->in[0], &second, &s->out[0]);
 }
 
 static int mod(onnx_site *s)
@@ -253,6 +277,16 @@ static int cumsum(onnx_site *s)
 
 // clang-format off
 const onnx_row onnx_rows_math[] = {
+    {"Add", 1, 2, 2, "axis broadcast consumed_inputs", of_two, 0},
+    {"Sub", 1, 2, 2, "axis broadcast consumed_inputs", of_two, 0},
+    {"Mul", 1, 2, 2, "axis broadcast consumed_inputs", of_two, 0},
+    {"Div", 1, 2, 2, "axis broadcast consumed_inputs", of_two, 0},
+    {"Equal", 1, 2, 2, "axis broadcast consumed_inputs", of_two, 0},
+    {"Less", 1, 2, 2, "axis broadcast consumed_inputs", of_two, 0},
+    {"Greater", 1, 2, 2, "axis broadcast consumed_inputs", of_two, 0},
+    {"And", 1, 2, 2, "axis broadcast consumed_inputs", of_two, 0},
+    {"Or", 1, 2, 2, "axis broadcast consumed_inputs", of_two, 0},
+    {"Xor", 1, 2, 2, "axis broadcast consumed_inputs", of_two, 0},
     {"Add", 7, 2, 2, "", of_two, 0},
     {"Sub", 7, 2, 2, "", of_two, 0},
     {"Mul", 7, 2, 2, "", of_two, 0},
@@ -291,6 +325,7 @@ const onnx_row onnx_rows_math[] = {
     {"Acosh", 9, 1, 1, "", unary, 0},
     {"Atanh", 9, 1, 1, "", unary, 0},
     {"IsNaN", 9, 1, 1, "", unary, 0},
+    {"Pow", 1, 2, 2, "axis broadcast", of_two, 0},
     {"Pow", 7, 2, 2, "", power, 0},
     {"Clip", 6, 1, 3, "min max", clip, 0},
     {"ReduceSum", 1, 1, 2, "axes keepdims noop_with_empty_axes", reduce, 0},

@@ -435,6 +435,7 @@ static int einsum_of(onnx_site *s)
 // clang-format off
 const onnx_row onnx_rows_product[] = {
     {"MatMul", 1, 2, 2, "", matmul, 0},
+    {"Gemm", 1, 3, 3, "alpha beta transA transB broadcast", gemm, 0},
     {"Gemm", 7, 2, 3, "alpha beta transA transB", gemm, 0},
     {"Einsum", 12, 1, INT32_MAX, "equation", einsum_of, 0},
     {0},
