@@ -43,11 +43,14 @@ static int pad(onnx_site *s)
     }
     size_t size = ax_dtype_size(s->in[0]->desc.dtype);
     if (s->n_in > 2 && s->in[2]) {
-        if (!s->in[2]->data || s->in[2]->desc.dtype != s->in[0]->desc.dtype ||
-            ax_shape_count(&s->in[2]->desc.shape) != 1)
+        if (!s->in[2]->data)
             return ax_fail(
                 s->err, AX_EUNSUPPORTED,
-                "the value to pad with is not one known number of the type of the input");
+                "the value to pad with is computed by the run, it has to be known before");
+        if (s->in[2]->desc.dtype != s->in[0]->desc.dtype ||
+            ax_shape_count(&s->in[2]->desc.shape) != 1)
+            return ax_fail(s->err, AX_EINVAL,
+                           "the value to pad with is not one number of the type of the input");
         memcpy(a.value, s->in[2]->data, size);
     } else if (s->in[0]->desc.dtype == AX_F32) {
         memcpy(a.value, &value, sizeof value);
@@ -141,7 +144,7 @@ static int range(onnx_site *s)
     char *data = onnx_alloc(s, n + 1, ax_dtype_size(t));
     for (int64_t i = 0; data && i < n; i++)
         if (whole)
-            ax_whole_write(t, data, i, w[0] + i * w[2]);
+            ax_whole_write(t, data, i, (int64_t)((uint64_t)w[0] + (uint64_t)i * (uint64_t)w[2]));
         else
             ax_real_write(t, data, i, v[0] + (double)i * v[2]);
     s->out[0] = (ax_onnx_value){"", {t, AX_SHAPE(n)}, data, AX_NONE};

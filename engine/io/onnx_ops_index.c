@@ -151,11 +151,40 @@ static int counted(onnx_site *s, int64_t n, int after, ax_onnx_value *out)
     return v ? 0 : -1;
 }
 
-/* on where the place along the new axis is the index, or the index from the end; else off */
+/* bools: where the place along the new axis is the index; since opset 11 also the index from the
+ * end */
+static int hot_places(onnx_site *s, ax_onnx_value *at, ax_onnx_value *places, int64_t depth,
+                      ax_onnx_value *out)
+{
+    ax_onnx_value n = {.name = ""}, from_end = n, equal = n, equal_end = n;
+    if (s->opset < 11)
+        return onnx_pair(s, AX_BINARY_EQUAL, at, places, out);
+    if (onnx_scalar(s, AX_I64, (double)depth, &n) ||
+        onnx_pair(s, AX_BINARY_ADD, at, &n, &from_end) ||
+        onnx_pair(s, AX_BINARY_EQUAL, at, places, &equal) ||
+        onnx_pair(s, AX_BINARY_EQUAL, &from_end, places, &equal_end))
+        return -1;
+    return onnx_pair(s, AX_BINARY_OR, &equal, &equal_end, out);
+}
+
+/* The values off and on, each as a number. */
+static int off_and_on(onnx_site *s, ax_onnx_value *out)
+{
+    if (ax_shape_count(&s->in[2]->desc.shape) != 2)
+        return ax_fail(s->err, AX_EINVAL, "values has %lld numbers, expected off and on",
+                       (long long)ax_shape_count(&s->in[2]->desc.shape));
+    for (int i = 0; i < 2; i++) {
+        ax_onnx_value one = {.name = ""};
+        if (onnx_apply(s, &ax_op_slice, &(ax_slice_attr){0, i, 1}, &s->in[2], 1, &one) ||
+            onnx_reshaped(s, &one, &(ax_shape){0}, &out[i]))
+            return -1;
+    }
+    return 0;
+}
+
 static int one_hot(onnx_site *s)
 {
-    ax_onnx_value at = {.name = ""}, wide = at, places, equal = at, from_end = at, equal_end = at,
-                  hot = at, depth_value = at, off = at, on = at;
+    ax_onnx_value at = {.name = ""}, wide = at, hot = at, values[2] = {at, at}, places;
     ax_shape shape = s->in[0]->desc.shape;
     double depth = 0;
     if (shape.rank == AX_MAX_RANK)
@@ -166,26 +195,14 @@ static int one_hot(onnx_site *s)
         return -1;
     if (!(depth >= 1 && depth < 1 << 30))
         return ax_fail(s->err, AX_ERANGE, "a depth of %g", depth);
-    if (ax_shape_count(&s->in[2]->desc.shape) != 2)
-        return ax_fail(s->err, AX_EINVAL, "values has %lld numbers, expected off and on",
-                       (long long)ax_shape_count(&s->in[2]->desc.shape));
     for (int i = shape.rank++; i > axis; i--)
         shape.dim[i] = shape.dim[i - 1];
     shape.dim[axis] = 1;
     if (onnx_cast(s, s->in[0], AX_I64, &at) || onnx_reshaped(s, &at, &shape, &wide) ||
         counted(s, (int64_t)depth, shape.rank - 1 - axis, &places) ||
-        onnx_scalar(s, AX_I64, depth, &depth_value) ||
-        onnx_pair(s, AX_BINARY_ADD, &wide, &depth_value, &from_end) ||
-        onnx_pair(s, AX_BINARY_EQUAL, &wide, &places, &equal) ||
-        onnx_pair(s, AX_BINARY_EQUAL, &from_end, &places, &equal_end) ||
-        onnx_pair(s, AX_BINARY_OR, &equal, &equal_end, &hot))
+        hot_places(s, &wide, &places, (int64_t)depth, &hot) || off_and_on(s, values))
         return -1;
-    ax_onnx_value pair[2] = {{.name = ""}, {.name = ""}};
-    for (int i = 0; i < 2; i++)
-        if (onnx_apply(s, &ax_op_slice, &(ax_slice_attr){0, i, 1}, &s->in[2], 1, &pair[i]) ||
-            onnx_reshaped(s, &pair[i], &(ax_shape){0}, i ? &on : &off))
-            return -1;
-    return onnx_where(s, &hot, &on, &off, &s->out[0]);
+    return onnx_where(s, &hot, &values[1], &values[0], &s->out[0]);
 }
 
 /* ---- shapes that only the numbers tell ---- */
