@@ -81,17 +81,30 @@ static int quantised(onnx_site *s, ax_onnx_value *x, ax_onnx_value *scale, ax_on
     return onnx_apply(s, &ax_op_quantize, &(ax_quantize_attr){to}, in, zero ? 3 : 2, out);
 }
 
+/* The type that quotients are worked out in: float32 but where `precision` (opset 23) is float64.
+ */
+static int precision_of(onnx_site *s, ax_dtype *t)
+{
+    int64_t type = onnx_int_or(s, "precision", 0);
+    *t = type == AX_ONNX_DOUBLE ? AX_F64 : AX_F32;
+    if (type && type != AX_ONNX_DOUBLE && type != AX_ONNX_FLOAT)
+        return ax_fail(s->err, AX_EUNSUPPORTED,
+                       "the precision %s is not taken, float32 and float64 are",
+                       ax_onnx_type_name(type > 0 && type < 64 ? (int)type : 0));
+    return 0;
+}
+
 static int quantize(onnx_site *s)
 {
     ax_onnx_value x = {.name = ""}, wide = x, scale, zero;
-    ax_dtype to = has(s, 2) ? s->in[2]->desc.dtype : AX_U8;
+    ax_dtype to = has(s, 2) ? s->in[2]->desc.dtype : AX_U8, in;
     int64_t block, type = onnx_int_or(s, "output_dtype", 0);
     int axis;
     const ax_shape *shape = &s->in[0]->desc.shape;
     if (type && !has(s, 2) && ax_onnx_dtype(type > 0 && type < 64 ? (int)type : 0, &to))
         return ax_fail(s->err, AX_EUNSUPPORTED, "output_dtype %lld is not taken", (long long)type);
-    if (scale_axis(s, &axis, &block) || onnx_cast(s, s->in[0], AX_F32, &x) ||
-        onnx_cast(s, s->in[1], AX_F32, &wide) || aligned(s, &wide, shape, axis, block, &scale) ||
+    if (scale_axis(s, &axis, &block) || precision_of(s, &in) || onnx_cast(s, s->in[0], in, &x) ||
+        onnx_cast(s, s->in[1], in, &wide) || aligned(s, &wide, shape, axis, block, &scale) ||
         (has(s, 2) && aligned(s, s->in[2], shape, axis, block, &zero)))
         return -1;
     return quantised(s, &x, &scale, has(s, 2) ? &zero : NULL, to, &s->out[0]);
@@ -311,6 +324,7 @@ static int qlinear_conv(onnx_site *s)
 // clang-format off
 const onnx_row onnx_rows_quant[] = {
     {"QuantizeLinear", 10, 2, 3, "axis saturate block_size output_dtype", quantize, 0},
+    {"QuantizeLinear", 23, 2, 3, "axis saturate block_size output_dtype precision", quantize, 0},
     {"DequantizeLinear", 10, 2, 3, "axis block_size", dequantize, 0},
     {"DynamicQuantizeLinear", 11, 1, 1, "", dynamic_quantize, 1},
     {"MatMulInteger", 10, 2, 4, "", matmul_integer, 0},

@@ -5,9 +5,11 @@
 
 #include <math.h>
 
+#include "graph/plan.h"
 #include "io/onnx_import.h"
 #include "io/onnx_write.h"
 #include "math/element.h"
+#include "ops/ops.h"
 
 typedef struct given {
     ax_onnx_type type;
@@ -122,6 +124,8 @@ static const row rows[] = {
     {"QuantizeLinear", 13, {NUM("axis", 0)}, {F32(D(2, 2), 1, 2, 3, 4), F32(D(2), 1, 4), I8(D(2), 0, -1)}, {I8(D(2, 2), 1, 2, 0, 0)}, NULL},
     {"QuantizeLinear", 21, {NUM("block_size", 2), NUM("axis", 1)}, {F32(D(1, 3), 10, 20, 30), F32(D(1, 2), 1, 10), U16(D(1, 2), 1, 2)}, {U16(D(1, 3), 11, 21, 5)}, NULL},
     {"QuantizeLinear", 21, {NUM("output_dtype", AX_ONNX_INT16)}, {F32(D(2), -300, 3e9f), F32(ONE, 1)}, {I16(D(2), -300, 32767)}, NULL},
+    {"QuantizeLinear", 23, {NUM("precision", AX_ONNX_DOUBLE), NUM("output_dtype", AX_ONNX_UINT8)}, {F32(D(2), 0.5f, 1.5f), F32(ONE, 0.1f)}, {U8(D(2), 5, 15)}, NULL},
+    {"QuantizeLinear", 21, {NUM("precision", AX_ONNX_DOUBLE)}, {F32(D(1), 0), F32(ONE, 1)}, {{0}}, "'precision' is not known"},
     {"DequantizeLinear", 13, {NUM("axis", -1)}, {U8(D(1, 2), 0, 255), F32(D(2), 2, 0.5f), U8(D(2), 128, 1)}, {F32(D(1, 2), -256, 127)}, NULL},
     {"DequantizeLinear", 21, {NUM("block_size", 2), NUM("axis", 0)}, {I16(D(3), -5, 6, 7), F32(D(2), 1, 10)}, {F32(D(3), -5, 6, 70)}, NULL},
     {"DequantizeLinear", 13, {{0}}, {U8(D(1, 2), 0, 255), F32(D(3), 2, 1, 1)}, {{0}}, "a scale or zero point of 3 numbers"},
@@ -276,8 +280,112 @@ static void known_before(void **state)
     }
 }
 
+/* ---- gradients of what an import makes ---- */
+
+/* y of a graph with the only input x, into `out`, which has room */
+static int64_t run_graph(const ax_graph *g, ax_val y, const ax_desc *x, const float *data,
+                         float *out)
+{
+    ax_err err = {0};
+    ax_plan_options o = {.outputs = &y, .n_outputs = 1, .inputs = x, .threads = 1};
+    ax_plan *p = ax_plan_new(g, &o, &err);
+    ax_exec *e = p ? ax_exec_new(p, NULL, &err) : NULL;
+    if (!e)
+        fail_msg("%s", err.msg);
+    int64_t n = ax_shape_count(&ax_plan_output(p, 0)->shape);
+    memcpy(ax_exec_input(e, 0), data, (size_t)ax_shape_count(&x->shape) * sizeof *data);
+    ax_exec_run(e);
+    memcpy(out, ax_exec_output(e, 0), (size_t)n * sizeof *out);
+    ax_exec_free(e);
+    ax_plan_free(p);
+    return n;
+}
+
+/* Input 0 is open: the gradient of the sum of y * (1, 2, 3...) by it is what small steps of it
+ * make. */
+static void check_gradient(const row *r)
+{
+    enum { MANY = 64 };
+    float x[MANY], y[MANY], slope[MANY], weight[MANY], low[MANY], high[MANY];
+    net n;
+    ax_val d;
+    if (import(&n, r, 0))
+        fail_msg("%s: %s", r->op, n.err.msg);
+    ax_desc desc = {AX_F32, r->in[0].shape};
+    int64_t count = ax_shape_count(&desc.shape);
+    memcpy(x, r->in[0].data, (size_t)count * sizeof *x);
+    int64_t m = run_graph(&n.g, n.out[0].val, &desc, x, y);
+    for (int64_t i = 0; i < m; i++)
+        weight[i] = (float)(i + 1);
+    ax_val w = ax_graph_const(&n.g, AX_F32, &n.out[0].desc.shape, weight, &n.err),
+           loss = ax_graph_node(&n.g, &ax_op_mul, "", NULL, (ax_val[]){n.out[0].val, w}, 2, &n.err);
+    ax_reduce_attr sum = {.kind = AX_REDUCE_SUM, .axes = (1u << n.out[0].desc.shape.rank) - 1};
+    loss = ax_graph_node(&n.g, &ax_op_reduce, "", &sum, &loss, 1, &n.err);
+    if (loss < 0 || ax_graph_grad(&n.g, loss, &(ax_val){0}, 1, &d, &n.err))
+        fail_msg("%s: %s", r->op, n.err.msg);
+    assert_int_equal(run_graph(&n.g, d, &desc, x, slope), count);
+    for (int64_t i = 0; i < count; i++) {
+        const float h = 1.0f / 64;
+        double want = 0;
+        float at = x[i];
+        x[i] = at - h;
+        run_graph(&n.g, n.out[0].val, &desc, x, low);
+        x[i] = at + h;
+        run_graph(&n.g, n.out[0].val, &desc, x, high);
+        x[i] = at;
+        for (int64_t k = 0; k < m; k++)
+            want += ((double)high[k] - (double)low[k]) / (2 * (double)h) * (double)weight[k];
+        if (!(fabs((double)slope[i] - want) <= 2e-3 * (1 + fabs(want))))
+            fail_msg("%s, element %d: the gradient is %g, expected %g", r->op, (int)i,
+                     (double)slope[i], want);
+    }
+    end(&n);
+}
+
+// clang-format off
+#define X F32(D(2, 3), 0.5f, 2, -1.5f, 0.25f, -3, 1)
+static const row trained[] = {
+    {"Einsum", 12, {TEXT("equation", "ij,kj,k->ki")}, {X, F32(D(2, 3), 1, 2, 3, 4, 5, 6), F32(D(2), 2, -1)}, {{0}}, NULL},
+    {"Einsum", 12, {TEXT("equation", "ab->b")}, {X}, {{0}}, NULL},
+    {"Einsum", 12, {TEXT("equation", "ii->i")}, {F32(D(2, 2), 1, 2, 3, 4)}, {{0}}, NULL},
+    {"MatMul", 13, {{0}}, {F32(D(3), 1, 2, 3), F32(D(2, 3, 1), 1, 2, 3, 4, 5, 6)}, {{0}}, NULL},
+    {"Gemm", 13, {NUM("transA", 1)}, {X, F32(D(2, 2), 1, 2, 3, 4), F32(D(2), 1, 2)}, {{0}}, NULL},
+    {"Gather", 13, {NUM("axis", 1)}, {X, I64(D(2, 2), 0, 2, 2, -1)}, {{0}}, NULL},
+    {"GatherElements", 13, {{0}}, {X, I64(D(1, 3), 1, 0, 1)}, {{0}}, NULL},
+    {"GatherND", 13, {{0}}, {X, I64(D(2, 2), 1, 2, 1, 2)}, {{0}}, NULL},
+    {"ScatterElements", 18, {NUM("axis", 1)}, {X, I64(D(2, 1), 1, 0), F32(D(2, 1), 5, 6)}, {{0}}, NULL},
+    {"ScatterND", 18, {TEXT("reduction", "add")}, {X, I64(D(1, 1), 1), F32(D(1, 3), 5, 6, 7)}, {{0}}, NULL},
+    {"TopK", 11, {{0}}, {X, I64(D(1), 2)}, {{0}}, NULL},
+    {"Pad", 18, {TEXT("mode", "reflect")}, {X, I64(D(4), 0, 2, 1, 1)}, {{0}}, NULL},
+    {"Slice", 13, {{0}}, {X, I64(D(1), -1), I64(D(1), -4), I64(D(1), 1), I64(D(1), -2)}, {{0}}, NULL},
+    {"Split", 18, {NUM("axis", 1)}, {X, I64(D(1), 3)}, {{0}}, NULL},
+    {"Tile", 13, {{0}}, {X, I64(D(2), 2, 2)}, {{0}}, NULL},
+    {"Expand", 13, {{0}}, {X, I64(D(3), 2, 1, 1)}, {{0}}, NULL},
+    {"Trilu", 14, {NUM("upper", 0)}, {X}, {{0}}, NULL},
+    {"CumSum", 14, {NUM("reverse", 1)}, {X, I64(ONE, 1)}, {{0}}, NULL},
+    {"Compress", 11, {{0}}, {X, BOOL(D(4), 1, 0, 0, 1)}, {{0}}, NULL},
+    {"ReverseSequence", 10, {{0}}, {X, I64(D(3), 2, 1, 2)}, {{0}}, NULL},
+    {"ReduceLogSumExp", 18, {{0}}, {X, I64(D(1), 1)}, {{0}}, NULL},
+    {"ReduceMin", 18, {{0}}, {X}, {{0}}, NULL},
+    {"Max", 13, {{0}}, {X, F32(D(3), 0, 1, 0), F32(ONE, -1)}, {{0}}, NULL},
+    {"Mean", 13, {{0}}, {X, F32(D(3), 0, 1, 0)}, {{0}}, NULL},
+    {"Clip", 13, {{0}}, {X, F32(ONE, -2), F32(ONE, 1.75f)}, {{0}}, NULL},
+    {"Div", 14, {{0}}, {F32(D(3), 1, 2, 3), X}, {{0}}, NULL},
+    {"Pow", 15, {{0}}, {F32(D(3), 1, 2, 3), X}, {{0}}, NULL},
+};
+#undef X
+// clang-format on
+
+static void gradients(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof trained / sizeof *trained; i++)
+        check_gradient(&trained[i]);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(each_row), cmocka_unit_test(known_before)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(each_row), cmocka_unit_test(known_before),
+                                       cmocka_unit_test(gradients)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
