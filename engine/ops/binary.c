@@ -8,27 +8,34 @@
 #include "math/element.h"
 #include "ops/ops.h"
 
+/* What inputs of a kind have to be, and whether those of a type are. */
+static const char *wanted(ax_binary_kind kind)
+{
+    return kind >= AX_BINARY_AND          ? "bool"
+           : kind == AX_BINARY_EQUAL      ? "of one type"
+           : kind > AX_BINARY_SHIFT_RIGHT ? "of one type of numbers"
+           : kind >= AX_BINARY_SHIFT_LEFT ? "of one type of whole numbers without a sign"
+           : kind >= AX_BINARY_BIT_AND    ? "of one type of whole numbers"
+                                          : "of one type of numbers";
+}
+
+static int takes(ax_binary_kind kind, ax_dtype t)
+{
+    if (kind >= AX_BINARY_AND || t == AX_BOOL)
+        return t == AX_BOOL && (kind >= AX_BINARY_AND || kind == AX_BINARY_EQUAL);
+    if (kind < AX_BINARY_BIT_AND || kind > AX_BINARY_SHIFT_RIGHT)
+        return 1;
+    return kind >= AX_BINARY_SHIFT_LEFT ? !ax_is_signed(t) : !ax_is_float(t);
+}
+
 static int infer(const void *attr, const ax_desc *in, int n_in, ax_desc *out, ax_err *err)
 {
     (void)n_in;
     ax_binary_kind kind = ((const ax_binary_attr *)attr)->kind;
     ax_dtype t = in[0].dtype;
-    const char *want = kind >= AX_BINARY_AND     ? "bool"
-                       : kind == AX_BINARY_EQUAL ? "of one type"
-                       : kind >= AX_BINARY_SHIFT_LEFT && kind <= AX_BINARY_SHIFT_RIGHT
-                           ? "of one type of whole numbers without a sign"
-                       : kind >= AX_BINARY_BIT_AND && kind <= AX_BINARY_BIT_XOR
-                           ? "of one type of whole numbers"
-                           : "of one type of numbers";
-    int right = kind >= AX_BINARY_AND     ? t == AX_BOOL
-                : kind == AX_BINARY_EQUAL ? 1
-                : t == AX_BOOL            ? 0
-                : kind >= AX_BINARY_SHIFT_LEFT && kind <= AX_BINARY_SHIFT_RIGHT
-                    ? !ax_is_signed(t)
-                    : kind < AX_BINARY_BIT_AND || kind > AX_BINARY_BIT_XOR || !ax_is_float(t);
-    if (in[1].dtype != t || !right)
+    if (in[1].dtype != t || !takes(kind, t))
         return ax_fail(err, AX_ETYPE, "inputs of %s and %s; both have to be %s", ax_dtype_name(t),
-                       ax_dtype_name(in[1].dtype), want);
+                       ax_dtype_name(in[1].dtype), wanted(kind));
     out[0].dtype = kind >= AX_BINARY_EQUAL ? AX_BOOL : t;
     return ax_shape_broadcast(&in[0].shape, &in[1].shape, &out[0].shape, err);
 }
