@@ -254,11 +254,43 @@ static void casts_of_floats(void **state)
     }
 }
 
+/* Indices that only a run can see: taken at the end of the axis, put nowhere. */
+static void indices_beyond(void **state)
+{
+    float x[] = {1, 2, 3}, update[] = {7, 8, 9};
+    int64_t at[] = {3, -4, -1}, tuple[] = {INT64_MAX, INT64_MIN, 1};
+    ax_tensor data = {AX_F32, AX_SHAPE(3), x}, index = {AX_I64, AX_SHAPE(3), at},
+              tuples = {AX_I64, AX_SHAPE(3, 1), tuple}, updates = {AX_F32, AX_SHAPE(3), update};
+    static const float taken[] = {3, 1, 3}, put[] = {1, 2, 9}, named[] = {3, 1, 2},
+                       put_nd[] = {1, 9, 3};
+    ax_arena mem;
+    (void)state;
+    ax_arena_init(&mem, 0);
+    const struct {
+        const ax_op *op;
+        const void *attr;
+        const ax_tensor *at;
+        const float *want;
+    } cases[] = {{&ax_op_gather, &(ax_axis_attr){0}, &index, taken},
+                 {&ax_op_gather_elements, &(ax_axis_attr){0}, &index, taken},
+                 {&ax_op_gather_nd, &(ax_gather_nd_attr){0}, &tuples, named},
+                 {&ax_op_scatter, &(ax_scatter_attr){0}, &index, put},
+                 {&ax_op_scatter_nd, &(ax_scatter_attr){0}, &tuples, put_nd}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ax_tensor in[] = {data, *cases[i].at, updates};
+        ax_tensor y = run(cases[i].op, cases[i].attr, in, cases[i].op->max_in, &mem);
+        assert_memory_equal(y.data, cases[i].want, 3 * sizeof(float));
+    }
+    ax_arena_fini(&mem);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(pairs),  cmocka_unit_test(powers), cmocka_unit_test(reductions),
-        cmocka_unit_test(of_one), cmocka_unit_test(casts),  cmocka_unit_test(casts_of_floats),
+        cmocka_unit_test(pairs),          cmocka_unit_test(powers),
+        cmocka_unit_test(reductions),     cmocka_unit_test(of_one),
+        cmocka_unit_test(casts),          cmocka_unit_test(casts_of_floats),
+        cmocka_unit_test(indices_beyond),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
