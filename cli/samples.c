@@ -63,7 +63,7 @@ static int read_picture(samples *s, const uint8_t *bytes, size_t n, const ax_mod
         return pixels ? -1 : ax_fail(err, AX_ENOMEM, "no memory for a picture");
     if (ax_image_decode(bytes, n, channels, (int)h, (int)w, pixels, err))
         return -1;
-    for (int64_t i = 0; !tensor_is_float(p->dtype) && i < count; i++)
+    for (int64_t i = 0; !ax_is_float(p->dtype) && i < count; i++)
         pixels[i] = rintf(pixels[i]);
     ax_tensor t = {AX_F32, p->shape, pixels};
     return tensor_convert(&t, p->dtype, s->data[0], err);

@@ -11,58 +11,23 @@
 
 /* ---- elements -------------------------------------------------------------------------------- */
 
-static int64_t whole_number(ax_dtype t, const void *data, int64_t i)
-{
-    switch (t) {
-    case AX_I64:
-        return ((const int64_t *)data)[i];
-    case AX_I32:
-        return ((const int32_t *)data)[i];
-    case AX_BOOL:
-        return ((const uint8_t *)data)[i] != 0;
-    default:
-        return ((const uint8_t *)data)[i];
-    }
-}
-
-int tensor_is_float(ax_dtype t)
-{
-    return t == AX_F32 || t == AX_F64;
-}
-
 double tensor_number(ax_dtype t, const void *data, int64_t i)
 {
-    if (t == AX_F32)
-        return (double)((const float *)data)[i];
-    if (t == AX_F64)
-        return ((const double *)data)[i];
-    return (double)whole_number(t, data, i);
+    return ax_real_read(t, data, i);
 }
 
 int64_t tensor_non_finite(ax_dtype t, const void *data, int64_t n)
 {
-    for (int64_t i = 0; tensor_is_float(t) && i < n; i++)
+    for (int64_t i = 0; ax_is_float(t) && i < n; i++)
         if (!isfinite(tensor_number(t, data, i)))
             return i;
     return -1;
 }
 
-static int store_whole(int64_t v, ax_dtype to, void *out, int64_t i)
+static int store_whole(int negative, uint64_t magnitude, ax_dtype to, void *out, int64_t i)
 {
-    switch (to) {
-    case AX_I64:
-        ((int64_t *)out)[i] = v;
-        return 0;
-    case AX_I32:
-        ((int32_t *)out)[i] = (int32_t)v;
-        return v >= INT32_MIN && v <= INT32_MAX ? 0 : -1;
-    case AX_U8:
-        ((uint8_t *)out)[i] = (uint8_t)v;
-        return v >= 0 && v <= UINT8_MAX ? 0 : -1;
-    default:
-        ((uint8_t *)out)[i] = v != 0;
-        return v == 0 || v == 1 ? 0 : -1;
-    }
+    ax_whole_write(to, out, i, (int64_t)(negative ? 0 - magnitude : magnitude));
+    return ax_whole_fits(to, negative, magnitude) ? 0 : -1;
 }
 
 int tensor_store(double v, ax_dtype to, void *out, int64_t i)
@@ -77,15 +42,18 @@ int tensor_store(double v, ax_dtype to, void *out, int64_t i)
         ((float *)out)[i] = fits ? (float)v : 0;
         return fits ? 0 : -1;
     }
-    if (v != floor(v) || !(v >= -0x1p63 && v < 0x1p63))
+    if (v != floor(v) || !(fabs(v) < 0x1p64))
         return -1;
-    return store_whole((int64_t)v, to, out, i);
+    return store_whole(v < 0, (uint64_t)fabs(v), to, out, i);
 }
 
 static int store_from(const ax_tensor *from, int64_t i, ax_dtype to, void *out)
 {
-    if (!tensor_is_float(from->dtype) && !tensor_is_float(to))
-        return store_whole(whole_number(from->dtype, from->data, i), to, out, i);
+    if (!ax_is_float(from->dtype) && !ax_is_float(to)) {
+        int64_t v = ax_whole_read(from->dtype, from->data, i);
+        int negative = v < 0 && ax_is_signed(from->dtype);
+        return store_whole(negative, negative ? 0 - (uint64_t)v : (uint64_t)v, to, out, i);
+    }
     return tensor_store(tensor_number(from->dtype, from->data, i), to, out, i);
 }
 
@@ -155,6 +123,10 @@ cJSON *tensor_json_number(ax_dtype t, const void *data, int64_t i)
     char text[40];
     if (t == AX_I64) { /* a double would round large ones */
         snprintf(text, sizeof text, "%lld", (long long)((const int64_t *)data)[i]);
+        return cJSON_CreateRaw(text);
+    }
+    if (t == AX_U64) {
+        snprintf(text, sizeof text, "%llu", (unsigned long long)((const uint64_t *)data)[i]);
         return cJSON_CreateRaw(text);
     }
     if (t == AX_BOOL)

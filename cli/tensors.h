@@ -23,9 +23,7 @@ int tensor_rows(const ax_shape *s, const ax_port *p, int64_t *rows, int *bare, a
 /* "(batch, 3, ?, ?)": a port's shape into buf, which is returned; 160 bytes are enough for most. */
 const char *tensor_port_shape(const ax_port *p, char *buf, size_t size);
 
-int tensor_is_float(ax_dtype t);
-
-/* Element i as a number, for printing. int64 beyond 2^53 is rounded. */
+/* Element i as a number, for printing. int64 and uint64 beyond 2^53 are rounded. */
 double tensor_number(ax_dtype t, const void *data, int64_t i);
 
 /* The index of the first NaN or infinity among n elements; -1 when all are finite. */

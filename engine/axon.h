@@ -46,6 +46,7 @@
 #include "io/npy.h"
 #include "io/onnx_activation.h"
 #include "math/cpu.h"
+#include "math/element.h"
 #include "math/tensor.h"
 
 #define AX_VERSION "0.1.0"

@@ -65,17 +65,21 @@ void buf_printf(buf *b, const char *fmt, ...)
     b->len += (size_t)n;
 }
 
-void buf_i64(buf *b, int64_t v)
+void buf_u64(buf *b, uint64_t v)
 {
     char text[24];
     int at = sizeof text;
-    uint64_t u = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
     do
-        text[--at] = (char)('0' + u % 10);
-    while (u /= 10);
-    if (v < 0)
-        text[--at] = '-';
+        text[--at] = (char)('0' + v % 10);
+    while (v /= 10);
     buf_add(b, text + at, sizeof text - (size_t)at);
+}
+
+void buf_i64(buf *b, int64_t v)
+{
+    if (v < 0)
+        buf_char(b, '-');
+    buf_u64(b, v < 0 ? 0 - (uint64_t)v : (uint64_t)v);
 }
 
 void buf_micros(buf *b, int64_t ns)

@@ -25,11 +25,12 @@ void buf_add(buf *b, const void *p, size_t n);
 void buf_str(buf *b, const char *s);
 void buf_char(buf *b, char c);
 void buf_printf(buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void buf_u64(buf *b, uint64_t v);
 void buf_i64(buf *b, int64_t v);
 void buf_micros(buf *b, int64_t ns); /* a time in ms: 12.345                       */
 void buf_f32(buf *b, float v);       /* shortest text that reads back; v must be finite */
 
-void buf_f64(buf *b, double v);      /* the same for a double                       */
+void buf_f64(buf *b, double v); /* the same for a double                       */
 
 /* s as a JSON string with quotes; bytes that are not UTF-8 become U+FFFD. NULL becomes null. */
 void buf_json(buf *b, const char *s);

@@ -26,7 +26,10 @@ size_t number_write(char *dst, float v);
  * Too small a number becomes a subnormal or zero, correctly rounded. */
 const char *number_read_slow(const char *p, const char *end, float *out);
 
-/* An integral JSON number that fits: "12", "1e3" and "2.0" too. NULL when it is not one. */
+/* An integral JSON number as sign and magnitude: "12", "1e3" and "2.0" too. NULL when it is not one
+ * or needs more than 64 bits. */
+const char *number_read_whole(const char *p, const char *end, int *negative, uint64_t *magnitude);
+/* The same where it fits int64. */
 const char *number_read_i64(const char *p, const char *end, int64_t *out);
 
 /* As number_read_slow for double, for the few tensors and options that need it. */

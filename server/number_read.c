@@ -124,7 +124,7 @@ const char *number_read_f64(const char *p, const char *end, double *out)
     return isinf(*out) ? NULL : stop;
 }
 
-const char *number_read_i64(const char *p, const char *end, int64_t *out)
+const char *number_read_whole(const char *p, const char *end, int *negative, uint64_t *magnitude)
 {
     token t;
     const char *stop = scan(p, end, &t);
@@ -135,12 +135,24 @@ const char *number_read_i64(const char *p, const char *end, int64_t *out)
     for (; exponent < 0 && e > t.text + 2 && e[-1] == '0'; exponent++)
         e--; /* 2.0 and 1200e-2 are integers */
     if (t.zero)
-        return *out = 0, stop;
-    if (exponent < 0 || exponent + (e - t.text) > 20)
+        return *negative = 0, *magnitude = 0, stop;
+    if (exponent < 0 || exponent + (e - t.text) > 21)
         return NULL;
     memset(e, '0', (size_t)exponent);
     e[exponent] = 0;
     errno = 0;
-    *out = strtoll(t.text, NULL, 10);
+    *negative = t.negative;
+    *magnitude = strtoull(t.text + 1, NULL, 10);
     return errno ? NULL : stop;
+}
+
+const char *number_read_i64(const char *p, const char *end, int64_t *out)
+{
+    int negative;
+    uint64_t magnitude;
+    const char *stop = number_read_whole(p, end, &negative, &magnitude);
+    if (!stop || magnitude > (uint64_t)INT64_MAX + (uint64_t)negative)
+        return NULL;
+    *out = (int64_t)(negative ? 0 - magnitude : magnitude);
+    return stop;
 }

@@ -65,17 +65,14 @@ static int put_numbers(writer *w, const void *data, int64_t row, int64_t i, int6
             else if (non_finite(w, ((const double *)data)[k], row, k) < 0)
                 return -1;
             break;
-        case AX_I64:
-            buf_i64(b, ((const int64_t *)data)[k]);
-            break;
-        case AX_I32:
-            buf_i64(b, ((const int32_t *)data)[k]);
+        case AX_U64:
+            buf_u64(b, ((const uint64_t *)data)[k]);
             break;
         case AX_BOOL:
             buf_str(b, ((const uint8_t *)data)[k] ? "true" : "false");
             break;
         default:
-            buf_i64(b, ((const uint8_t *)data)[k]);
+            buf_i64(b, ax_whole_read(w->port->dtype, data, k));
         }
     }
     return 0;

@@ -50,6 +50,14 @@ static int is_no_number(const char *text)
     return !strncasecmp(text, "nan", 3) || !strncasecmp(text, "inf", 3);
 }
 
+static int not_of_type(cursor *c, const char *text, ax_dtype t)
+{
+    wire_fail(c, "out_of_range", "%s is not a value of the input's type, %s", text,
+              ax_dtype_name(t));
+    return ax_err_hint(&c->why->err, "%s are the whole numbers from %lld to %llu", ax_dtype_name(t),
+                       (long long)ax_dtype_low(t), (unsigned long long)ax_dtype_high(t));
+}
+
 /* The element at c->p is not what the input takes. */
 static int bad_element(cursor *c, const layout *t, float value)
 {
@@ -68,8 +76,7 @@ static int bad_element(cursor *c, const layout *t, float value)
     if (!*text || !strchr("-+.0123456789", *text))
         return wire_expected(c, "a number");
     if (number_read_f64(c->p, c->end, &d) || isinf(d))
-        return wire_fail(c, "out_of_range", "%s is not a value of the input's type, %s", text,
-                         ax_dtype_name(t->port->dtype));
+        return not_of_type(c, text, t->port->dtype);
     return wire_fail(c, "parse_error",
                      "%s is not a number as JSON writes it: no leading zero, no plus sign, digits "
                      "on both sides of a point",
@@ -79,8 +86,9 @@ static int bad_element(cursor *c, const layout *t, float value)
 /* One element that is not float32. The byte behind it or NULL; *why as number_read tells. */
 static const char *read_other(const char *p, const char *end, ax_dtype dtype, char *to, float *why)
 {
-    int64_t v = 0;
     const char *q;
+    int negative;
+    uint64_t v;
     *why = NAN;
     if (dtype == AX_F64) {
         double d;
@@ -93,15 +101,10 @@ static const char *read_other(const char *p, const char *end, ax_dtype dtype, ch
         return *to = 1, p + 4;
     if (dtype == AX_BOOL && end - p >= 5 && !memcmp(p, "false", 5))
         return *to = 0, p + 5;
-    q = number_read_i64(p, end, &v);
-    if (dtype == AX_I64)
-        memcpy(to, &v, sizeof v);
-    else if (dtype == AX_I32 && v >= INT32_MIN && v <= INT32_MAX)
-        memcpy(to, &(int32_t){(int32_t)v}, 4);
-    else if ((dtype == AX_U8 && v >= 0 && v <= 255) || (dtype == AX_BOOL && v >= 0 && v <= 1))
-        *to = (char)v;
-    else
+    q = number_read_whole(p, end, &negative, &v);
+    if (!q || !ax_whole_fits(dtype, negative, v))
         return NULL;
+    ax_whole_write(dtype, to, 0, (int64_t)(negative ? 0 - v : v));
     return q;
 }
 

@@ -41,7 +41,11 @@ static int add_to(ax_graph *g, ax_val *sum, ax_val d, ax_err *err)
         *sum = d;
         return 0;
     }
-    *sum = ax_graph_node(g, &ax_op_add, "", &(ax_add_attr){0}, (ax_val[]){*sum, d}, 2, err);
+    ax_val in[] = {*sum, d};
+    if (g->val[d].desc.dtype == AX_F32)
+        *sum = ax_graph_node(g, &ax_op_add, "", &(ax_add_attr){0}, in, 2, err);
+    else
+        *sum = ax_graph_node(g, &ax_op_binary, "", &(ax_binary_attr){AX_BINARY_ADD}, in, 2, err);
     return *sum < 0 ? -1 : 0;
 }
 
@@ -63,7 +67,8 @@ static int node_grad(ax_graph *g, int i, ax_val *d, ax_err *err)
     if (node.op->grad(g, &node, dout, din, err))
         return -1;
     for (int k = 0; k < node.n_in; k++)
-        if (din[k] != AX_NONE && ax_needs_grad(g, node.in[k]) && add_to(g, &d[node.in[k]], din[k], err))
+        if (din[k] != AX_NONE && ax_needs_grad(g, node.in[k]) &&
+            add_to(g, &d[node.in[k]], din[k], err))
             return -1;
     return 0;
 }

@@ -18,8 +18,9 @@ static const struct {
     const char *descr;
     ax_dtype type;
 } descrs[] = {
-    {"<f4", AX_F32}, {"<f8", AX_F64}, {"<i8", AX_I64},  {"<i4", AX_I32},
-    {"|u1", AX_U8},  {"<u1", AX_U8},  {"|b1", AX_BOOL}, {"<b1", AX_BOOL},
+    {"<f4", AX_F32}, {"<f8", AX_F64},  {"<i8", AX_I64},  {"<i4", AX_I32}, {"|u1", AX_U8},
+    {"<u1", AX_U8},  {"|b1", AX_BOOL}, {"<b1", AX_BOOL}, {"|i1", AX_I8},  {"<i1", AX_I8},
+    {"<i2", AX_I16}, {"<u2", AX_U16},  {"<u4", AX_U32},  {"<u8", AX_U64},
 };
 
 typedef struct header {
@@ -79,7 +80,9 @@ static int read_descr(header *h)
         }
     ax_fail(h->err, AX_EUNSUPPORTED, "npy: the element type '%s' is not supported",
             ax_printable((char[48]){0}, 48, s, n));
-    return ax_err_hint(h->err, "save x.astype('<f4'); <f4, <f8, <i4, <i8, u1 and bool can be read");
+    return ax_err_hint(
+        h->err,
+        "save x.astype('<f4'); <f4, <f8, bool and whole numbers of 1 to 8 bytes can be read");
 }
 
 static int read_order(header *h)

@@ -21,9 +21,11 @@ static const struct {
     int onnx;
     ax_dtype type;
 } types[] = {
-    {AX_ONNX_FLOAT, AX_F32},   {AX_ONNX_INT64, AX_I64},    {AX_ONNX_INT32, AX_I32},
-    {AX_ONNX_UINT8, AX_U8},    {AX_ONNX_BOOL, AX_BOOL},    {AX_ONNX_DOUBLE, AX_F64},
-    {AX_ONNX_FLOAT16, AX_F32}, {AX_ONNX_BFLOAT16, AX_F32},
+    {AX_ONNX_FLOAT, AX_F32},    {AX_ONNX_INT64, AX_I64},  {AX_ONNX_INT32, AX_I32},
+    {AX_ONNX_UINT8, AX_U8},     {AX_ONNX_BOOL, AX_BOOL},  {AX_ONNX_DOUBLE, AX_F64},
+    {AX_ONNX_INT8, AX_I8},      {AX_ONNX_INT16, AX_I16},  {AX_ONNX_UINT16, AX_U16},
+    {AX_ONNX_UINT32, AX_U32},   {AX_ONNX_UINT64, AX_U64}, {AX_ONNX_FLOAT16, AX_F32},
+    {AX_ONNX_BFLOAT16, AX_F32},
 };
 
 int ax_onnx_dtype(int onnx, ax_dtype *out)
@@ -208,6 +210,18 @@ int onnx_known_ints(onnx_site *s, int i, const int64_t **v, int64_t *n)
         wide[k] = ((const int32_t *)x->data)[k];
     *v = wide;
     return wide ? 0 : -1;
+}
+
+int onnx_declared_type(const onnx_site *s, int i)
+{
+    const ax_onnx_graph *g = &s->m->f->graph;
+    for (int k = 0; k < g->n_init; k++)
+        if (!strcmp(g->init[k].name, s->n->in[i]))
+            return g->init[k].type;
+    for (int k = 0; k < g->n_in; k++)
+        if (!strcmp(g->in[k].name, s->n->in[i]))
+            return g->in[k].type;
+    return 0;
 }
 
 int onnx_list(onnx_site *s, const char *attr, int i, const int64_t **v, int64_t *n)

@@ -54,9 +54,10 @@ enum { ONNX_ANY_LEFT_OUT = INT32_MAX - 1 };
 
 /* end with op NULL */
 extern const onnx_row onnx_rows_shape[], onnx_rows_grid[], onnx_rows_nn[], onnx_rows_window[],
-    onnx_rows_pool[], onnx_rows_norm[], onnx_rows_resize[], onnx_rows_math[], onnx_rows_control[],
-    onnx_rows_rnn[], onnx_rows_loss[], onnx_rows_attention[], onnx_rows_contrib[],
-    onnx_rows_sequence[], onnx_rows_scan[];
+    onnx_rows_pool[], onnx_rows_norm[], onnx_rows_resize[], onnx_rows_math[], onnx_rows_index[],
+    onnx_rows_type[], onnx_rows_product[], onnx_rows_quant[], onnx_rows_control[], onnx_rows_rnn[],
+    onnx_rows_loss[], onnx_rows_attention[], onnx_rows_contrib[], onnx_rows_sequence[],
+    onnx_rows_scan[];
 
 /* Attributes, or what stands for them. */
 int64_t onnx_int_or(onnx_site *s, const char *name, int64_t otherwise);
@@ -102,10 +103,18 @@ int onnx_where(onnx_site *s, ax_onnx_value *cond, ax_onnx_value *a, ax_onnx_valu
 /* Two tensors by an op of binary.c, or one that fuses. */
 int onnx_pair(onnx_site *s, ax_binary_kind kind, ax_onnx_value *a, ax_onnx_value *b,
               ax_onnx_value *out);
-/* MatMul of two values: a dense layer where b is a known matrix. */
-int onnx_product(onnx_site *s, ax_onnx_value *x, ax_onnx_value *w, ax_onnx_value *out);
 /* A float32 number as a known value. */
 int onnx_number(onnx_site *s, float v, ax_onnx_value *out);
+/* A number of any type, as near as it comes to v. */
+int onnx_scalar(onnx_site *s, ax_dtype t, double v, ax_onnx_value *out);
+/* x in another type; the value itself where it has it. */
+int onnx_cast(onnx_site *s, ax_onnx_value *x, ax_dtype to, ax_onnx_value *out);
+/* The product of matrices, or vectors, of one type, as MatMul has it: a dense layer where b is a known
+ * matrix. */
+int onnx_matmul(onnx_site *s, ax_onnx_value *a, ax_onnx_value *b, ax_onnx_value *out);
+/* The type that the file gives to input i where it is an input of the graph or an initializer, as ONNX
+ * counts types; else 0. */
+int onnx_declared_type(const onnx_site *s, int i);
 
 /* The arena of what is made here: the graph's. */
 ax_arena *onnx_arena(onnx_site *s);

@@ -278,7 +278,7 @@ static int project(onnx_site *s, ax_onnx_value *q, ax_onnx_value *k, ax_onnx_val
         return ax_fail(s->err, AX_ESHAPE,
                        "an input of rank %d and weights of rank %d, expected 3, 2",
                        s->in[0]->desc.shape.rank, w->rank);
-    if (widths(s, w->dim[1], width) || onnx_product(s, in[0], in[1], &all) ||
+    if (widths(s, w->dim[1], width) || onnx_matmul(s, in[0], in[1], &all) ||
         plus(s, &all, input(s, 2), &sum))
         return -1;
     for (int i = 0; i < 3; at += width[i++])

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "io/onnx_op.h"
+#include "math/element.h"
 
 /* ---- padding, grids ---- */
 
@@ -42,11 +43,12 @@ static int pad(onnx_site *s)
     }
     size_t size = ax_dtype_size(s->in[0]->desc.dtype);
     if (s->n_in > 2 && s->in[2]) {
-        if (!s->in[2]->data || s->in[2]->desc.dtype != s->in[0]->desc.dtype ||
+        if (!s->in[2]->data)
+            return onnx_unknown(s, 2);
+        if (s->in[2]->desc.dtype != s->in[0]->desc.dtype ||
             ax_shape_count(&s->in[2]->desc.shape) != 1)
-            return ax_fail(
-                s->err, AX_EUNSUPPORTED,
-                "the value to pad with is not one known number of the type of the input");
+            return ax_fail(s->err, AX_EINVAL,
+                           "the value to pad with is not one number of the type of the input");
         memcpy(a.value, s->in[2]->data, size);
     } else if (s->in[0]->desc.dtype == AX_F32) {
         memcpy(a.value, &value, sizeof value);
@@ -101,11 +103,30 @@ static int grid_sample(onnx_site *s)
     return onnx_apply(s, &ax_op_grid_sample, &a, s->in, 2, &s->out[0]);
 }
 
-/* start, start + delta...: in the type of the inputs */
+/* Elements of start, start + delta... before limit; -1 where there is no end, or no memory. */
+static int64_t range_of_whole(int64_t start, int64_t limit, int64_t delta)
+{
+    __int128 span = (__int128)limit - start, n = 0;
+    if (delta > 0 && span > 0)
+        n = (span + delta - 1) / delta;
+    else if (delta < 0 && span < 0)
+        n = (span + delta + 1) / delta;
+    return delta == 0 || n > 1 << 30 ? -1 : (int64_t)n;
+}
+
+static int64_t range_of_real(const double *v)
+{
+    double n = ceil((v[1] - v[0]) / v[2]);
+    return !(fabs(n) <= 1 << 30) ? -1 : n > 0 ? (int64_t)n : 0;
+}
+
+/* In the type of the inputs; whole numbers exactly. */
 static int range(onnx_site *s)
 {
     double v[3];
+    int64_t w[3] = {0};
     ax_dtype t = s->in[0]->desc.dtype;
+    int whole = !ax_is_float(t);
     for (int i = 0; i < 3; i++) {
         const ax_onnx_value *x = s->in[i];
         if (!x->data)
@@ -113,28 +134,18 @@ static int range(onnx_site *s)
         if (ax_shape_count(&x->desc.shape) != 1 || x->desc.dtype != t)
             return ax_fail(s->err, AX_EINVAL, "input %d is not one number of type %s", i,
                            ax_dtype_name(t));
-        v[i] = t == AX_F32   ? (double)*(const float *)x->data
-               : t == AX_F64 ? *(const double *)x->data
-               : t == AX_I64 ? (double)*(const int64_t *)x->data
-               : t == AX_I32 ? *(const int32_t *)x->data
-                             : NAN;
+        v[i] = ax_real_read(t, x->data, 0);
+        w[i] = whole ? ax_whole_read(t, x->data, 0) : 0;
     }
-    double count = ceil((v[1] - v[0]) / v[2]);
-    if (!(fabs(count) < 1e9))
+    int64_t n = whole ? range_of_whole(w[0], w[1], w[2]) : range_of_real(v);
+    if (n < 0)
         return ax_fail(s->err, AX_ERANGE, "from %g to %g by %g", v[0], v[1], v[2]);
-    int64_t n = count > 0 ? (int64_t)count : 0;
     char *data = onnx_alloc(s, n + 1, ax_dtype_size(t));
-    for (int64_t i = 0; data && i < n; i++) {
-        double x = v[0] + (double)i * v[2];
-        if (t == AX_F32)
-            ((float *)(void *)data)[i] = (float)x;
-        else if (t == AX_F64)
-            ((double *)(void *)data)[i] = x;
-        else if (t == AX_I64)
-            ((int64_t *)(void *)data)[i] = (int64_t)x;
+    for (int64_t i = 0; data && i < n; i++)
+        if (whole)
+            ax_whole_write(t, data, i, (int64_t)((uint64_t)w[0] + (uint64_t)i * (uint64_t)w[2]));
         else
-            ((int32_t *)(void *)data)[i] = (int32_t)x;
-    }
+            ax_real_write(t, data, i, v[0] + (double)i * v[2]);
     s->out[0] = (ax_onnx_value){"", {t, AX_SHAPE(n)}, data, AX_NONE};
     return data ? 0 : -1;
 }
@@ -180,7 +191,7 @@ static int eye_like(onnx_site *s)
 {
     const ax_shape *x = &s->in[0]->desc.shape;
     ax_onnx_value mask, *in = &mask;
-    ax_cast_attr to = {s->in[0]->desc.dtype};
+    ax_cast_attr to = {.to = s->in[0]->desc.dtype};
     int64_t type = onnx_int_or(s, "dtype", 0);
     if (x->rank != 2)
         return ax_fail(s->err, AX_ESHAPE, "a tensor of rank %d, expected a matrix", x->rank);

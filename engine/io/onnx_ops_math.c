@@ -1,8 +1,8 @@
 /* onnx_ops_math.c - arithmetic with broadcasting; see onnx_op.h. */
-#include <math.h>
 #include <string.h>
 
 #include "io/onnx_op.h"
+#include "math/element.h"
 
 /* Two float32 tensors of one shape add and multiply in the ops that fuse and keep layouts. */
 int onnx_pair(onnx_site *s, ax_binary_kind kind, ax_onnx_value *a, ax_onnx_value *b,
@@ -38,6 +38,7 @@ static const struct {
     {"Min", AX_BINARY_MIN, 0},
     {"Max", AX_BINARY_MAX, 0},
     {"Sum", AX_BINARY_ADD, 0},
+    {"Pow", AX_BINARY_POW, 0},
 };
 
 static int find_kind(const onnx_site *s)
@@ -48,10 +49,33 @@ static int find_kind(const onnx_site *s)
     return i;
 }
 
+/* Before opset 7 the second is repeated where the first has more axes, from `axis` on. */
+static int second_placed(onnx_site *s, ax_onnx_value *out)
+{
+    const ax_shape *a = &s->in[0]->desc.shape, *b = &s->in[1]->desc.shape;
+    const ax_onnx_attr *axis = onnx_attr(s, "axis");
+    int64_t at = onnx_int_or(s, "axis", 0), repeated = onnx_int_or(s, "broadcast", 0);
+    *out = *s->in[1];
+    if (!axis || !repeated)
+        return 0;
+    ax_shape to = {.rank = a->rank};
+    if ((at = onnx_axis(s, at, a->rank)) < 0 || at + b->rank > a->rank)
+        return ax_fail(s->err, AX_ESHAPE, "%d axes from axis %lld on, of %d", b->rank,
+                       (long long)at, a->rank);
+    for (int i = 0; i < to.rank; i++)
+        to.dim[i] = i >= at && i < at + b->rank ? b->dim[i - at] : 1;
+    *out = (ax_onnx_value){.name = ""};
+    return onnx_reshaped(s, s->in[1], &to, out);
+}
+
 static int of_two(onnx_site *s)
 {
-    int i = find_kind(s), swap = kinds[i].swap;
-    return onnx_pair(s, kinds[i].kind, s->in[swap], s->in[!swap], &s->out[0]);
+    ax_onnx_value second;
+    int i = find_kind(s);
+    if (second_placed(s, &second))
+        return -1;
+    return kinds[i].swap ? onnx_pair(s, kinds[i].kind, &second, s->in[0], &s->out[0])
+                         : onnx_pair(s, kinds[i].kind, s->in[0], &second, &s->out[0]);
 }
 
 static int mod(onnx_site *s)
@@ -99,35 +123,28 @@ static int of_many(onnx_site *s)
 
 /* ---- of one tensor ---- */
 
-static int cast_to(onnx_site *s, ax_onnx_value *x, ax_dtype to, ax_onnx_value *out)
+/* Whole numbers to a power of another type: to a whole one as int64, which wraps as any would; to a
+ * real one in float64. The result is of the type of x. */
+static int whole_power(onnx_site *s)
 {
-    if (x->desc.dtype == to) {
-        *out = *x;
-        return 0;
-    }
-    return onnx_apply(s, &ax_op_cast, &(ax_cast_attr){to}, &x, 1, out);
-}
-
-static int cast(onnx_site *s)
-{
-    ax_dtype to;
-    int64_t type = onnx_int_or(s, "to", 0);
-    if (type == AX_ONNX_FLOAT16 || type == AX_ONNX_BFLOAT16 || ax_onnx_dtype((int)type, &to))
-        return ax_fail(s->err, AX_EUNSUPPORTED, "a cast to %s is not taken",
-                       ax_onnx_type_name((int)type));
-    return cast_to(s, s->in[0], to, &s->out[0]);
-}
-
-static int cast_like(onnx_site *s)
-{
-    return cast_to(s, s->in[0], s->in[1]->desc.dtype, &s->out[0]);
+    ax_dtype t = s->in[0]->desc.dtype, by = s->in[1]->desc.dtype,
+             in = t == by           ? t
+                  : ax_is_float(by) ? AX_F64
+                                    : AX_I64;
+    ax_onnx_value x = {.name = ""}, exponent = {.name = ""}, y = {.name = ""};
+    if (onnx_cast(s, s->in[0], in, &x) || onnx_cast(s, s->in[1], in, &exponent) ||
+        onnx_pair(s, AX_BINARY_POW, &x, &exponent, &y))
+        return -1;
+    return onnx_cast(s, &y, t, &s->out[0]);
 }
 
 /* x^2 and x^0.5 are what networks ask for. */
 static int power(onnx_site *s)
 {
     ax_onnx_value *x = s->in[0], exponent = {.name = ""};
-    if (cast_to(s, s->in[1], x->desc.dtype, &exponent))
+    if (!ax_is_float(x->desc.dtype))
+        return whole_power(s);
+    if (onnx_cast(s, s->in[1], x->desc.dtype, &exponent))
         return -1;
     if (exponent.data && x->desc.dtype == AX_F32 && ax_shape_count(&exponent.desc.shape) == 1 &&
         exponent.desc.shape.rank <= x->desc.shape.rank) {
@@ -227,48 +244,6 @@ static int place_of_extreme(onnx_site *s)
     return axis < 0 ? -1 : onnx_apply(s, &ax_op_reduce, &a, s->in, 1, &s->out[0]);
 }
 
-/* ---- products ---- */
-
-/* With weights that are known, and a matrix, our dense layer; a vector is a matrix of one row or
- * column, whose axis goes again. */
-int onnx_product(onnx_site *s, ax_onnx_value *x, ax_onnx_value *w, ax_onnx_value *out)
-{
-    ax_onnx_value a = *x, b = *w, y = {.name = ""}, turned = {.name = ""};
-    ax_shape sa = a.desc.shape, sb = b.desc.shape;
-    if (sa.rank < 1 || sb.rank < 1)
-        return ax_fail(s->err, AX_ESHAPE, "a number, expected a vector or a matrix");
-    if (a.desc.dtype != AX_F32 || b.desc.dtype != AX_F32)
-        return ax_fail(s->err, AX_EUNSUPPORTED, "matrices of %s and %s, float32 is taken",
-                       ax_dtype_name(a.desc.dtype), ax_dtype_name(b.desc.dtype));
-    if (sa.rank == 1 && onnx_reshaped(s, x, &AX_SHAPE(1, sa.dim[0]), &a))
-        return -1;
-    if (sb.rank == 1 && onnx_reshaped(s, w, &AX_SHAPE(sb.dim[0], 1), &b))
-        return -1;
-    ax_onnx_value *weights[] = {&b}, *in[] = {&a, &b};
-    ax_permute_attr turn = {{1, 0}};
-    int dense = b.data && !a.data && b.desc.shape.rank == 2;
-    if (dense) {
-        if (onnx_apply(s, &ax_op_permute, &turn, weights, 1, &turned))
-            return -1;
-        in[1] = &turned;
-    }
-    if (onnx_apply(s, dense ? &ax_op_dense : &ax_op_matmul, &(ax_fused_attr){0}, in, 2, &y))
-        return -1;
-    ax_shape to = y.desc.shape;
-    if (sb.rank == 1)
-        to.rank--;
-    if (sa.rank == 1) {
-        to.dim[to.rank - (sb.rank == 1 ? 1 : 2)] = to.dim[to.rank - 1];
-        to.rank--;
-    }
-    return onnx_reshaped(s, &y, &to, out);
-}
-
-static int matmul(onnx_site *s)
-{
-    return onnx_product(s, s->in[0], s->in[1], &s->out[0]);
-}
-
 int onnx_number(onnx_site *s, float v, ax_onnx_value *out)
 {
     return onnx_constant(s, AX_F32, &(ax_shape){0}, &v, out);
@@ -282,7 +257,7 @@ static int where(onnx_site *s)
 static int mean(onnx_site *s)
 {
     ax_onnx_value sum, n = {.name = ""};
-    if (chain(s, AX_BINARY_ADD, &sum) || onnx_number(s, (float)s->n_in, &n))
+    if (chain(s, AX_BINARY_ADD, &sum) || onnx_scalar(s, sum.desc.dtype, s->n_in, &n))
         return -1;
     return onnx_pair(s, AX_BINARY_DIV, &sum, &n, &s->out[0]);
 }
@@ -300,26 +275,18 @@ static int cumsum(onnx_site *s)
     return a.axis < 0 ? -1 : onnx_apply(s, &ax_op_cumsum, &a, s->in, 1, &s->out[0]);
 }
 
-static int is_inf(onnx_site *s)
-{
-    int64_t negative = onnx_int_or(s, "detect_negative", 1),
-            positive = onnx_int_or(s, "detect_positive", 1);
-    ax_onnx_value top = {.name = ""}, bottom = {.name = ""}, above = {.name = ""},
-                  below = {.name = ""};
-    static const float inf = INFINITY, minus = -INFINITY;
-    if (s->in[0]->desc.dtype != AX_F32)
-        return ax_fail(s->err, AX_EUNSUPPORTED, "of %s, float32 is taken",
-                       ax_dtype_name(s->in[0]->desc.dtype));
-    if (onnx_number(s, positive ? inf : NAN, &top) ||
-        onnx_number(s, negative ? minus : NAN, &bottom) ||
-        onnx_pair(s, AX_BINARY_EQUAL, s->in[0], &top, &above) ||
-        onnx_pair(s, AX_BINARY_EQUAL, s->in[0], &bottom, &below))
-        return -1;
-    return onnx_pair(s, AX_BINARY_OR, &above, &below, &s->out[0]);
-}
-
 // clang-format off
 const onnx_row onnx_rows_math[] = {
+    {"Add", 1, 2, 2, "axis broadcast consumed_inputs", of_two, 0},
+    {"Sub", 1, 2, 2, "axis broadcast consumed_inputs", of_two, 0},
+    {"Mul", 1, 2, 2, "axis broadcast consumed_inputs", of_two, 0},
+    {"Div", 1, 2, 2, "axis broadcast consumed_inputs", of_two, 0},
+    {"Equal", 1, 2, 2, "axis broadcast consumed_inputs", of_two, 0},
+    {"Less", 1, 2, 2, "axis broadcast consumed_inputs", of_two, 0},
+    {"Greater", 1, 2, 2, "axis broadcast consumed_inputs", of_two, 0},
+    {"And", 1, 2, 2, "axis broadcast consumed_inputs", of_two, 0},
+    {"Or", 1, 2, 2, "axis broadcast consumed_inputs", of_two, 0},
+    {"Xor", 1, 2, 2, "axis broadcast consumed_inputs", of_two, 0},
     {"Add", 7, 2, 2, "", of_two, 0},
     {"Sub", 7, 2, 2, "", of_two, 0},
     {"Mul", 7, 2, 2, "", of_two, 0},
@@ -358,11 +325,9 @@ const onnx_row onnx_rows_math[] = {
     {"Acosh", 9, 1, 1, "", unary, 0},
     {"Atanh", 9, 1, 1, "", unary, 0},
     {"IsNaN", 9, 1, 1, "", unary, 0},
-    {"Cast", 6, 1, 1, "to saturate", cast, 0},
-    {"CastLike", 15, 2, 2, "saturate", cast_like, 0},
+    {"Pow", 1, 2, 2, "axis broadcast", of_two, 0},
     {"Pow", 7, 2, 2, "", power, 0},
     {"Clip", 6, 1, 3, "min max", clip, 0},
-    {"MatMul", 1, 2, 2, "", matmul, 0},
     {"ReduceSum", 1, 1, 2, "axes keepdims noop_with_empty_axes", reduce, 0},
     {"ReduceMean", 1, 1, 2, "axes keepdims noop_with_empty_axes", reduce, 0},
     {"ReduceMax", 1, 1, 2, "axes keepdims noop_with_empty_axes", reduce, 0},
@@ -376,9 +341,8 @@ const onnx_row onnx_rows_math[] = {
     {"ArgMax", 1, 1, 1, "axis keepdims select_last_index", place_of_extreme, 0},
     {"ArgMin", 1, 1, 1, "axis keepdims select_last_index", place_of_extreme, 0},
     {"Where", 9, 3, 3, "", where, 0},
-    {"Mean", 8, 1, INT32_MAX, "", mean, 1},
+    {"Mean", 6, 1, INT32_MAX, "", mean, 0},
     {"CumSum", 11, 2, 2, "exclusive reverse", cumsum, 0},
-    {"IsInf", 10, 1, 1, "detect_negative detect_positive", is_inf, 0},
     {0},
 };
 // clang-format on

@@ -30,7 +30,7 @@ static int drops_nothing(onnx_site *s)
 static int dropout(onnx_site *s)
 {
     const ax_shape *x = &s->in[0]->desc.shape;
-    ax_cast_attr to = {s->opset < 10 ? s->in[0]->desc.dtype : AX_BOOL};
+    ax_cast_attr to = {.to = s->opset < 10 ? s->in[0]->desc.dtype : AX_BOOL};
     if (drops_nothing(s))
         return -1;
     s->out[0] = *s->in[0];
@@ -43,62 +43,6 @@ static int dropout(onnx_site *s)
     memset(ones, 1, (size_t)n);
     ax_onnx_value mask = {"", {AX_BOOL, *x}, ones, AX_NONE}, *in = &mask;
     return onnx_apply(s, &ax_op_cast, &to, &in, 1, &s->out[1]);
-}
-
-/* ---- dense
- * ---------------------------------------------------------------------------------------- */
-
-static int turned(onnx_site *s, ax_onnx_value *x, ax_onnx_value *out)
-{
-    ax_permute_attr a = {{1, 0}};
-    return onnx_apply(s, &ax_op_permute, &a, &x, 1, out);
-}
-
-static int scaled(onnx_site *s, ax_onnx_value *x, float by, ax_onnx_value *out)
-{
-    ax_onnx_value factor = {.name = ""};
-    *out = *x;
-    if (by == 1)
-        return 0;
-    if (onnx_constant(s, AX_F32, &(ax_shape){0}, &by, &factor))
-        return -1;
-    return onnx_apply(s, &ax_op_binary, &(ax_binary_attr){AX_BINARY_MUL},
-                      (ax_onnx_value *[]){x, &factor}, 2, out);
-}
-
-static int is_row(const ax_shape *s, int64_t n)
-{
-    return ax_shape_count(s) == n && s->rank >= 1 && s->dim[s->rank - 1] == n;
-}
-
-/* alpha A B + beta C; our dense layer wants the weights as (n, k) */
-static int gemm(onnx_site *s)
-{
-    ax_onnx_value a = *s->in[0], b = *s->in[1], c = {.name = ""}, y = {.name = ""};
-    int has_c = s->n_in > 2 && s->in[2];
-    if (a.desc.shape.rank != 2 || b.desc.shape.rank != 2)
-        return ax_fail(s->err, AX_ESHAPE, "matrices of rank %d and %d, expected 2",
-                       a.desc.shape.rank, b.desc.shape.rank);
-    if ((onnx_int_or(s, "transA", 0) && turned(s, s->in[0], &a)) ||
-        (!onnx_int_or(s, "transB", 0) && turned(s, s->in[1], &b)) ||
-        (has_c && scaled(s, s->in[2], onnx_float_or(s, "beta", 1), &c)))
-        return -1;
-    ax_onnx_value w;
-    if (scaled(s, &b, onnx_float_or(s, "alpha", 1), &w))
-        return -1;
-    ax_fused_attr plain = {0};
-    int64_t n = w.desc.shape.dim[0];
-    int as_bias = has_c && is_row(&c.desc.shape, n);
-    ax_onnx_value bias = {.name = ""};
-    if (as_bias && onnx_reshaped(s, &c, &AX_SHAPE(n), &bias))
-        return -1;
-    ax_onnx_value *in[] = {&a, &w, &bias};
-    if (!has_c || as_bias)
-        return onnx_apply(s, &ax_op_dense, &plain, in, 2 + as_bias, &s->out[0]);
-    if (onnx_apply(s, &ax_op_dense, &plain, in, 2, &y))
-        return -1;
-    return onnx_apply(s, &ax_op_binary, &(ax_binary_attr){AX_BINARY_ADD},
-                      (ax_onnx_value *[]){&y, &c}, 2, &s->out[0]);
 }
 
 /* ---- activations
@@ -272,7 +216,6 @@ static int soft_flat(onnx_site *s)
 // clang-format off
 const onnx_row onnx_rows_nn[] = {
     {"Dropout", 7, 1, 3, "ratio seed", dropout, 0},
-    {"Gemm", 7, 2, 3, "alpha beta transA transB", gemm, 1},
     {"Relu", 6, 1, 1, "", activation, 1},
     {"Sigmoid", 6, 1, 1, "", activation, 1},
     {"Tanh", 6, 1, 1, "", activation, 1},

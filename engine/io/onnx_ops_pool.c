@@ -79,7 +79,7 @@ static int max_pool(onnx_site *s)
         return ax_fail(s->err, AX_EUNSUPPORTED, "an input of %s; float32 and bytes are taken",
                        ax_dtype_name(t));
     if (pool_attr(s, AX_POOL_MAX, &a) ||
-        (bytes && onnx_apply(s, &ax_op_cast, &(ax_cast_attr){AX_F32}, s->in, 1, &x)))
+        (bytes && onnx_apply(s, &ax_op_cast, &(ax_cast_attr){.to = AX_F32}, s->in, 1, &x)))
         return -1;
     if (s->n_out > 1 && *s->n->out[1] && onnx_apply(s, &ax_op_max_places, &a, &in, 1, &s->out[1]))
         return -1;
@@ -87,7 +87,7 @@ static int max_pool(onnx_site *s)
         return pooled(s, s->in[0], &a, &s->out[0]);
     in = &y;
     return pooled(s, &x, &a, &y) ||
-                   onnx_apply(s, &ax_op_cast, &(ax_cast_attr){t}, &in, 1, &s->out[0])
+                   onnx_apply(s, &ax_op_cast, &(ax_cast_attr){.to = t}, &in, 1, &s->out[0])
                ? -1
                : 0;
 }

@@ -445,7 +445,7 @@ static int extrapolate(onnx_site *s, const resize *r, ax_onnx_value *y)
     if (!mask.data)
         return 0;
     return onnx_number(s, r->extrapolation, &value) ||
-                   onnx_apply(s, &ax_op_cast, &(ax_cast_attr){y->desc.dtype}, &in, 1, &typed) ||
+                   onnx_apply(s, &ax_op_cast, &(ax_cast_attr){.to = y->desc.dtype}, &in, 1, &typed) ||
                    onnx_where(s, &mask, &typed, &inner, y)
                ? -1
                : 0;
@@ -491,9 +491,9 @@ static int resized(onnx_site *s, const resize *r)
     if (t == AX_F64)
         return ax_fail(s->err, AX_EUNSUPPORTED,
                        "an input of float64; float32 is taken between pixels");
-    return onnx_apply(s, &ax_op_cast, &(ax_cast_attr){AX_F32}, s->in, 1, &x) ||
+    return onnx_apply(s, &ax_op_cast, &(ax_cast_attr){.to = AX_F32}, s->in, 1, &x) ||
                    along_axes(s, r, &x, &y) ||
-                   onnx_apply(s, &ax_op_cast, &(ax_cast_attr){t}, &in, 1, &s->out[0])
+                   onnx_apply(s, &ax_op_cast, &(ax_cast_attr){.to = t}, &in, 1, &s->out[0])
                ? -1
                : 0;
 }

@@ -315,6 +315,9 @@ static int split(onnx_site *s)
     if (n >= 0 ? n != s->n_out : outs != s->n_out || outs < 1)
         return ax_fail(s->err, AX_EINVAL, "%lld parts for %d outputs",
                        (long long)(n >= 0 ? n : outs), s->n_out);
+    if (n < 0 && s->opset < 18 && x->dim[axis] % outs)
+        return ax_fail(s->err, AX_ESHAPE, "%lld elements in %lld equal parts",
+                       (long long)x->dim[axis], (long long)outs);
     int64_t each = n >= 0 ? 0 : (x->dim[axis] + outs - 1) / outs;
     for (int i = 0; i < s->n_out; i++) {
         ax_slice_attr a = {axis, at, n >= 0 ? part[i] : clamp(each, 0, x->dim[axis] - at)};
@@ -398,23 +401,6 @@ static int tile(onnx_site *s)
     return onnx_reshaped(s, &y, &to, &s->out[0]);
 }
 
-static int gather(onnx_site *s)
-{
-    ax_axis_attr a = {onnx_axis(s, onnx_int_or(s, "axis", 0), s->in[0]->desc.shape.rank)};
-    if (a.axis < 0)
-        return -1;
-    int64_t n = s->in[0]->desc.shape.dim[a.axis];
-    const int64_t *at;
-    int64_t count = -1;
-    if (s->in[1]->data && onnx_known_ints(s, 1, &at, &count))
-        return -1;
-    for (int64_t i = 0; i < count; i++)
-        if (at[i] < -n || at[i] >= n)
-            return ax_fail(s->err, AX_ERANGE, "the index %lld into %lld elements", (long long)at[i],
-                           (long long)n);
-    return onnx_apply(s, &ax_op_gather, &a, s->in, 2, &s->out[0]);
-}
-
 static int size_of(onnx_site *s)
 {
     int64_t n = ax_shape_count(&s->in[0]->desc.shape);
@@ -437,7 +423,6 @@ const onnx_row onnx_rows_shape[] = {
     {"Split", 2, 1, 2, "axis split num_outputs", split, 0},
     {"Expand", 8, 2, 2, "", expand, 0},
     {"Tile", 6, 2, 2, "", tile, 0},
-    {"Gather", 1, 2, 2, "axis", gather, 0},
     {"Size", 1, 1, 1, "", size_of, 0},
     {0},
 };

@@ -46,8 +46,8 @@ static const struct {
 } dtypes[] = {
     {"F32", 32, AX_F32},    {"F64", 64, AX_F64},    {"I64", 64, AX_I64}, {"I32", 32, AX_I32},
     {"U8", 8, AX_U8},       {"BOOL", 8, AX_BOOL},   {"F16", 16, -1},     {"BF16", 16, -1},
-    {"I8", 8, -1},          {"I16", 16, -1},        {"U16", 16, -1},     {"U32", 32, -1},
-    {"U64", 64, -1},        {"C64", 64, -1},        {"F4", 4, -1},       {"F6_E2M3", 6, -1},
+    {"I8", 8, AX_I8},       {"I16", 16, AX_I16},    {"U16", 16, AX_U16}, {"U32", 32, AX_U32},
+    {"U64", 64, AX_U64},    {"C64", 64, -1},        {"F4", 4, -1},       {"F6_E2M3", 6, -1},
     {"F6_E3M2", 6, -1},     {"F8_E5M2", 8, -1},     {"F8_E4M3", 8, -1},  {"F8_E8M0", 8, -1},
     {"F8_E4M3FNUZ", 8, -1}, {"F8_E5M2FNUZ", 8, -1},
 };
@@ -495,9 +495,10 @@ int ax_safetensors_verify(const ax_safetensors *s, ax_err *err)
     snprintf(have, sizeof have, "%016llx", (unsigned long long)ax_safetensors_hash(s));
     if (!strcmp(have, want))
         return 1;
-    return ax_fail(err, AX_ECORRUPT,
-                   "the file is damaged: the hash of its content is %s, when it was written it was '%s'",
-                   have, SHOWN(want));
+    return ax_fail(
+        err, AX_ECORRUPT,
+        "the file is damaged: the hash of its content is %s, when it was written it was '%s'", have,
+        SHOWN(want));
 }
 
 const uint8_t *ax_safetensors_bytes(const ax_safetensors *s, size_t *n)

@@ -15,8 +15,9 @@
 #define SHOWN(name) ax_printable((char[96]){0}, 96, name, strlen(name))
 
 static const char *const dtype_names[AX_DTYPES] = {
-    [AX_F32] = "F32", [AX_I64] = "I64",   [AX_I32] = "I32",
-    [AX_U8] = "U8",   [AX_BOOL] = "BOOL", [AX_F64] = "F64",
+    [AX_F32] = "F32", [AX_F64] = "F64", [AX_I8] = "I8",     [AX_I16] = "I16",
+    [AX_I32] = "I32", [AX_I64] = "I64", [AX_U8] = "U8",     [AX_U16] = "U16",
+    [AX_U32] = "U32", [AX_U64] = "U64", [AX_BOOL] = "BOOL",
 };
 
 typedef struct piece {

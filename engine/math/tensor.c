@@ -4,13 +4,26 @@
 #include <stdio.h>
 #include <string.h>
 
+// clang-format off
 static const struct {
     const char *name;
     size_t size;
+    int64_t low;
+    uint64_t high;
 } dtypes[AX_DTYPES] = {
-    [AX_F32] = {"float32", 4}, [AX_I64] = {"int64", 8}, [AX_I32] = {"int32", 4},
-    [AX_U8] = {"uint8", 1},    [AX_BOOL] = {"bool", 1}, [AX_F64] = {"float64", 8},
+    [AX_F32] = {"float32", 4, 0, 0},
+    [AX_F64] = {"float64", 8, 0, 0},
+    [AX_I8] = {"int8", 1, INT8_MIN, INT8_MAX},
+    [AX_I16] = {"int16", 2, INT16_MIN, INT16_MAX},
+    [AX_I32] = {"int32", 4, INT32_MIN, INT32_MAX},
+    [AX_I64] = {"int64", 8, INT64_MIN, INT64_MAX},
+    [AX_U8] = {"uint8", 1, 0, UINT8_MAX},
+    [AX_U16] = {"uint16", 2, 0, UINT16_MAX},
+    [AX_U32] = {"uint32", 4, 0, UINT32_MAX},
+    [AX_U64] = {"uint64", 8, 0, UINT64_MAX},
+    [AX_BOOL] = {"bool", 1, 0, 1},
 };
+// clang-format on
 
 size_t ax_dtype_size(ax_dtype t)
 {
@@ -28,6 +41,16 @@ int ax_dtype_find(const char *name)
         if (!strcmp(dtypes[i].name, name))
             return i;
     return -1;
+}
+
+int64_t ax_dtype_low(ax_dtype t)
+{
+    return dtypes[t].low;
+}
+
+uint64_t ax_dtype_high(ax_dtype t)
+{
+    return dtypes[t].high;
 }
 
 int64_t ax_shape_count(const ax_shape *s)

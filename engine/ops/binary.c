@@ -5,18 +5,37 @@
 
 #include "base/ints.h"
 #include "base/range.h"
+#include "math/element.h"
 #include "ops/ops.h"
+
+/* What inputs of a kind have to be, and whether those of a type are. */
+static const char *wanted(ax_binary_kind kind)
+{
+    return kind >= AX_BINARY_AND          ? "bool"
+           : kind == AX_BINARY_EQUAL      ? "of one type"
+           : kind > AX_BINARY_SHIFT_RIGHT ? "of one type of numbers"
+           : kind >= AX_BINARY_SHIFT_LEFT ? "of one type of whole numbers without a sign"
+           : kind >= AX_BINARY_BIT_AND    ? "of one type of whole numbers"
+                                          : "of one type of numbers";
+}
+
+static int takes(ax_binary_kind kind, ax_dtype t)
+{
+    if (kind >= AX_BINARY_AND || t == AX_BOOL)
+        return t == AX_BOOL && (kind >= AX_BINARY_AND || kind == AX_BINARY_EQUAL);
+    if (kind < AX_BINARY_BIT_AND || kind > AX_BINARY_SHIFT_RIGHT)
+        return 1;
+    return kind >= AX_BINARY_SHIFT_LEFT ? !ax_is_signed(t) : !ax_is_float(t);
+}
 
 static int infer(const void *attr, const ax_desc *in, int n_in, ax_desc *out, ax_err *err)
 {
     (void)n_in;
     ax_binary_kind kind = ((const ax_binary_attr *)attr)->kind;
     ax_dtype t = in[0].dtype;
-    int logic = kind >= AX_BINARY_AND,
-        right = logic ? t == AX_BOOL : t != AX_BOOL || kind == AX_BINARY_EQUAL;
-    if (in[1].dtype != t || !right)
+    if (in[1].dtype != t || !takes(kind, t))
         return ax_fail(err, AX_ETYPE, "inputs of %s and %s; both have to be %s", ax_dtype_name(t),
-                       ax_dtype_name(in[1].dtype), logic ? "bool" : "of one type of numbers");
+                       ax_dtype_name(in[1].dtype), wanted(kind));
     out[0].dtype = kind >= AX_BINARY_EQUAL ? AX_BOOL : t;
     return ax_shape_broadcast(&in[0].shape, &in[1].shape, &out[0].shape, err);
 }
@@ -78,6 +97,10 @@ typedef void row_fn(ax_binary_kind kind, const void *a, int64_t p, const void *b
 #define FLOAT_FMOD(u, v) fmod((double)(u), (double)(v))
 #define FLOAT_POW(u, v)  pow((double)(u), (double)(v))
 
+#define U64_QUOTIENT(u, v)  ((v) == 0 ? 0 : (u) / (v))
+#define U64_REMAINDER(u, v) ((v) == 0 ? 0 : (u) % (v))
+#define U64_POW(u, v)       wrapped_pow((u), (v))
+
 #define WHOLE_NAN(u)          0
 #define WHOLE_QUOTIENT(u, v)  whole_quotient((int64_t)(u), (int64_t)(v))
 #define WHOLE_MOD(u, v)       whole_mod((int64_t)(u), (int64_t)(v))
@@ -101,23 +124,65 @@ static int64_t whole_mod(int64_t u, int64_t v)
     return r && (r < 0) != (v < 0) ? r + v : r;
 }
 
-/* by squaring, around in two's complement; a negative power of anything but 1 and -1 is 0 */
-static int64_t whole_pow(int64_t u, int64_t v)
+/* by squaring, in the low 64 bits */
+static uint64_t wrapped_pow(uint64_t base, uint64_t v)
 {
-    uint64_t base = (uint64_t)u, y = 1;
-    if (v < 0)
-        return u == 1 ? 1 : u == -1 ? (v % 2 ? -1 : 1) : 0;
+    uint64_t y = 1;
     for (; v; v >>= 1, base *= base)
         if (v & 1)
             y *= base;
-    return (int64_t)y;
+    return y;
+}
+
+/* a negative power of anything but 1 and -1 is 0 */
+static int64_t whole_pow(int64_t u, int64_t v)
+{
+    if (v < 0)
+        return u == 1 ? 1 : u == -1 ? (v % 2 ? -1 : 1) : 0;
+    return (int64_t)wrapped_pow((uint64_t)u, (uint64_t)v);
 }
 
 ROWS(rows_f32, float, float, QUOTIENT, FLOAT_POW, FLOAT_MOD, FLOAT_FMOD, NAN_OF)
 ROWS(rows_f64, double, double, QUOTIENT, FLOAT_POW, FLOAT_MOD, FLOAT_FMOD, NAN_OF)
-ROWS(rows_i32, int32_t, uint32_t, WHOLE_QUOTIENT, WHOLE_POW, WHOLE_MOD, WHOLE_REMAINDER, WHOLE_NAN)
-ROWS(rows_i64, int64_t, uint64_t, WHOLE_QUOTIENT, WHOLE_POW, WHOLE_MOD, WHOLE_REMAINDER, WHOLE_NAN)
-ROWS(rows_u8, uint8_t, unsigned, WHOLE_QUOTIENT, WHOLE_POW, WHOLE_MOD, WHOLE_REMAINDER, WHOLE_NAN)
+
+/* What only whole numbers have, and the others after it. Bits shifted out are gone. */
+#define BITS(name, type, U, others)                                                                \
+    static void name(ax_binary_kind kind, const void *x, int64_t p, const void *z, int64_t q,      \
+                     void *y, int64_t n)                                                           \
+    {                                                                                              \
+        typedef type T;                                                                            \
+        const T *a = x, *b = z;                                                                    \
+        const U bits = 8 * sizeof(T);                                                              \
+        switch (kind) {                                                                            \
+        case AX_BINARY_BIT_AND:                                                                    \
+            EACH(T, u &v);                                                                         \
+        case AX_BINARY_BIT_OR:                                                                     \
+            EACH(T, u | v);                                                                        \
+        case AX_BINARY_BIT_XOR:                                                                    \
+            EACH(T, u ^ v);                                                                        \
+        case AX_BINARY_SHIFT_LEFT:                                                                 \
+            EACH(T, (U)v >= bits ? 0 : (U)u << (U)v);                                              \
+        case AX_BINARY_SHIFT_RIGHT:                                                                \
+            EACH(T, (U)v >= bits ? 0 : (U)u >> (U)v);                                              \
+        default:                                                                                   \
+            others(kind, x, p, z, q, y, n);                                                        \
+        }                                                                                          \
+    }
+
+#define WHOLE_ROWS(name, type, U)                                                                  \
+    ROWS(name##_numbers, type, U, WHOLE_QUOTIENT, WHOLE_POW, WHOLE_MOD, WHOLE_REMAINDER,           \
+         WHOLE_NAN)                                                                                \
+    BITS(name, type, U, name##_numbers)
+WHOLE_ROWS(rows_i8, int8_t, unsigned)
+WHOLE_ROWS(rows_i16, int16_t, unsigned)
+WHOLE_ROWS(rows_i32, int32_t, uint32_t)
+WHOLE_ROWS(rows_i64, int64_t, uint64_t)
+WHOLE_ROWS(rows_u8, uint8_t, unsigned)
+WHOLE_ROWS(rows_u16, uint16_t, unsigned)
+WHOLE_ROWS(rows_u32, uint32_t, uint32_t)
+ROWS(rows_u64_numbers, uint64_t, uint64_t, U64_QUOTIENT, U64_POW, U64_REMAINDER, U64_REMAINDER,
+     WHOLE_NAN)
+BITS(rows_u64, uint64_t, uint64_t, rows_u64_numbers)
 
 static void rows_bool(ax_binary_kind kind, const void *x, int64_t p, const void *z, int64_t q,
                       void *y, int64_t n)
@@ -134,9 +199,16 @@ static void rows_bool(ax_binary_kind kind, const void *x, int64_t p, const void 
 }
 
 static row_fn *const rows[AX_DTYPES] = {
-    [AX_F32] = rows_f32, [AX_F64] = rows_f64, [AX_I32] = rows_i32,
-    [AX_I64] = rows_i64, [AX_U8] = rows_u8,   [AX_BOOL] = rows_bool,
+    [AX_F32] = rows_f32, [AX_F64] = rows_f64, [AX_I8] = rows_i8,     [AX_I16] = rows_i16,
+    [AX_I32] = rows_i32, [AX_I64] = rows_i64, [AX_U8] = rows_u8,     [AX_U16] = rows_u16,
+    [AX_U32] = rows_u32, [AX_U64] = rows_u64, [AX_BOOL] = rows_bool,
 };
+
+void ax_binary_row(ax_dtype t, ax_binary_kind kind, const void *a, const void *b, void *y,
+                   int64_t n)
+{
+    rows[t](kind, a, 1, b, 1, y, n);
+}
 
 /* ---- the walk
  * ------------------------------------------------------------------------------------- */
@@ -210,6 +282,118 @@ static void run(const ax_call *c)
     ax_range(c->pool, count / w.row, 1 + 16384 / w.row, run_rows, &w);
 }
 
+/* ---- gradients
+ * ---------------------------------------------------------------------------------------- */
+
+/* A node on the way to a gradient; once one could not be made, none is. */
+typedef struct maker {
+    ax_graph *g;
+    const char *name;
+    ax_dtype type;
+    ax_err *err;
+} maker;
+
+static ax_val number(const maker *m, double v)
+{
+    float f = (float)v;
+    return ax_graph_const(m->g, m->type, &(ax_shape){0},
+                          m->type == AX_F32 ? (void *)&f : (void *)&v, m->err);
+}
+
+static ax_val pair(const maker *m, ax_binary_kind kind, ax_val a, ax_val b)
+{
+    if (a < 0 || b < 0)
+        return AX_NONE;
+    return ax_graph_node(m->g, &ax_op_binary, m->name, &(ax_binary_attr){kind}, (ax_val[]){a, b}, 2,
+                         m->err);
+}
+
+static ax_val unary(const maker *m, const char *what, ax_val a)
+{
+    ax_unary_attr attr = {ax_unary_find(what)};
+    return a < 0 ? a : ax_graph_node(m->g, &ax_op_unary, m->name, &attr, &a, 1, m->err);
+}
+
+static ax_val as_number(const maker *m, ax_val yes)
+{
+    ax_cast_attr a = {.to = m->type};
+    return yes < 0 ? yes : ax_graph_node(m->g, &ax_op_cast, m->name, &a, &yes, 1, m->err);
+}
+
+/* v, or 0 where a is 0: of a product whose other factor may be infinite */
+static ax_val unless_zero(const maker *m, ax_val a, ax_val v)
+{
+    ax_val is_zero = pair(m, AX_BINARY_EQUAL, a, number(m, 0)), zero = number(m, 0), c[3];
+    if (is_zero < 0 || v < 0 || zero < 0)
+        return AX_NONE;
+    c[0] =
+        ax_graph_node(m->g, &ax_op_expand_like, m->name, NULL, (ax_val[]){is_zero, v}, 2, m->err);
+    c[1] = ax_graph_node(m->g, &ax_op_expand_like, m->name, NULL, (ax_val[]){zero, v}, 2, m->err);
+    c[2] = v;
+    return c[0] < 0 || c[1] < 0 ? AX_NONE
+                                : ax_graph_node(m->g, &ax_op_where, m->name, NULL, c, 3, m->err);
+}
+
+/* How much of the smaller (or larger) of a and b is a: 1, 0, and half of it where they are equal.
+ */
+static ax_val share(const maker *m, ax_binary_kind kind, ax_val a, ax_val b)
+{
+    int min = kind == AX_BINARY_MIN;
+    ax_val in[2] = {min ? a : b, min ? b : a};
+    ax_val sure = as_number(m, pair(m, AX_BINARY_LESS, in[0], in[1])),
+           maybe = as_number(m, pair(m, AX_BINARY_LESS_EQUAL, in[0], in[1]));
+    return pair(m, AX_BINARY_MUL, pair(m, AX_BINARY_ADD, sure, maybe), number(m, 0.5));
+}
+
+/* The gradient of the first (second: 0) input before it is summed to its shape; y is the result. */
+static ax_val part(const maker *m, ax_binary_kind kind, int second, ax_val a, ax_val b, ax_val y,
+                   ax_val dy)
+{
+    switch (kind) {
+    case AX_BINARY_ADD:
+        return dy;
+    case AX_BINARY_SUB:
+        return second ? unary(m, "Neg", dy) : dy;
+    case AX_BINARY_MUL:
+        return pair(m, AX_BINARY_MUL, dy, second ? a : b);
+    case AX_BINARY_DIV:
+        return second ? unary(m, "Neg", pair(m, AX_BINARY_DIV, pair(m, AX_BINARY_MUL, dy, y), b))
+                      : pair(m, AX_BINARY_DIV, dy, b);
+    case AX_BINARY_MIN:
+    case AX_BINARY_MAX:
+        return pair(m, AX_BINARY_MUL, dy, second ? share(m, kind, b, a) : share(m, kind, a, b));
+    case AX_BINARY_POW:
+        if (second)
+            return pair(m, AX_BINARY_MUL, dy,
+                        unless_zero(m, a, pair(m, AX_BINARY_MUL, y, unary(m, "Log", a))));
+        y = pair(m, AX_BINARY_POW, a, pair(m, AX_BINARY_SUB, b, number(m, 1)));
+        return pair(m, AX_BINARY_MUL, dy, unless_zero(m, b, pair(m, AX_BINARY_MUL, b, y)));
+    case AX_BINARY_FMOD: /* a less how often b goes into it */
+        y = unary(m, "Round", pair(m, AX_BINARY_DIV, pair(m, AX_BINARY_SUB, a, y), b));
+        return second ? unary(m, "Neg", pair(m, AX_BINARY_MUL, dy, y)) : dy;
+    default:
+        ax_fail(m->err, AX_EUNSUPPORTED, "binary '%s' has no gradient", m->name);
+        return AX_NONE;
+    }
+}
+
+static int grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_val *din, ax_err *err)
+{
+    maker m = {g, n->name, g->val[n->in[0]].desc.dtype, err};
+    ax_binary_kind kind = ((const ax_binary_attr *)n->attr)->kind;
+    for (int i = 0; i < 2 && kind < AX_BINARY_BIT_AND && ax_is_float(m.type); i++) {
+        if (!ax_needs_grad(g, n->in[i]))
+            continue;
+        ax_val d = part(&m, kind, i, n->in[0], n->in[1], n->out, dout[0]);
+        if (d >= 0)
+            d = ax_graph_node(g, &ax_op_sum_like, n->name, NULL, (ax_val[]){d, n->in[i]}, 2, err);
+        if (d < 0)
+            return -1;
+        din[i] = d;
+    }
+    return 0;
+}
+
 const ax_op ax_op_binary = {
     .name = "binary",
     .min_in = 2,
@@ -218,4 +402,5 @@ const ax_op ax_op_binary = {
     .attr_size = sizeof(ax_binary_attr),
     .infer = infer,
     .run = run,
+    .grad = grad,
 };

@@ -1,9 +1,11 @@
-/* index.c - ops that take elements from other places, and change their type. */
+/* index.c - ops that take elements from other places by rule: steps, conditions, running sums,
+ * padding, lines turned round. */
 #include <math.h>
 #include <string.h>
 
 #include "base/ints.h"
 #include "base/range.h"
+#include "math/element.h"
 #include "ops/ops.h"
 
 /* ---- strided
@@ -203,158 +205,6 @@ const ax_op ax_op_strided_sum = {
     .flops = strided_sum_flops,
 };
 
-/* ---- gather
- * -------------------------------------------------------------------------------------- */
-
-static int gather_infer(const void *attr, const ax_desc *in, int n_in, ax_desc *out, ax_err *err)
-{
-    (void)n_in;
-    int axis = ((const ax_axis_attr *)attr)->axis;
-    const ax_shape *x = &in[0].shape, *at = &in[1].shape;
-    if (axis < 0 || axis >= x->rank)
-        return ax_fail(err, AX_ERANGE, "there is no axis %d in a tensor of rank %d", axis, x->rank);
-    if (in[1].dtype != AX_I64 && in[1].dtype != AX_I32)
-        return ax_fail(err, AX_ETYPE, "indices of %s, expected int32 or int64",
-                       ax_dtype_name(in[1].dtype));
-    if (x->rank - 1 + at->rank > AX_MAX_RANK)
-        return ax_fail(err, AX_ELIMIT, "the result has %d dimensions, at most %d",
-                       x->rank - 1 + at->rank, AX_MAX_RANK);
-    if (x->dim[axis] == 0 && ax_shape_count(at))
-        return ax_fail(err, AX_ERANGE, "axis %d is empty, nothing can be taken from it", axis);
-    out[0].dtype = in[0].dtype;
-    ax_shape *y = &out[0].shape;
-    y->rank = 0;
-    for (int i = 0; i < axis; i++)
-        y->dim[y->rank++] = x->dim[i];
-    for (int i = 0; i < at->rank; i++)
-        y->dim[y->rank++] = at->dim[i];
-    for (int i = axis + 1; i < x->rank; i++)
-        y->dim[y->rank++] = x->dim[i];
-    return 0;
-}
-
-static int64_t index_at(const ax_call *c, int64_t i, int64_t n)
-{
-    int64_t k =
-        c->in[1].dtype == AX_I64 ? ((const int64_t *)c->x[1])[i] : ((const int32_t *)c->x[1])[i];
-    k = k < 0 ? k + n : k;
-    return k < 0 ? 0 : k >= n ? n - 1 : k;
-}
-
-static void gather_run(const ax_call *c)
-{
-    int axis = ((const ax_axis_attr *)c->attr)->axis;
-    const ax_shape *x = &c->in[0].shape;
-    int64_t outer = 1, inner = 1, n = x->dim[axis], taken = ax_shape_count(&c->in[1].shape);
-    size_t size = ax_dtype_size(c->in[0].dtype);
-    for (int i = 0; i < x->rank; i++)
-        *(i < axis ? &outer : &inner) *= i == axis ? 1 : x->dim[i];
-    for (int64_t o = 0; o < outer; o++)
-        for (int64_t k = 0; k < taken; k++)
-            memcpy((char *)c->y[0] + (size_t)((o * taken + k) * inner) * size,
-                   (const char *)c->x[0] + (size_t)((o * n + index_at(c, k, n)) * inner) * size,
-                   (size_t)inner * size);
-}
-
-const ax_op ax_op_gather = {
-    .name = "gather",
-    .min_in = 2,
-    .max_in = 2,
-    .n_out = 1,
-    .attr_size = sizeof(ax_axis_attr),
-    .infer = gather_infer,
-    .run = gather_run,
-};
-
-/* ---- cast
- * ---------------------------------------------------------------------------------------- */
-
-static int cast_infer(const void *attr, const ax_desc *in, int n_in, ax_desc *out, ax_err *err)
-{
-    (void)n_in, (void)err;
-    out[0] = (ax_desc){((const ax_cast_attr *)attr)->to, in[0].shape};
-    return 0;
-}
-
-/* A number as a float (is_float) or a whole one. */
-typedef struct number {
-    int is_float;
-    double f;
-    int64_t i;
-} number;
-
-static number read_number(const void *x, ax_dtype t, int64_t i)
-{
-    switch (t) {
-    case AX_F32:
-        return (number){1, (double)((const float *)x)[i], 0};
-    case AX_F64:
-        return (number){1, ((const double *)x)[i], 0};
-    case AX_I64:
-        return (number){0, 0, ((const int64_t *)x)[i]};
-    case AX_I32:
-        return (number){0, 0, ((const int32_t *)x)[i]};
-    default:
-        return (number){0, 0, ((const uint8_t *)x)[i]};
-    }
-}
-
-/* Whole numbers wrap into a narrower type, floats are cut off and clamped. */
-static int64_t whole_of(number v, double low, double high)
-{
-    if (!v.is_float)
-        return v.i;
-    return v.f != v.f    ? 0
-           : v.f <= low  ? (int64_t)low
-           : v.f >= high ? (high >= 0x1p63 ? INT64_MAX : (int64_t)high)
-                         : (int64_t)v.f;
-}
-
-static void write_number(void *y, ax_dtype t, int64_t i, number v)
-{
-    switch (t) {
-    case AX_F32:
-        ((float *)y)[i] = v.is_float ? (float)v.f : (float)v.i;
-        return;
-    case AX_F64:
-        ((double *)y)[i] = v.is_float ? v.f : (double)v.i;
-        return;
-    case AX_I64:
-        ((int64_t *)y)[i] = whole_of(v, -0x1p63, 0x1p63);
-        return;
-    case AX_I32:
-        ((int32_t *)y)[i] = (int32_t)whole_of(v, INT32_MIN, INT32_MAX);
-        return;
-    case AX_BOOL:
-        ((uint8_t *)y)[i] = v.is_float ? v.f != 0 : v.i != 0;
-        return;
-    default:
-        ((uint8_t *)y)[i] = (uint8_t)whole_of(v, 0, UINT8_MAX);
-    }
-}
-
-static void cast_stretch(void *ctx, int64_t from, int64_t to)
-{
-    const ax_call *c = ctx;
-    for (int64_t i = from; i < to; i++)
-        write_number(c->y[0], c->out[0].dtype, i, read_number(c->x[0], c->in[0].dtype, i));
-}
-
-static void cast_run(const ax_call *c)
-{
-    ax_range(c->pool, ax_shape_count(&c->in[0].shape), 8192, cast_stretch, (void *)(uintptr_t)c);
-}
-
-const ax_op ax_op_cast = {
-    .name = "cast",
-    .min_in = 1,
-    .max_in = 1,
-    .n_out = 1,
-    .attr_size = sizeof(ax_cast_attr),
-    .infer = cast_infer,
-    .run = cast_run,
-};
-
 /* ---- where
  * --------------------------------------------------------------------------------------- */
 
@@ -386,6 +236,22 @@ static void where_run(const ax_call *c)
     ax_range(c->pool, ax_shape_count(&c->out[0].shape), 8192, where_stretch, (void *)(uintptr_t)c);
 }
 
+/* dy where the one was taken, 0 where the other. */
+static int where_grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_val *din, ax_err *err)
+{
+    static const double zero = 0;
+    ax_val v = ax_graph_const(g, g->val[dout[0]].desc.dtype, &(ax_shape){0}, &zero, err);
+    if (v >= 0)
+        v = ax_graph_node(g, &ax_op_expand_like, n->name, NULL, (ax_val[]){v, dout[0]}, 2, err);
+    for (int i = 1; i < 3 && v >= 0; i++) {
+        ax_val in[] = {n->in[0], i == 1 ? dout[0] : v, i == 1 ? v : dout[0]};
+        if (ax_needs_grad(g, n->in[i]) &&
+            (din[i] = ax_graph_node(g, &ax_op_where, n->name, NULL, in, 3, err)) < 0)
+            return -1;
+    }
+    return v < 0 ? -1 : 0;
+}
+
 const ax_op ax_op_where = {
     .name = "where",
     .min_in = 3,
@@ -393,6 +259,7 @@ const ax_op ax_op_where = {
     .n_out = 1,
     .infer = where_infer,
     .run = where_run,
+    .grad = where_grad,
 };
 
 /* ---- running sums
@@ -404,24 +271,30 @@ static int cumsum_infer(const void *attr, const ax_desc *in, int n_in, ax_desc *
     const ax_cumsum_attr *a = attr;
     if (a->axis < 0 || a->axis >= in[0].shape.rank)
         return ax_fail(err, AX_ERANGE, "there is no axis %d", a->axis);
-    if (in[0].dtype == AX_BOOL || in[0].dtype == AX_U8)
+    if (in[0].dtype == AX_BOOL)
         return ax_fail(err, AX_ETYPE, "running sums of %s", ax_dtype_name(in[0].dtype));
     out[0] = in[0];
     return 0;
 }
 
-/* Floats are summed in double. */
+/* Floats are summed in double, whole numbers wrap. */
 static void cumsum_line(const ax_call *c, int64_t at, int64_t n, int64_t step)
 {
     const ax_cumsum_attr *a = c->attr;
     ax_dtype t = c->in[0].dtype;
-    number sum = {t == AX_F32 || t == AX_F64, 0, 0};
+    double real = 0;
+    uint64_t whole = 0;
     for (int64_t k = 0; k < n; k++) {
         int64_t i = at + (a->reverse ? n - 1 - k : k) * step;
-        number v = read_number(c->x[0], t, i), before = sum;
-        sum.f += v.f;
-        sum.i = (int64_t)((uint64_t)sum.i + (uint64_t)v.i);
-        write_number(c->y[0], t, i, a->exclusive ? before : sum);
+        double real_before = real;
+        uint64_t whole_before = whole;
+        if (ax_is_float(t)) {
+            real += ax_real_read(t, c->x[0], i);
+            ax_real_write(t, c->y[0], i, a->exclusive ? real_before : real);
+        } else {
+            whole += (uint64_t)ax_whole_read(t, c->x[0], i);
+            ax_whole_write(t, c->y[0], i, (int64_t)(a->exclusive ? whole_before : whole));
+        }
     }
 }
 
@@ -437,6 +310,15 @@ static void cumsum_run(const ax_call *c)
             cumsum_line(c, o * n * inner + i, n, inner);
 }
 
+/* An element is in all the sums behind it: running sums from the other end. */
+static int cumsum_grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_val *din, ax_err *err)
+{
+    ax_cumsum_attr a = *(const ax_cumsum_attr *)n->attr;
+    a.reverse = !a.reverse;
+    din[0] = ax_graph_node(g, &ax_op_cumsum, n->name, &a, dout, 1, err);
+    return din[0] < 0 ? -1 : 0;
+}
+
 const ax_op ax_op_cumsum = {
     .name = "cumsum",
     .min_in = 1,
@@ -445,6 +327,7 @@ const ax_op ax_op_cumsum = {
     .attr_size = sizeof(ax_cumsum_attr),
     .infer = cumsum_infer,
     .run = cumsum_run,
+    .grad = cumsum_grad,
 };
 
 /* ---- padding
@@ -463,10 +346,6 @@ static int pad_infer(const void *attr, const ax_desc *in, int n_in, ax_desc *out
                            (long long)*y);
         if (a->mode != AX_PAD_CONSTANT && d == 0 && *y > 0)
             return ax_fail(err, AX_ERANGE, "axis %d is empty, there is nothing to repeat", i);
-        if (a->mode == AX_PAD_REFLECT && (a->before[i] >= d || a->after[i] >= d) && *y > 0 &&
-            (a->before[i] > 0 || a->after[i] > 0))
-            return ax_fail(err, AX_ERANGE, "axis %d of %lld cannot be mirrored over more than %lld",
-                           i, (long long)d, (long long)d - 1);
     }
     return 0;
 }
@@ -477,8 +356,10 @@ static int64_t source(ax_pad_mode mode, int64_t i, int64_t d)
     if (i >= 0 && i < d)
         return i;
     switch (mode) {
-    case AX_PAD_REFLECT:
-        return i < 0 ? -i : 2 * (d - 1) - i;
+    case AX_PAD_REFLECT: { /* to and fro */
+        int64_t period = d > 1 ? 2 * (d - 1) : 1, k = (i % period + period) % period;
+        return k < d ? k : period - k;
+    }
     case AX_PAD_EDGE:
         return i < 0 ? 0 : d - 1;
     case AX_PAD_WRAP:
@@ -596,4 +477,72 @@ const ax_op ax_op_pad_grad = {
     .attr_size = sizeof(ax_pad_attr),
     .infer = pad_grad_infer,
     .run = pad_grad_run,
+};
+
+/* ---- lines turned round
+ * ------------------------------------------------------------------------------- */
+
+static int reverse_infer(const void *attr, const ax_desc *in, int n_in, ax_desc *out, ax_err *err)
+{
+    (void)n_in;
+    const ax_reverse_attr *a = attr;
+    char s[160], t[160];
+    const ax_shape *x = &in[0].shape;
+    if (a->time < 0 || a->batch < 0 || a->time >= x->rank || a->batch >= x->rank ||
+        a->time == a->batch)
+        return ax_fail(err, AX_ERANGE, "time axis %d and batch axis %d of %s", a->time, a->batch,
+                       ax_shape_str(x, s, sizeof s));
+    if (in[1].shape.rank != 1 || in[1].shape.dim[0] != x->dim[a->batch] ||
+        (in[1].dtype != AX_I64 && in[1].dtype != AX_I32))
+        return ax_fail(err, AX_ESHAPE, "lengths %s of type %s for %s",
+                       ax_shape_str(&in[1].shape, t, sizeof t), ax_dtype_name(in[1].dtype),
+                       ax_shape_str(x, s, sizeof s));
+    out[0] = in[0];
+    return 0;
+}
+
+static int64_t length_at(const ax_call *c, int64_t b, int64_t most)
+{
+    int64_t n = ax_whole_read(c->in[1].dtype, c->x[1], b);
+    return n < 0 ? 0 : n > most ? most : n;
+}
+
+static void reverse_run(const ax_call *c)
+{
+    const ax_reverse_attr *a = c->attr;
+    const ax_shape *x = &c->in[0].shape;
+    size_t size = ax_dtype_size(c->in[0].dtype);
+    int last = a->time > a->batch ? a->time : a->batch;
+    int64_t step[AX_MAX_RANK], inner = 1, count = ax_shape_count(x);
+    for (int i = x->rank - 1; i >= 0; i--) {
+        step[i] = i > last ? 0 : inner;
+        inner *= x->dim[i];
+    }
+    inner = step[last];
+    for (int64_t i = 0; count && i < count; i += inner) {
+        int64_t t = i / step[a->time] % x->dim[a->time],
+                n = length_at(c, i / step[a->batch] % x->dim[a->batch], x->dim[a->time]),
+                from = t < n ? i + (n - 1 - 2 * t) * step[a->time] : i;
+        memcpy((char *)c->y[0] + (size_t)i * size, (const char *)c->x[0] + (size_t)from * size,
+               (size_t)inner * size);
+    }
+}
+
+/* Turned round twice, a line is what it was. */
+static int reverse_grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_val *din, ax_err *err)
+{
+    din[0] =
+        ax_graph_node(g, &ax_op_reverse, n->name, n->attr, (ax_val[]){dout[0], n->in[1]}, 2, err);
+    return din[0] < 0 ? -1 : 0;
+}
+
+const ax_op ax_op_reverse = {
+    .name = "reverse",
+    .min_in = 2,
+    .max_in = 2,
+    .n_out = 1,
+    .attr_size = sizeof(ax_reverse_attr),
+    .infer = reverse_infer,
+    .run = reverse_run,
+    .grad = reverse_grad,
 };

@@ -42,7 +42,7 @@ extern const ax_op ax_op_bias_grad;
 
 /* ---- pool2d.c ---- */
 typedef struct ax_pool2d_attr {
-    int max; /* 1: maximum, 0: average */
+    int max;    /* 1: maximum, 0: average */
     int global; /* the window is the whole map */
     int kernel[2], stride[2], pad[4];
     int count_pad; /* the average divides by the whole window, padding included */
@@ -89,8 +89,8 @@ typedef struct ax_slice_attr {
     int64_t from, count;
 } ax_slice_attr;
 extern const ax_op ax_op_slice; /* x */
-/* y[i0][i1]... = x[from + i0 step[0] + i1 step[1]...]: slices with steps, turned axes, repeats (step
- * 0). Steps count elements of x. */
+/* y[i0][i1]... = x[from + i0 step[0] + i1 step[1]...]: slices with steps, turned axes, repeats
+ * (step 0). Steps count elements of x. */
 typedef struct ax_strided_attr {
     ax_shape shape; /* of y */
     int64_t from, step[AX_MAX_RANK];
@@ -102,15 +102,12 @@ typedef struct ax_strided_sum_attr {
     ax_shape to;
 } ax_strided_sum_attr;
 extern const ax_op ax_op_strided_sum; /* x */
-/* y = x taken along an axis at indices (int32 or int64; from the end where negative, and clamped to
- * the axis: what is no index is an error that only the run could see) */
-extern const ax_op ax_op_gather; /* x, indices; ax_axis_attr */
-extern const ax_op ax_op_where; /* bools, a, b of one shape: a where true, else b */
+extern const ax_op ax_op_where;  /* bools, a, b of one shape: a where true, else b */
 /* running sums along an axis; exclusive: without the element itself; reverse: from the end */
 typedef struct ax_cumsum_attr {
     int axis, exclusive, reverse;
 } ax_cumsum_attr;
-extern const ax_op ax_op_cumsum; /* x of any type of numbers but uint8 */
+extern const ax_op ax_op_cumsum; /* x of any type of numbers */
 typedef enum ax_pad_mode { AX_PAD_CONSTANT, AX_PAD_REFLECT, AX_PAD_EDGE, AX_PAD_WRAP } ax_pad_mode;
 typedef struct ax_pad_attr {
     ax_pad_mode mode;
@@ -119,10 +116,66 @@ typedef struct ax_pad_attr {
 } ax_pad_attr;
 extern const ax_op ax_op_pad;      /* x of any type                                        */
 extern const ax_op ax_op_pad_grad; /* dy -> dx; before and after of the pad, sign turned   */
+/* the first lengths[b] elements along the time axis in reverse, the others as they are */
+typedef struct ax_reverse_attr {
+    int time, batch;
+} ax_reverse_attr;
+extern const ax_op ax_op_reverse; /* x of any type, lengths (batch), clamped to the axis */
+
+/* ---- cast.c ---- */
+typedef enum ax_precision { AX_FULL, AX_HALF, AX_BFLOAT } ax_precision;
 typedef struct ax_cast_attr {
     ax_dtype to;
+    ax_precision precision; /* floats are rounded to it, and stay in their type */
 } ax_cast_attr;
 extern const ax_op ax_op_cast; /* x; floats to whole numbers towards 0, clamped, NaN to 0 */
+/* The nearest float16 or bfloat16, to even on ties. */
+double ax_precision_round(ax_precision p, double v);
+
+/* ---- gather.c: indices are int32 or int64, from the end where negative; an index beyond its axis,
+ * which only the run can see, is clamped to it where elements are taken, and left out where they are
+ * put ---- */
+extern const ax_op ax_op_gather;          /* x, indices: along an axis; ax_axis_attr   */
+extern const ax_op ax_op_gather_dx;       /* x (its shape), indices, dy; ax_axis_attr   */
+extern const ax_op ax_op_gather_elements; /* x, indices (the result's shape); ax_axis_attr */
+typedef struct ax_gather_nd_attr {
+    int batch_dims; /* first axes that x and indices share */
+} ax_gather_nd_attr;
+extern const ax_op ax_op_gather_nd; /* x, indices (..., q): x at q axes */
+typedef enum ax_scatter_reduction {
+    AX_SCATTER_PUT,
+    AX_SCATTER_ADD,
+    AX_SCATTER_MUL,
+    AX_SCATTER_MIN,
+    AX_SCATTER_MAX
+} ax_scatter_reduction;
+typedef struct ax_scatter_attr {
+    int axis; /* scatter_nd: the first axes that data and indices share */
+    ax_scatter_reduction reduction;
+} ax_scatter_attr;
+extern const ax_op ax_op_scatter;    /* data, indices, updates of their shape */
+extern const ax_op ax_op_scatter_nd; /* data, indices (..., q), updates       */
+
+/* ---- quantize.c ---- */
+typedef struct ax_quantize_attr {
+    ax_dtype to;
+} ax_quantize_attr;
+/* x, scale, zero point? (of the type `to`), of one shape: round(x / scale) + zero, to even on ties,
+ * clamped to the type */
+extern const ax_op ax_op_quantize;
+typedef struct ax_conv_whole_attr {
+    int64_t stride[AX_MAX_RANK - 2], dilation[AX_MAX_RANK - 2], before[AX_MAX_RANK - 2],
+        after[AX_MAX_RANK - 2]; /* by axis of the picture */
+    int64_t groups;
+} ax_conv_whole_attr;
+extern const ax_op ax_op_conv_whole; /* x (N,C,...), w (K,C/groups,...), int32; sums wrap */
+
+/* ---- topk.c: the best k along an axis, in order, the first of equals first ---- */
+typedef struct ax_topk_attr {
+    int axis, largest;
+    int64_t k;
+} ax_topk_attr;
+extern const ax_op ax_op_topk; /* x of any type of numbers -> values, places (int64) */
 
 typedef struct ax_pad2d_attr {
     int pad[4]; /* top, left, bottom, right; negative crops */
@@ -155,6 +208,11 @@ typedef enum ax_binary_kind {
     AX_BINARY_POW,
     AX_BINARY_MOD,  /* with the sign of b, by 0 to 0; float32 and float64: NaN */
     AX_BINARY_FMOD, /* with the sign of a                                      */
+    AX_BINARY_BIT_AND, /* of whole numbers, from here */
+    AX_BINARY_BIT_OR,
+    AX_BINARY_BIT_XOR,
+    AX_BINARY_SHIFT_LEFT, /* of those without a sign */
+    AX_BINARY_SHIFT_RIGHT,
     AX_BINARY_EQUAL,
     AX_BINARY_LESS,
     AX_BINARY_LESS_EQUAL,
@@ -167,6 +225,9 @@ typedef struct ax_binary_attr {
 } ax_binary_attr;
 /* a, b: numbers wrap; from EQUAL on the result is bool, and EQUAL takes bools, too */
 extern const ax_op ax_op_binary;
+/* n pairs without broadcasting, of a type and kind that infer takes; y may be a */
+void ax_binary_row(ax_dtype t, ax_binary_kind kind, const void *a, const void *b, void *y,
+                   int64_t n);
 
 /* ---- reduce.c: over the axes whose bits are set, accumulated in double, or in int64 ---- */
 typedef enum ax_reduce_kind {
@@ -189,10 +250,15 @@ typedef struct ax_reduce_attr {
     int keep; /* the axes stay, with one element */
     int last; /* of equals, for the places     */
 } ax_reduce_attr;
-extern const ax_op ax_op_reduce; /* x of any type of numbers */
+extern const ax_op ax_op_reduce;    /* x of any type of numbers */
+extern const ax_op ax_op_reduce_dx; /* x, dy; ax_reduce_attr    */
+/* a repeated to the shape of t (whose numbers are not read) by numpy's rule; and the other way: the
+ * sums over what would be repeated */
+extern const ax_op ax_op_expand_like; /* a, t */
+extern const ax_op ax_op_sum_like;    /* a of floats, t */
 
 /* ---- matmul.c: matrices in the last two axes, those before broadcast ---- */
-extern const ax_op ax_op_matmul; /* a (...,m,k), b (...,k,n), float32 */
+extern const ax_op ax_op_matmul; /* a (...,m,k), b (...,k,n) of one type of numbers */
 
 /* ---- recurrent.c: RNN, LSTM, GRU over sequences; T steps of N samples, D directions of H units ---- */
 typedef enum ax_cell { AX_CELL_RNN, AX_CELL_LSTM, AX_CELL_GRU } ax_cell;
@@ -220,12 +286,15 @@ typedef struct ax_unary_row {
     int whole;        /* takes whole numbers, too: of them f is exact */
     int to_bool;      /* float to bool */
     double (*f)(double x);
+    double (*slope)(double x); /* NULL: 0 */
 } ax_unary_row;
 const ax_unary_row *ax_unary_find(const char *name); /* NULL: unknown */
 typedef struct ax_unary_attr {
     const ax_unary_row *row;
 } ax_unary_attr;
-extern const ax_op ax_op_unary; /* x of float32, float64 and, where the row says so, whole numbers */
+extern const ax_op
+    ax_op_unary; /* x of float32, float64 and, where the row says so, whole numbers */
+extern const ax_op ax_op_unary_dx; /* x, dy */
 
 /* ---- lrn.c: y = x / (bias + alpha/size * sum of x^2 over `size` channels around)^beta ---- */
 typedef struct ax_lrn_attr {
@@ -364,7 +433,8 @@ typedef struct ax_penalty_attr {
 extern const ax_op ax_op_penalty;      /* a -> scalar      */
 extern const ax_op ax_op_penalty_grad; /* a, dscalar -> da */
 
-/* ---- sparsity.c: what activities (N,...) that are not sparse cost; to be added to the loss ---- */
+/* ---- sparsity.c: what activities (N,...) that are not sparse cost; to be added to the loss ----
+ */
 typedef struct ax_kl_attr {
     double rho, beta;
     int symmetric; /* activities lie in (-1,1) and count as (a+1)/2, else in (0,1) */

@@ -336,6 +336,17 @@ static void slice_run(const ax_call *c)
                  c->y[0], a->count * inner, product(x, 0, a->axis), a->count * inner, size);
 }
 
+/* What was cut off gets zeros. */
+static int slice_grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_val *din, ax_err *err)
+{
+    const ax_slice_attr *a = n->attr;
+    ax_pad_attr back = {.mode = AX_PAD_CONSTANT};
+    back.before[a->axis] = a->from;
+    back.after[a->axis] = g->val[n->in[0]].desc.shape.dim[a->axis] - a->from - a->count;
+    din[0] = ax_graph_node(g, &ax_op_pad, n->name, &back, dout, 1, err);
+    return din[0] < 0 ? -1 : 0;
+}
+
 const ax_op ax_op_slice = {
     .name = "slice",
     .min_in = 1,
@@ -344,6 +355,7 @@ const ax_op ax_op_slice = {
     .attr_size = sizeof(ax_slice_attr),
     .infer = slice_infer,
     .run = slice_run,
+    .grad = slice_grad,
     .flops = no_flops,
 };
 

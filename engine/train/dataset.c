@@ -13,6 +13,7 @@
 #include "io/idx.h"
 #include "io/npy.h"
 #include "io/safetensors.h"
+#include "math/element.h"
 #include "math/kernels.h"
 
 int64_t ax_dataset_limit(void)
@@ -36,11 +37,7 @@ static int to_float(ax_dataset *d, ax_tensor *t, const char *what, ax_err *err)
     if (!f)
         return ax_fail(err, AX_ENOMEM, "no memory for %s", what);
     for (int64_t i = 0; i < n; i++)
-        f[i] = t->dtype == AX_U8    ? (float)((const uint8_t *)t->data)[i]
-               : t->dtype == AX_BOOL ? (float)((const uint8_t *)t->data)[i]
-               : t->dtype == AX_I32  ? (float)((const int32_t *)t->data)[i]
-               : t->dtype == AX_I64  ? (float)((const int64_t *)t->data)[i]
-                                     : (float)((const double *)t->data)[i];
+        f[i] = (float)ax_real_read(t->dtype, t->data, i);
     t->data = f;
     t->dtype = AX_F32;
     return 0;
@@ -53,7 +50,8 @@ static int all_finite(const ax_tensor *t, const char *what, ax_err *err)
     const float *f = t->data;
     for (int64_t i = 0; i < n; i++)
         if (!isfinite(f[i])) {
-            ax_fail(err, AX_ERANGE, "%s holds a number that is not finite: element %lld of sample %lld", what,
+            ax_fail(err, AX_ERANGE,
+                    "%s holds a number that is not finite: element %lld of sample %lld", what,
                     (long long)(i % row), (long long)(i / row));
             return ax_err_in(err, "%s[%lld]", what, (long long)(i / row));
         }
@@ -68,12 +66,11 @@ static int as_classes(ax_dataset *d, const ax_tensor *y, ax_samples *s, ax_err *
     if (!c)
         return ax_fail(err, AX_ENOMEM, "no memory for the labels");
     for (int64_t i = 0; i < n; i++) {
-        int64_t v = y->dtype == AX_U8 || y->dtype == AX_BOOL ? ((const uint8_t *)y->data)[i]
-                    : y->dtype == AX_I32                      ? ((const int32_t *)y->data)[i]
-                                                              : ((const int64_t *)y->data)[i];
+        int64_t v = ax_whole_read(y->dtype, y->data, i);
         if (v < 0 || v >= AX_MAX_CLASSES) {
-            ax_fail(err, AX_ERANGE, "the label of sample %lld is %lld, expected a class number from 0 to %d",
-                    (long long)i, (long long)v, AX_MAX_CLASSES - 1);
+            ax_fail(err, AX_ERANGE,
+                    "the label of sample %lld is %s, expected a class number from 0 to %d",
+                    (long long)i, AX_NUMBER(ax_whole_real(y->dtype, v)), AX_MAX_CLASSES - 1);
             return ax_err_in(err, "y[%lld]", (long long)i);
         }
         c[i] = (int32_t)v;
@@ -87,8 +84,10 @@ static int as_classes(ax_dataset *d, const ax_tensor *y, ax_samples *s, ax_err *
 int ax_dataset_take(ax_dataset *d, ax_samples *s, ax_tensor *x, ax_tensor *y, ax_err *err)
 {
     char a[160], b[160];
-    if (x->shape.rank < 2 || y->shape.rank < 1 || x->shape.dim[0] != y->shape.dim[0] || x->shape.dim[0] < 1)
-        return ax_fail(err, AX_ESHAPE, "x has shape %s and y %s: expected (samples, ...) and as many labels",
+    if (x->shape.rank < 2 || y->shape.rank < 1 || x->shape.dim[0] != y->shape.dim[0] ||
+        x->shape.dim[0] < 1)
+        return ax_fail(err, AX_ESHAPE,
+                       "x has shape %s and y %s: expected (samples, ...) and as many labels",
                        ax_shape_str(&x->shape, a, sizeof a), ax_shape_str(&y->shape, b, sizeof b));
     if ((x->dtype != AX_U8 && to_float(d, x, "x", err)) || all_finite(x, "x", err))
         return -1;
@@ -103,7 +102,7 @@ int ax_dataset_take(ax_dataset *d, ax_samples *s, ax_tensor *x, ax_tensor *y, ax
     d->x_type = x->dtype;
     s->n = x->shape.dim[0];
     s->x = x->data;
-    int whole = y->dtype != AX_F32 && y->dtype != AX_F64;
+    int whole = !ax_is_float(y->dtype);
     if (whole && (ys.rank == 0 || (ys.rank == 1 && ys.dim[0] == 1)))
         return as_classes(d, y, s, err);
     if (to_float(d, y, "y", err) || all_finite(y, "y", err))
@@ -126,7 +125,9 @@ static int nested_shape(const cJSON *j, ax_shape *s, ax_err *err)
     *s = (ax_shape){0};
     for (; cJSON_IsArray(j); j = j->child) {
         if (s->rank == AX_MAX_RANK || !j->child)
-            return ax_fail(err, AX_ESHAPE, j->child ? "nested deeper than %d" : "an empty array (at most %d deep)", AX_MAX_RANK);
+            return ax_fail(err, AX_ESHAPE,
+                           j->child ? "nested deeper than %d" : "an empty array (at most %d deep)",
+                           AX_MAX_RANK);
         s->dim[s->rank++] = cJSON_GetArraySize(j);
     }
     return s->rank ? 0 : ax_fail(err, AX_ETYPE, "expected an array");
@@ -143,7 +144,8 @@ static int nested_fill(const cJSON *j, const ax_shape *s, int level, float **out
         return 0;
     }
     if (!cJSON_IsArray(j) || cJSON_GetArraySize(j) != s->dim[level])
-        return ax_fail(err, AX_ESHAPE, "expected an array of %lld, as the first one is", (long long)s->dim[level]);
+        return ax_fail(err, AX_ESHAPE, "expected an array of %lld, as the first one is",
+                       (long long)s->dim[level]);
     int i = 0;
     for (const cJSON *e = j->child; e; e = e->next, i++)
         if (nested_fill(e, s, level + 1, out, err))
@@ -154,7 +156,8 @@ static int nested_fill(const cJSON *j, const ax_shape *s, int level, float **out
 static int nested(ax_dataset *d, const cJSON *j, const char *key, ax_tensor *t, ax_err *err)
 {
     t->dtype = AX_F32;
-    if (nested_shape(j, &t->shape, err) || ax_shape_count_checked(&t->shape, sizeof(float), err) < 0)
+    if (nested_shape(j, &t->shape, err) ||
+        ax_shape_count_checked(&t->shape, sizeof(float), err) < 0)
         return ax_err_in(err, "%s", key);
     float *f = ax_dataset_own(d, malloc((size_t)ax_shape_count(&t->shape) * sizeof *f + 1));
     t->data = f;
@@ -190,7 +193,8 @@ static int string_labels(ax_dataset *d, const cJSON *y, ax_tensor *t, ax_err *er
             sorted[m++] = sorted[i];
     i = 0;
     for (const cJSON *e = y->child; e; e = e->next, i++) {
-        const char *key = e->valuestring, **at = bsearch(&key, sorted, (size_t)m, sizeof *sorted, compare_strings);
+        const char *key = e->valuestring,
+                   **at = bsearch(&key, sorted, (size_t)m, sizeof *sorted, compare_strings);
         c[i] = (int32_t)(at - sorted);
     }
     d->labels = sorted;
@@ -203,7 +207,8 @@ static int string_labels(ax_dataset *d, const cJSON *y, ax_tensor *t, ax_err *er
 static int from_inline(ax_dataset *d, const cJSON *o, ax_err *err)
 {
     static const char *const known[] = {"x", "y"};
-    const cJSON *xj = cJSON_GetObjectItemCaseSensitive(o, "x"), *yj = cJSON_GetObjectItemCaseSensitive(o, "y");
+    const cJSON *xj = cJSON_GetObjectItemCaseSensitive(o, "x"),
+                *yj = cJSON_GetObjectItemCaseSensitive(o, "y");
     ax_tensor x, y;
     if (ax_json_known(o, known, 2, err))
         return -1;
@@ -211,14 +216,16 @@ static int from_inline(ax_dataset *d, const cJSON *o, ax_err *err)
         return ax_fail(err, AX_EINVAL, "inline data needs \"x\" and \"y\"");
     if (nested(d, xj, "x", &x, err))
         return -1;
-    if (cJSON_IsArray(yj) && cJSON_IsString(yj->child) ? string_labels(d, yj, &y, err) : nested(d, yj, "y", &y, err))
+    if (cJSON_IsArray(yj) && cJSON_IsString(yj->child) ? string_labels(d, yj, &y, err)
+                                                       : nested(d, yj, "y", &y, err))
         return -1;
     return ax_dataset_take(d, &d->train, &x, &y, err);
 }
 
 /* ---- files ----------------------------------------------------------------------------------- */
 
-int ax_dataset_idx(ax_dataset *d, ax_samples *s, const char *images, const char *labels, ax_err *err)
+int ax_dataset_idx(ax_dataset *d, ax_samples *s, const char *images, const char *labels,
+                   ax_err *err)
 {
     ax_tensor x, y;
     if (ax_idx_load(images, (size_t)ax_dataset_limit(), &x, err))
@@ -255,7 +262,10 @@ static int from_idx(ax_dataset *d, const cJSON *o, const char *path, ax_err *err
         path_pair(cJSON_GetObjectItemCaseSensitive(o, "idx"), "idx", p, err) ||
         ax_dataset_idx(d, &d->train, p[0], p[1], err))
         return -1;
-    return test && (path_pair(test, "test_idx", p, err) || ax_dataset_idx(d, &d->test, p[0], p[1], err)) ? -1 : 0;
+    return test && (path_pair(test, "test_idx", p, err) ||
+                    ax_dataset_idx(d, &d->test, p[0], p[1], err))
+               ? -1
+               : 0;
 }
 
 /* {"npz":PATH} and nothing else. */
@@ -271,7 +281,8 @@ static int one_path(const cJSON *o, const char *const *key, const char *path, ax
 
 static int from_npz(ax_dataset *d, const cJSON *o, const char *path, ax_err *err)
 {
-    static const char *const names[2][2] = {{"x", "y"}, {"x_test", "y_test"}}, *const known[] = {"npz"};
+    static const char *const names[2][2] = {{"x", "y"}, {"x_test", "y_test"}}, *const known[] = {
+                                                                                   "npz"};
     ax_map m;
     if (one_path(o, known, path, err) || ax_map_open(&m, path, err))
         return -1;
@@ -296,7 +307,8 @@ static int from_npz(ax_dataset *d, const cJSON *o, const char *path, ax_err *err
 
 static int from_safetensors(ax_dataset *d, const cJSON *o, const char *path, ax_err *err)
 {
-    static const char *const names[2][2] = {{"x", "y"}, {"x_test", "y_test"}}, *const known[] = {"safetensors"};
+    static const char *const names[2][2] = {{"x", "y"}, {"x_test", "y_test"}}, *const known[] = {
+                                                                                   "safetensors"};
     if (one_path(o, known, path, err))
         return -1;
     ax_safetensors *f = ax_safetensors_open(path, err);
@@ -307,7 +319,8 @@ static int from_safetensors(ax_dataset *d, const cJSON *o, const char *path, ax_
             break;
         for (int i = 0; !bad && i < 2; i++) {
             bad = ax_safetensors_get(f, names[part][i], &t[i], err);
-            size_t bytes = bad ? 0 : (size_t)ax_shape_count(&t[i].shape) * ax_dtype_size(t[i].dtype);
+            size_t bytes =
+                bad ? 0 : (size_t)ax_shape_count(&t[i].shape) * ax_dtype_size(t[i].dtype);
             void *copy = bad ? NULL : ax_dataset_own(d, malloc(bytes + 1));
             if (copy)
                 t[i].data = memcpy(copy, t[i].data, bytes);
@@ -325,14 +338,17 @@ static int from_safetensors(ax_dataset *d, const cJSON *o, const char *path, ax_
 static const struct {
     const char *key;
     int (*load)(ax_dataset *d, const cJSON *source, const char *path, ax_err *err);
-} file_kinds[] = {
-    {"csv", ax_dataset_csv}, {"npz", from_npz}, {"safetensors", from_safetensors}, {"idx", from_idx}};
+} file_kinds[] = {{"csv", ax_dataset_csv},
+                  {"npz", from_npz},
+                  {"safetensors", from_safetensors},
+                  {"idx", from_idx}};
 
 int ax_dataset_source(ax_dataset *d, const cJSON *source, int allow_paths, ax_err *err)
 {
     if (!cJSON_IsObject(source))
         return ax_fail(err, AX_ETYPE, "\"dataset\" must be a name or an object");
-    if (cJSON_GetObjectItemCaseSensitive(source, "x") || cJSON_GetObjectItemCaseSensitive(source, "y")) {
+    if (cJSON_GetObjectItemCaseSensitive(source, "x") ||
+        cJSON_GetObjectItemCaseSensitive(source, "y")) {
         d->kind = "inline";
         return from_inline(d, source, err);
     }
@@ -345,10 +361,13 @@ int ax_dataset_source(ax_dataset *d, const cJSON *source, int allow_paths, ax_er
             return file_kinds[i].load(d, source, o->valuestring, err);
         }
     }
-    return ax_fail(err, AX_EINVAL, "expected \"x\" and \"y\", or one of \"csv\", \"npz\", \"safetensors\", \"idx\"");
+    return ax_fail(
+        err, AX_EINVAL,
+        "expected \"x\" and \"y\", or one of \"csv\", \"npz\", \"safetensors\", \"idx\"");
 }
 
-int ax_dataset_load(ax_dataset *d, const cJSON *source, const char *data_dir, int allow_paths, ax_err *err)
+int ax_dataset_load(ax_dataset *d, const cJSON *source, const char *data_dir, int allow_paths,
+                    ax_err *err)
 {
     *d = (ax_dataset){.kind = "idx"};
     ax_arena_init(&d->arena, 0);

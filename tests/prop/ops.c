@@ -19,6 +19,7 @@
 #include "base/pool.h"
 #include "graph/plan.h"
 #include "math/cpu.h"
+#include "math/element.h"
 #include "prop/cases.h"
 #include "prop/twins_rows.h"
 
@@ -257,12 +258,6 @@ static void put_inputs(const net *n, ax_exec *e, int64_t row, int poison)
     }
 }
 
-/* Whole numbers of the table's sizes are floats as well. */
-static void copy_numbers(float *to, const void *from, int64_t n, ax_dtype t)
-{
-    for (int64_t i = 0; i < n; i++)
-        to[i] = t == AX_I64 ? (float)((const int64_t *)from)[i] : ((const float *)from)[i];
-}
 
 static result run(const net *n, ax_packs *packs, ax_pool *pool, int64_t row)
 {
@@ -295,7 +290,8 @@ static result run(const net *n, ax_packs *packs, ax_pool *pool, int64_t row)
     for (int k = 0; k < r.parts; k++) {
         r.n[k] = ax_shape_count(&ax_plan_output(p, k)->shape);
         r.v[k] = malloc((size_t)r.n[k] * sizeof(float));
-        copy_numbers(r.v[k], ax_exec_output(e, k), r.n[k], ax_plan_output(p, k)->dtype);
+        for (int64_t i = 0; i < r.n[k]; i++)
+            r.v[k][i] = (float)ax_real_read(ax_plan_output(p, k)->dtype, ax_exec_output(e, k), i);
     }
     ax_exec_free(e);
     ax_plan_free(p);

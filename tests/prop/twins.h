@@ -535,6 +535,10 @@ static void twin_binary(twin_call *t)
         t->y[0][i] = what == AX_BINARY_ADD   ? a + b
                      : what == AX_BINARY_SUB ? a - b
                      : what == AX_BINARY_MUL ? a * b
+                     : what == AX_BINARY_MIN ? fmin(a, b)
+                     : what == AX_BINARY_MAX ? fmax(a, b)
+                     : what == AX_BINARY_POW ? exp(b * log(a))
+                     : what == AX_BINARY_FMOD ? a - trunc(a / b) * b
                                              : a / b;
         t->mag[0][i] = fabs(t->y[0][i]);
     }
@@ -750,14 +754,28 @@ static void twin_grid_sample(twin_call *t)
         }
     }
     t->steps = 1;
+static const struct {
+    const char *name;
+    double (*f)(double);
+} unary_twins[] = {
+    {"Abs", fabs},   {"Sqrt", sqrt}, {"Sin", sin},   {"Cos", cos},     {"Tan", tan},     {"Sinh", sinh},
+    {"Cosh", cosh},  {"Asin", asin}, {"Acos", acos}, {"Atan", atan},   {"Asinh", asinh}, {"Atanh", atanh},
+    {"Floor", floor}, {"Log", log},
+};
+
+static double unary_twin(const char *name, double x)
+{
+    for (size_t i = 0; i < sizeof unary_twins / sizeof *unary_twins; i++)
+        if (!strcmp(unary_twins[i].name, name))
+            return unary_twins[i].f(x);
+    return !strcmp(name, "Neg") ? -x : !strcmp(name, "Sign") ? (x > 0) - (x < 0) : 1 / x;
 }
 
 static void twin_unary(twin_call *t)
 {
     const ax_unary_row *row = ((const ax_unary_attr *)t->attr)->row;
     for (int64_t i = 0; i < count_of(t->in); i++) {
-        double x = t->x[0][i];
-        t->y[0][i] = !strcmp(row->name, "Floor") ? floor(x) : !strcmp(row->name, "Sign") ? (x > 0) - (x < 0) : log(x);
+        t->y[0][i] = unary_twin(row->name, t->x[0][i]);
         t->mag[0][i] = fabs(t->y[0][i]);
     }
     t->steps = 1;
@@ -794,34 +812,62 @@ static void twin_cast(twin_call *t)
         t->y[0][i] = t->x[0][i];
 }
 
+static double reduce_term(ax_reduce_kind what, double v, int64_t n)
+{
+    switch (what) {
+    case AX_REDUCE_MEAN:
+        return v / (double)n;
+    case AX_REDUCE_L2:
+    case AX_REDUCE_SUM_SQUARE:
+        return v * v;
+    case AX_REDUCE_L1:
+        return fabs(v);
+    case AX_REDUCE_LOG_SUM_EXP:
+        return exp(v);
+    default:
+        return v;
+    }
+}
+
+/* Which element of the result element i of x goes to. */
+static int64_t reduced_to(const ax_shape *x, unsigned axes, int64_t i)
+{
+    int64_t to = 0, step = 1;
+    for (int k = x->rank - 1; k >= 0; k--) {
+        if (!(axes >> k & 1)) {
+            to += i % x->dim[k] * step;
+            step *= x->dim[k];
+        }
+        i /= x->dim[k];
+    }
+    return to;
+}
+
 static void twin_reduce(twin_call *t)
 {
     const ax_reduce_attr *a = t->attr;
-    const ax_shape *x = &t->in[0].shape;
     int64_t gone = count_of(t->in) / count_of(t->out);
-    double *best = calloc((size_t)count_of(t->out), sizeof *best);
+    double *y = t->y[0], *mag = t->mag[0], *terms = calloc((size_t)count_of(t->out), sizeof *terms);
     for (int64_t i = 0; i < count_of(t->in); i++) {
-        int64_t rest = i, to = 0, step = 1;
-        for (int k = x->rank - 1; k >= 0; k--) {
-            if (!(a->axes >> k & 1)) {
-                to += rest % x->dim[k] * step;
-                step *= x->dim[k];
-            }
-            rest /= x->dim[k];
-        }
-        double v = t->x[0][i];
-        if (a->kind == AX_REDUCE_MAX) {
-            t->y[0][to] = best[to] && t->y[0][to] > v ? t->y[0][to] : v;
-            best[to] = 1;
-            continue;
-        }
-        double term = a->kind == AX_REDUCE_MEAN ? v / (double)gone : a->kind == AX_REDUCE_L2 ? v * v : v;
-        t->y[0][to] += term;
-        t->mag[0][to] += fabs(term);
+        int64_t to = reduced_to(&t->in[0].shape, a->axes, i);
+        double v = reduce_term(a->kind, t->x[0][i], gone);
+        int first = terms[to]++ == 0;
+        y[to] = first                        ? v
+                : a->kind == AX_REDUCE_MAX  ? fmax(y[to], v)
+                : a->kind == AX_REDUCE_MIN  ? fmin(y[to], v)
+                : a->kind == AX_REDUCE_PROD ? y[to] * v
+                                            : y[to] + v;
+        mag[to] += a->kind == AX_REDUCE_MAX || a->kind == AX_REDUCE_MIN ? 0 : fabs(v);
     }
-    for (int64_t i = 0; a->kind == AX_REDUCE_L2 && i < count_of(t->out); i++)
-        t->mag[0][i] = t->y[0][i] = sqrt(t->y[0][i]);
-    free(best);
+    for (int64_t i = 0; i < count_of(t->out); i++) {
+        if (a->kind == AX_REDUCE_L2)
+            y[i] = sqrt(y[i]);
+        if (a->kind == AX_REDUCE_LOG_SUM || a->kind == AX_REDUCE_LOG_SUM_EXP)
+            y[i] = log(y[i]);
+        if (a->kind != AX_REDUCE_SUM && a->kind != AX_REDUCE_MEAN)
+            mag[i] = mag[i] > 0 ? fabs(y[i]) : 0;
+    }
+    free(terms);
     t->steps = 2;
 }
 
@@ -914,6 +960,154 @@ static void twin_nll(twin_call *t)
         t->mag[0][0] /= weights;
     }
     t->steps = 3;
+}
+
+static void twin_expand_like(twin_call *t)
+{
+    for (int64_t i = 0; i < count_of(t->out); i++)
+        t->y[0][i] = t->x[0][repeated(&t->in[0], t->out, i)];
+}
+
+static void twin_sum_like(twin_call *t)
+{
+    for (int64_t i = 0; i < count_of(t->in); i++) {
+        int64_t to = repeated(&t->in[1], &t->in[0], i);
+        t->y[0][to] += t->x[0][i];
+        t->mag[0][to] += fabs(t->x[0][i]);
+    }
+    t->steps = 1;
+}
+
+/* ---- elements by index ---- */
+
+/* Element i of a tensor of indices, seen in x: its place along the axis is the index there. */
+static int64_t indexed(const twin_call *t, int axis, int64_t i)
+{
+    int64_t at[AX_MAX_RANK];
+    coordinates(&t->in[1].shape, i, at);
+    at[axis] = (int64_t)t->x[1][i];
+    return index_of(&t->in[0].shape, at);
+}
+
+static void twin_gather_elements(twin_call *t)
+{
+    for (int64_t i = 0; i < count_of(t->out); i++)
+        t->y[0][i] = t->x[0][indexed(t, ((const ax_axis_attr *)t->attr)->axis, i)];
+}
+
+/* What an update makes of y[to]. */
+static void reduce_into(twin_call *t, int64_t to, double v)
+{
+    ax_scatter_reduction how = ((const ax_scatter_attr *)t->attr)->reduction;
+    double *y = &t->y[0][to], *mag = &t->mag[0][to];
+    *mag = how == AX_SCATTER_ADD ? fmax(*mag, fabs(*y)) + fabs(v) : how == AX_SCATTER_MUL ? fabs(*y * v) : 0;
+    *y = how == AX_SCATTER_PUT   ? v
+         : how == AX_SCATTER_ADD ? *y + v
+         : how == AX_SCATTER_MUL ? *y * v
+         : how == AX_SCATTER_MIN ? fmin(*y, v)
+                                 : fmax(*y, v);
+}
+
+static void twin_scatter(twin_call *t)
+{
+    memcpy(t->y[0], t->x[0], (size_t)count_of(t->out) * sizeof(double));
+    for (int64_t i = 0; i < count_of(&t->in[1]); i++)
+        reduce_into(t, indexed(t, ((const ax_scatter_attr *)t->attr)->axis, i), t->x[2][i]);
+    t->steps = 9;
+}
+
+/* Element i of what tuples name, seen in x. */
+static int64_t named_by(const twin_call *t, const ax_desc *what, int batch, int64_t i)
+{
+    int64_t at[AX_MAX_RANK], from[AX_MAX_RANK], tuple[AX_MAX_RANK];
+    int r = t->in[1].shape.rank, q = (int)dims(&t->in[1])[r - 1];
+    coordinates(&what->shape, i, at);
+    for (int k = 0; k < t->in[0].shape.rank; k++)
+        from[k] = k < batch ? at[k] : k < batch + q ? 0 : at[r - 1 + k - batch - q];
+    memcpy(tuple, at, (size_t)(r - 1) * sizeof *at);
+    for (int k = 0; k < q; k++) {
+        tuple[r - 1] = k;
+        from[batch + k] = (int64_t)t->x[1][index_of(&t->in[1].shape, tuple)];
+    }
+    return index_of(&t->in[0].shape, from);
+}
+
+static void twin_gather_nd(twin_call *t)
+{
+    for (int64_t i = 0; i < count_of(t->out); i++)
+        t->y[0][i] = t->x[0][named_by(t, t->out, ((const ax_gather_nd_attr *)t->attr)->batch_dims, i)];
+}
+
+static void twin_scatter_nd(twin_call *t)
+{
+    memcpy(t->y[0], t->x[0], (size_t)count_of(t->out) * sizeof(double));
+    for (int64_t i = 0; i < count_of(&t->in[2]); i++)
+        reduce_into(t, named_by(t, &t->in[2], ((const ax_scatter_attr *)t->attr)->axis, i), t->x[2][i]);
+    t->steps = 9;
+}
+
+/* By rank: how many of its line are before an element. */
+static void twin_topk(twin_call *t)
+{
+    const ax_topk_attr *a = t->attr;
+    const ax_shape *x = &t->in[0].shape;
+    int64_t inner = 1, n = x->dim[a->axis];
+    for (int i = a->axis + 1; i < x->rank; i++)
+        inner *= x->dim[i];
+    for (int64_t i = 0; i < count_of(t->in); i++) {
+        int64_t at = i / inner % n, rank = 0, line = i - at * inner;
+        for (int64_t k = 0; k < n; k++) {
+            double v = t->x[0][line + k * inner], w = t->x[0][i];
+            rank += (a->largest ? v > w : v < w) || (v == w && k < at);
+        }
+        if (rank >= a->k)
+            continue;
+        int64_t to = (i / inner / n * a->k + rank) * inner + i % inner;
+        t->y[0][to] = t->x[0][i];
+        t->y[1][to] = (double)at;
+    }
+}
+
+static void twin_reverse(twin_call *t)
+{
+    const ax_reverse_attr *a = t->attr;
+    int64_t at[AX_MAX_RANK];
+    for (int64_t i = 0; i < count_of(t->out); i++) {
+        coordinates(&t->out->shape, i, at);
+        int64_t n = (int64_t)t->x[1][at[a->batch]];
+        at[a->time] = at[a->time] < n ? n - 1 - at[a->time] : at[a->time];
+        t->y[0][i] = t->x[0][index_of(&t->in[0].shape, at)];
+    }
+}
+
+static void twin_quantize(twin_call *t)
+{
+    int wide = ((const ax_quantize_attr *)t->attr)->to == AX_U16;
+    for (int64_t i = 0; i < count_of(t->out); i++) {
+        double v = rint(t->x[0][i] / t->x[1][i]);
+        t->y[0][i] = fmax(wide ? 0 : -128, fmin(wide ? 65535 : 127, v));
+    }
+}
+
+static void twin_conv_whole(twin_call *t)
+{
+    const ax_conv_whole_attr *a = t->attr;
+    int64_t y[AX_MAX_RANK], w[AX_MAX_RANK], x[AX_MAX_RANK], channels = dims(&t->in[1])[1];
+    for (int64_t i = 0; i < count_of(t->out); i++)
+        for (int64_t j = 0; j < count_of(&t->in[1]) / dims(&t->in[1])[0]; j++) {
+            int inside = 1;
+            coordinates(&t->out->shape, i, y);
+            coordinates(&t->in[1].shape, j, w);
+            w[0] = y[1];
+            x[0] = y[0];
+            x[1] = y[1] / (dims(&t->in[1])[0] / a->groups) * channels + w[1];
+            for (int k = 2; k < t->out->shape.rank; k++) {
+                x[k] = y[k] * a->stride[k - 2] + w[k] * a->dilation[k - 2] - a->before[k - 2];
+                inside &= x[k] >= 0 && x[k] < dims(&t->in[0])[k];
+            }
+            if (inside)
+                t->y[0][i] += t->x[0][index_of(&t->in[0].shape, x)] * t->x[1][index_of(&t->in[1].shape, w)];
+        }
 }
 
 #endif

@@ -203,6 +203,12 @@ static const struct twin {
     {&ax_op_gru, twin_recurrent},
     {&ax_op_nll, twin_nll},
     {&ax_op_lstm, twin_recurrent},
+    {&ax_op_expand_like, twin_expand_like},
+    {&ax_op_sum_like, twin_sum_like},     {&ax_op_gather_elements, twin_gather_elements},
+    {&ax_op_gather_nd, twin_gather_nd},   {&ax_op_scatter, twin_scatter},
+    {&ax_op_scatter_nd, twin_scatter_nd}, {&ax_op_topk, twin_topk},
+    {&ax_op_reverse, twin_reverse},       {&ax_op_quantize, twin_quantize},
+    {&ax_op_conv_whole, twin_conv_whole},
 };
 // clang-format on
 

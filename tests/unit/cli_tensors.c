@@ -19,14 +19,18 @@ static void numbers_that_fit(void **state)
         ax_dtype to;
         int fits;
     } cases[] = {
-        {0.1, AX_F32, 1},        {FLT_MAX, AX_F32, 1},      {3.4028235e38, AX_F32, 1},
-        {3.41e38, AX_F32, 0},    {-1e300, AX_F32, 0},       {NAN, AX_F32, 1},
-        {INFINITY, AX_F32, 1},   {1e300, AX_F64, 1},        {1, AX_I64, 1},
-        {0.5, AX_I64, 0},        {NAN, AX_I64, 0},          {1e19, AX_I64, 0},
-        {-0x1p63, AX_I64, 1},    {0x1p63, AX_I64, 0},       {INFINITY, AX_I32, 0},
-        {2147483647, AX_I32, 1}, {2147483648.0, AX_I32, 0}, {-2147483648.0, AX_I32, 1},
-        {255, AX_U8, 1},         {256, AX_U8, 0},           {-1, AX_U8, 0},
-        {1, AX_BOOL, 1},         {2, AX_BOOL, 0},           {-0.0, AX_U8, 1},
+        {0.1, AX_F32, 1},          {FLT_MAX, AX_F32, 1},      {3.4028235e38, AX_F32, 1},
+        {3.41e38, AX_F32, 0},      {-1e300, AX_F32, 0},       {NAN, AX_F32, 1},
+        {INFINITY, AX_F32, 1},     {1e300, AX_F64, 1},        {1, AX_I64, 1},
+        {0.5, AX_I64, 0},          {NAN, AX_I64, 0},          {1e19, AX_I64, 0},
+        {-0x1p63, AX_I64, 1},      {0x1p63, AX_I64, 0},       {INFINITY, AX_I32, 0},
+        {2147483647, AX_I32, 1},   {2147483648.0, AX_I32, 0}, {-2147483648.0, AX_I32, 1},
+        {255, AX_U8, 1},           {256, AX_U8, 0},           {-1, AX_U8, 0},
+        {1, AX_BOOL, 1},           {2, AX_BOOL, 0},           {-0.0, AX_U8, 1},
+        {-128, AX_I8, 1},          {128, AX_I8, 0},           {-32769, AX_I16, 0},
+        {65535, AX_U16, 1},        {-1, AX_U16, 0},           {4294967295.0, AX_U32, 1},
+        {4294967296.0, AX_U32, 0}, {0x1p63, AX_U64, 1},       {0x1p64, AX_U64, 0},
+        {-1, AX_U64, 0},
     };
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -71,6 +75,17 @@ static void large_integers_stay_exact(void **state)
     assert_string_equal(text, "[9223372036854775807,9007199254740993]");
     cJSON_free(text);
     cJSON_Delete(j);
+    uint64_t u[2] = {UINT64_MAX, 1};
+    int64_t wide[2];
+    ax_tensor large = {AX_U64, AX_SHAPE(2), u};
+    j = tensor_json(AX_U64, &large.shape, u, 0);
+    text = cJSON_PrintUnformatted(j);
+    assert_string_equal(text, "[18446744073709551615,1]");
+    cJSON_free(text);
+    cJSON_Delete(j);
+    assert_int_equal(tensor_convert(&large, AX_I64, wide, &err), -1);
+    assert_int_equal(
+        tensor_convert(&(ax_tensor){AX_I64, AX_SHAPE(1), (int64_t[]){-1}}, AX_U64, u, &err), -1);
     assert_int_equal(tensor_convert(&t, AX_I32, narrow, &err), -1);
     assert_int_equal(err.code, AX_ERANGE);
     assert_string_equal(err.at, "[0]");

@@ -241,7 +241,7 @@ static void test_no_gradient(void **state)
         ax_shape x, w;
         const char *word;
     } rows[] = {
-        {&ax_op_slice, &part, SHAPE(1, 1), {0}, "slice 'layer' has no gradient"},
+        {&ax_op_lrn, &part, SHAPE(1, 1), {0}, "lrn 'layer' has no gradient"},
         {&ax_op_dense, &fused, SHAPE(1, 1), SHAPE(1, 1), "fused dense"},
         {&ax_op_add, &fused_add, SHAPE(1, 1), SHAPE(1, 1), "fused add"},
         {&ax_op_conv2d, &fused_conv, SHAPE(1, 1, 1, 1), SHAPE(1, 1, 1, 1), "fused convolution"},

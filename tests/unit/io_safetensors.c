@@ -219,11 +219,19 @@ static int64_t step[1] = {INT64_MIN};
 static int32_t ids[5] = {1, -2, 3, -4, 5};
 static uint8_t pixels[7] = {0, 1, 2, 3, 253, 254, 255}, flags[3] = {1, 0, 1};
 
+static int8_t small[3] = {-128, 0, 127};
+static int16_t samples[2] = {INT16_MIN, 7};
+static uint16_t tokens[3] = {0, 7, UINT16_MAX};
+static uint32_t words[1] = {UINT32_MAX};
+static uint64_t keys[2] = {UINT64_MAX, 1};
+
 static const ax_st_item items[] = {
     {"z/flags", {AX_BOOL, {1, {3}}, flags}},     {"dense/kernel", {AX_F32, {2, {6, 8}}, weights}},
     {"pixels", {AX_U8, {2, {7, 1}}, pixels}},    {"steps", {AX_F64, {1, {3}}, steps}},
     {"step", {AX_I64, {0, {0}}, step}},          {"\xC3\xA9\"\\\n\x01", {AX_I32, {1, {5}}, ids}},
-    {"none", {AX_F32, {3, {4, 0, 2}}, weights}},
+    {"none", {AX_F32, {3, {4, 0, 2}}, weights}}, {"bytes", {AX_I8, {1, {3}}, small}},
+    {"samples", {AX_I16, {1, {2}}, samples}},    {"tokens", {AX_U16, {1, {3}}, tokens}},
+    {"words", {AX_U32, {0, {0}}, words}},        {"keys", {AX_U64, {2, {1, 2}}, keys}},
 };
 static const ax_st_meta meta[] = {{"b", "{\"name\":\"net\"}"}, {"a", ""}, {"\xE2\x82\xAC", "\t"}};
 

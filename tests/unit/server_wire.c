@@ -24,6 +24,11 @@ static const ax_port ids[] = {{"ids", AX_I64, {1, {2}}, NULL}};
 static const ax_port mix[] = {
     {"a", AX_F32, {1, {2}}, NULL}, {"b", AX_I32, {1, {1}}, NULL}, {"c", AX_BOOL, {1, {1}}, NULL}};
 static const ax_port big[] = {{"d", AX_F64, {1, {1}}, NULL}};
+static const ax_port whole_types[] = {{"i8", AX_I8, {1, {2}}, NULL},
+                                      {"i16", AX_I16, {1, {2}}, NULL},
+                                      {"u16", AX_U16, {1, {2}}, NULL},
+                                      {"u32", AX_U32, {1, {2}}, NULL},
+                                      {"u64", AX_U64, {1, {2}}, NULL}};
 static const ax_port byte[] = {{"u", AX_U8, {1, {2}}, NULL}};
 static const char *const names[] = {"batch", "", "time"};
 static const ax_port open[] = {{"o", AX_F32, {3, {-1, 2, -1}}, names}};
@@ -35,7 +40,7 @@ static const struct {
     int n, whole;
 } models[] = {{"vec", vec, 1, 0},   {"pic", pic, 1, 0},   {"mat", mat, 1, 0}, {"row", row, 1, 0},
               {"one", one, 1, 0},   {"ids", ids, 1, 0},   {"mix", mix, 3, 0}, {"big", big, 1, 0},
-              {"byte", byte, 1, 0}, {"open", open, 1, 1}, {"any", any, 1, 1}, {"rate", rate, 2, 1}};
+              {"byte", byte, 1, 0}, {"open", open, 1, 1}, {"any", any, 1, 1}, {"rate", rate, 2, 1}, {"whole", whole_types, 5, 0}};
 
 static int find(void *ctx, const char *name, wire_ports *ports, problem *why)
 {
@@ -200,6 +205,55 @@ static void reads_types(void **s)
     assert_true(((const double *)p.r.data[0])[0] == 0.1 &&
                 ((const double *)p.r.data[0])[1] == 1e300);
     ax_arena_fini(&p.mem);
+}
+
+static void reads_all_whole_types(void **s)
+{
+    (void)s;
+    parsed p;
+    parse(&p, "{\"model\":\"whole\",\"inputs\":{\"i8\":[[-128,127]],\"i16\":[[-32768,32767]],"
+              "\"u16\":[[0,65535]],\"u32\":[[4294967295,1e3]],"
+              "\"u64\":[[18446744073709551615,1844674407370955161e1]]}}");
+    assert_int_equal(p.result, 0);
+    assert_int_equal(((const int8_t *)p.r.data[0])[0], -128);
+    assert_int_equal(((const int8_t *)p.r.data[0])[1], 127);
+    assert_int_equal(((const int16_t *)p.r.data[1])[0], INT16_MIN);
+    assert_int_equal(((const uint16_t *)p.r.data[2])[1], UINT16_MAX);
+    assert_true(((const uint32_t *)p.r.data[3])[0] == UINT32_MAX);
+    assert_true(((const uint32_t *)p.r.data[3])[1] == 1000);
+    assert_true(((const uint64_t *)p.r.data[4])[0] == UINT64_MAX);
+    assert_true(((const uint64_t *)p.r.data[4])[1] == UINT64_MAX - 5);
+    ax_arena_fini(&p.mem);
+}
+
+/* A number that its type cannot hold, with what the type takes. */
+static void refuses_numbers_by_type(void **s)
+{
+    static const struct {
+        const char *input, *number, *takes;
+    } cases[] = {
+        {"i8", "128", "int8 are the whole numbers from -128 to 127"},
+        {"i8", "-129", "int8 are the whole numbers from -128 to 127"},
+        {"i16", "32768", "int16 are the whole numbers from -32768 to 32767"},
+        {"u16", "-1", "uint16 are the whole numbers from 0 to 65535"},
+        {"u16", "0.5", "uint16 are the whole numbers from 0 to 65535"},
+        {"u32", "4294967296", "uint32 are the whole numbers from 0 to 4294967295"},
+        {"u64", "18446744073709551616",
+         "uint64 are the whole numbers from 0 to 18446744073709551615"},
+        {"u64", "-1", "uint64 are the whole numbers from 0 to 18446744073709551615"},
+    };
+    (void)s;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char text[256];
+        parsed p;
+        snprintf(text, sizeof text, "{\"model\":\"whole\",\"inputs\":{\"%s\":[[0,%s]]}}",
+                 cases[i].input, cases[i].number);
+        parse(&p, text);
+        assert_int_equal(p.result, -1);
+        assert_string_equal(p.why.code, "out_of_range");
+        assert_string_equal(p.why.err.hint, cases[i].takes);
+        ax_arena_fini(&p.mem);
+    }
 }
 
 /* Many rows: the buffer grows several times and nothing is lost. */
@@ -445,6 +499,8 @@ int main(void)
         cmocka_unit_test(reads_tensors_whole),
         cmocka_unit_test(reads_options),
         cmocka_unit_test(reads_types),
+        cmocka_unit_test(reads_all_whole_types),
+        cmocka_unit_test(refuses_numbers_by_type),
         cmocka_unit_test(reads_many),
         cmocka_unit_test(refuses),
         cmocka_unit_test(says_expected_and_got),
