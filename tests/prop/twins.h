@@ -754,6 +754,8 @@ static void twin_grid_sample(twin_call *t)
         }
     }
     t->steps = 1;
+}
+
 static const struct {
     const char *name;
     double (*f)(double);

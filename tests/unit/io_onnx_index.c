@@ -308,7 +308,7 @@ static void check_gradient(const row *r)
     enum { MANY = 64 };
     float x[MANY], y[MANY], slope[MANY], weight[MANY], low[MANY], high[MANY];
     net n;
-    ax_val d;
+    ax_val d = AX_NONE;
     if (import(&n, r, 0))
         fail_msg("%s: %s", r->op, n.err.msg);
     ax_desc desc = {AX_F32, r->in[0].shape};
