@@ -23,6 +23,7 @@ static const command commands[] = {
     {"predict",    cmd_predict,    "classify pictures, JSON, CSV or npy files"},
     {"run",        cmd_run,        "run a model on npy files"},
     {"inspect",    cmd_inspect,    "show a model's layers, shapes and costs"},
+    {"convert",    cmd_convert,    "write a model as ONNX, or one of ONNX as safetensors"},
     {"activation", cmd_activation, "explain, evaluate and draw activation functions"},
     {"bench",      cmd_bench,      "measure how fast a model runs"},
     {"jobs",       cmd_jobs,       "list, cancel, resume the trainings of a server"},

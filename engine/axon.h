@@ -133,6 +133,17 @@ const ax_model_info *ax_model_get_info(const ax_model *m);
  * open, one that was found by trying. 0; -1: none is known. Thread-safe. */
 int ax_model_example_shape(const ax_model *m, int i, ax_shape *shape);
 
+/* Write the model, which must be none of ONNX, as a file of ONNX that gives the same numbers:
+ * docs/onnx-export.md. Labels, name, training summary and spec go along. What is at the path is
+ * replaced when all is written. -1: AX_EUNSUPPORTED with the layer that ONNX has no way to say,
+ * AX_ELIMIT beyond 2 GiB, AX_EIO. Thread-safe. */
+int ax_model_write_onnx(const ax_model *m, const char *path, ax_onnx_form form, ax_err *err);
+
+/* Write a model of ONNX as one of ours, a spec with tensors; as ax_model_write_onnx() wrote it, where
+ * that is what it is. The new file's model is compared with the old before anything is written. -1:
+ * AX_EUNSUPPORTED with the nodes that no spec can say and why, AX_EIO. Thread-safe. */
+int ax_model_write_spec(ax_model *m, const char *path, ax_err *err);
+
 /* ---- sessions -------------------------------------------------------------------------------- */
 
 /* Thread rule of all that takes a session: one thread at a time for each, but not always the same;

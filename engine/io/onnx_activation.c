@@ -12,7 +12,7 @@
 
 /* An attribute, or a further input, of an operator. */
 typedef struct filler {
-    enum { NONE, ATTRIBUTE, BELOW, WHOLE, WORD, INPUT } as; /* BELOW: f jumps there */
+    enum { NONE, ATTRIBUTE, BELOW, AXIS, WORD, INPUT } as; /* BELOW: f jumps there */
     const char *name;
     const char *from; /* the parameter of that name, or the word; NULL: v */
     double v;
@@ -27,10 +27,10 @@ typedef struct mapping {
     filler with[2];
 } mapping;
 
-#define LAST_AXIS                                                                                  \
+#define ALONG_AXIS                                                                                 \
     {                                                                                              \
         {                                                                                          \
-            WHOLE, "axis", NULL, -1                                                                \
+            AXIS, "axis", NULL, -1                                                                 \
         }                                                                                          \
     }
 
@@ -72,9 +72,9 @@ static const mapping mappings[] = {
     {"mish",          18, NULL, 0, {{0}}},
     {"sin",            7, "omega", 1, {{0}}},
     {"cos",            7, "omega", 1, {{0}}},
-    {"softmax",       13, "temperature", 1, LAST_AXIS},
-    {"log_softmax",   13, "temperature", 1, LAST_AXIS},
-    {"hardmax",       13, NULL, 0, LAST_AXIS},
+    {"softmax",       13, "temperature", 1, ALONG_AXIS},
+    {"log_softmax",   13, "temperature", 1, ALONG_AXIS},
+    {"hardmax",       13, NULL, 0, ALONG_AXIS},
 };
 /* clang-format on */
 enum { WITH = sizeof mappings->with / sizeof *mappings->with };
@@ -120,7 +120,7 @@ static float below(double v)
     return (double)f > v ? nextafterf(f, -INFINITY) : f;
 }
 
-static void write_attributes(ax_onnx *m, const ax_act *a, const mapping *how)
+static void write_attributes(ax_onnx *m, const ax_act *a, const mapping *how, int axis)
 {
     for (int i = 0; i < WITH; i++) {
         const filler *f = &how->with[i];
@@ -128,35 +128,37 @@ static void write_attributes(ax_onnx *m, const ax_act *a, const mapping *how)
             ax_onnx_put_float(m, f->name, (float)value(a, f));
         else if (f->as == BELOW)
             ax_onnx_put_float(m, f->name, below(value(a, f)));
-        else if (f->as == WHOLE)
-            ax_onnx_put_int(m, f->name, (int64_t)value(a, f));
+        else if (f->as == AXIS)
+            ax_onnx_put_int(m, f->name, axis);
         else if (f->as == WORD)
             ax_onnx_put_text(m, f->name, f->from);
     }
 }
 
 /* The operator is the first word of what the catalogue has. */
-static int write_named(ax_onnx *m, ax_arena *mem, const ax_act *a, const mapping *how, ax_err *err)
+static int write_named(ax_compose *c, const ax_act *a, const mapping *how, int axis)
 {
-    const char *in[1 + WITH] = {"x"}, *onnx = a->row->onnx;
-    const char *op = ax_arena_memdup(mem, onnx, strcspn(onnx, " "));
+    const char *in[1 + WITH] = {c->x}, *onnx = a->row->onnx;
+    const char *op = ax_arena_memdup(c->mem, onnx, strcspn(onnx, " "));
     int n = 1;
     if (!op)
-        return ax_fail(err, AX_ENOMEM, "no memory for an ONNX model");
+        return ax_fail(c->err, AX_ENOMEM, "no memory for an ONNX model");
     for (int i = 0; i < WITH; i++) {
         if (how->with[i].as != INPUT)
             continue;
         float v = (float)value(a, &how->with[i]);
-        ax_onnx_put_tensor(m, how->with[i].name, AX_ONNX_FLOAT, NULL, 0, &v, sizeof v);
-        in[n++] = how->with[i].name;
+        in[n] = c->layer ? ax_compose_name(c, how->with[i].name) : how->with[i].name;
+        ax_onnx_put_tensor(&c->m, in[n++], AX_ONNX_FLOAT, NULL, 0, &v, sizeof v);
     }
-    ax_onnx_put_node(m, op, in, n, "y");
-    write_attributes(m, a, how);
+    ax_compose_need(c, how->opset);
+    ax_compose_put(c, op, in, n, &c->y, 1);
+    write_attributes(&c->m, a, how, axis);
     return 0;
 }
 
 static int write_composed(ax_compose *c, const ax_act *a)
 {
+    ax_compose_need(c, AX_COMPOSE_OPSET);
     if (a->row->kind == AX_ACT_VECTOR)
         return ax_onnx_rows(c, a);
     const char *x = ax_compose_begin(c);
@@ -174,18 +176,37 @@ static void write_ends(ax_onnx *m, const ax_act *a)
     ax_onnx_put_value(m, AX_ONNX_OUTPUT, "y", AX_ONNX_FLOAT, y + element, 2 - element);
 }
 
+static const mapping *choose(const ax_act *a, ax_onnx_form form)
+{
+    return form == AX_ONNX_NAMED ? find_mapping(a) : NULL;
+}
+
+int ax_act_onnx_any_axis(const ax_act *a, ax_onnx_form form)
+{
+    const mapping *how = choose(a, form);
+    return how && how->with[0].as == AXIS;
+}
+
+int ax_act_put_onnx(ax_compose *c, const ax_act *a, ax_onnx_form form, int axis)
+{
+    const mapping *how = choose(a, form);
+    int bad = how ? write_named(c, a, how, axis) : write_composed(c, a);
+    return bad || c->failed ? -1 : 0;
+}
+
 int ax_act_write_onnx(const ax_act *a, ax_onnx_form form, ax_pb *out, ax_err *err)
 {
-    const mapping *how = form == AX_ONNX_NAMED ? find_mapping(a) : NULL;
+    const mapping *how = choose(a, form);
     ax_arena mem;
     ax_arena_init(&mem, 0);
-    ax_compose c = {.mem = &mem, .err = err};
-    ax_onnx_begin(&c.m, out, how ? how->opset : AX_COMPOSE_OPSET, a->row->name, a->row->formula);
+    ax_compose c = {.mem = &mem, .err = err, .x = "x", .y = "y"};
+    c.opset = how ? how->opset : AX_COMPOSE_OPSET;
+    ax_onnx_begin(&c.m, out, c.opset, a->row->name, a->row->formula);
     write_ends(&c.m, a);
-    int bad = how ? write_named(&c.m, &mem, a, how, err) : write_composed(&c, a);
+    int bad = ax_act_put_onnx(&c, a, form, -1);
     ax_onnx_end(&c.m);
     ax_arena_fini(&mem);
-    if (!bad && !c.failed && out->failed)
+    if (!bad && out->failed)
         bad = ax_fail(err, AX_ENOMEM, "no memory for an ONNX model");
-    return bad || c.failed ? -1 : 0;
+    return bad ? -1 : 0;
 }

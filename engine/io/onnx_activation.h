@@ -13,6 +13,15 @@ typedef enum ax_onnx_form {
     AX_ONNX_EXACT  /* simple operations in doubles: right wherever the runtime is */
 } ax_onnx_form;
 
+struct ax_compose;
+
+/* The function with c->x and c->y, of one shape, as nodes of a graph under way; of rows: along axis
+ * `axis`, which is the last one, of a matrix, unless ax_act_onnx_any_axis(). c->needs tells the
+ * opset. Errors as below. */
+int ax_act_put_onnx(struct ax_compose *c, const ax_act *a, ax_onnx_form form, int axis);
+/* Is it one operator that takes any axis of a tensor of any rank? */
+int ax_act_onnx_any_axis(const ax_act *a, ax_onnx_form form);
+
 /* The bytes of the model behind those in *out, which the caller frees with ax_pb_free() in any
  * case. Parameters have the values in a. -1 with AX_EUNSUPPORTED for a function that cannot be said
  * in ONNX, AX_ELIMIT for one that becomes too large, AX_ENOMEM. Thread-safe. */

@@ -8,6 +8,8 @@
 #include "io/bytes.h"
 #include "io/onnx_read_impl.h"
 
+enum { METADATA = 14 }; /* the field metadata_props of a model */
+
 /* ---- pieces ---------------------------------------------------------------------------------- */
 
 static int no_room(onnx_reader *r)
@@ -440,6 +442,50 @@ static int read_function(onnx_reader *r, ax_pb_in in, void *out)
 /* ---- the file ---------------------------------------------------------------------------------
  */
 
+/* What others left there is not looked at, and may be anything. */
+static int read_note(onnx_reader *r, ax_pb_in in, ax_onnx_note *note)
+{
+    static const char ours[] = "axond.";
+    ax_pb_field f, key = {0}, value = {0};
+    int more;
+    *note = (ax_onnx_note){NULL, ""};
+    while ((more = ax_pb_next(&in, &f, r->err)) > 0)
+        if (f.wire == AX_PB_BYTES && (f.number == 1 || f.number == 2))
+            *(f.number == 1 ? &key : &value) = f;
+    if (more || key.len < strlen(ours) || memcmp(key.data, ours, strlen(ours)) != 0)
+        return more;
+    if (!(note->key = onnx_text(r, &key)) || (value.data && !(note->value = onnx_text(r, &value))))
+        return -1;
+    return 0;
+}
+
+static int read_notes(onnx_reader *r, ax_pb_in in, ax_onnx_file *m)
+{
+    ax_pb_field f;
+    int64_t count = ax_pb_count(in, METADATA, AX_PB_BYTES, r->err);
+    ax_onnx_note *note = count < 0 ? NULL : onnx_room(r, count, sizeof *note);
+    if (!note)
+        return -1;
+    m->note = note;
+    while (ax_pb_next(&in, &f, r->err) > 0) {
+        if (f.number != METADATA)
+            continue;
+        if (read_note(r, ax_pb_inside(&f), note))
+            return ax_err_in(r->err, "metadata_props");
+        if (note->key)
+            note++, m->n_note++;
+    }
+    return 0;
+}
+
+const char *ax_onnx_note_of(const ax_onnx_file *f, const char *key)
+{
+    for (int i = 0; i < f->n_note; i++)
+        if (!strcmp(f->note[i].key, key))
+            return f->note[i].value;
+    return NULL;
+}
+
 static int read_model(onnx_reader *r, ax_pb_in in, ax_onnx_file *m)
 {
     ax_pb_in all = in, graph;
@@ -465,8 +511,9 @@ static int read_model(onnx_reader *r, ax_pb_in in, ax_onnx_file *m)
     if (!(m->producer =
               ax_arena_printf(r->arena, "%s%s%s", producer, *version ? " " : "", version)))
         return no_room(r);
-    return all_of(r, all, 8, "opset_import", read_opset, sizeof *m->opset, &m->opset,
-                  &m->n_opset) ||
+    return read_notes(r, all, m) ||
+                   all_of(r, all, 8, "opset_import", read_opset, sizeof *m->opset, &m->opset,
+                          &m->n_opset) ||
                    all_of(r, all, 25, "functions", read_function, sizeof *m->function, &m->function,
                           &m->n_function)
                ? -1

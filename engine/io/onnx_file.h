@@ -122,9 +122,23 @@ typedef struct ax_onnx_function {
     int n_in, n_out, n_attr, n_node, n_opset;
 } ax_onnx_function;
 
+/* What axond itself has left in a file's metadata_props, under a key that begins with "axond.". */
+typedef struct ax_onnx_note {
+    const char *key, *value;
+} ax_onnx_note;
+
+/* The keys that are written, and read again. */
+#define AX_ONNX_NAME     "axond.name"
+#define AX_ONNX_LABELS   "axond.labels"   /* a JSON array of strings                */
+#define AX_ONNX_TRAINING "axond.training" /* as in a model file, likewise the others */
+#define AX_ONNX_SPEC     "axond.spec"
+#define AX_ONNX_VERSION  "axond.version"
+
 typedef struct ax_onnx_file {
     int64_t ir_version;
     const char *producer; /* "pytorch 1.13.1" */
+    const ax_onnx_note *note;
+    int n_note;
     const ax_onnx_opset *opset;
     const ax_onnx_function *function;
     int n_opset, n_function;
@@ -148,6 +162,9 @@ void ax_onnx_align(ax_onnx_file *f, uint8_t *bytes, size_t n);
  * bytes. */
 int ax_onnx_read_tensor(const uint8_t *bytes, size_t n, ax_arena *a, ax_onnx_tensor *t,
                         ax_err *err);
+
+/* The value under this key; NULL: there is none. */
+const char *ax_onnx_note_of(const ax_onnx_file *f, const char *key);
 
 /* The version of a domain that the file imports; 0: it does not. */
 int64_t ax_onnx_opset_of(const ax_onnx_opset *o, int n, const char *domain);

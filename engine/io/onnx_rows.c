@@ -27,14 +27,23 @@ static void two_outputs(ax_compose *c, const char *op, const char *const *in, in
 {
     out[0] = ax_compose_fresh(c);
     out[1] = ax_compose_fresh(c);
-    ax_onnx_put_node_outputs(&c->m, op, in, n, out, 2);
+    ax_compose_put(c, op, in, n, out, 2);
 }
 
-/* the largest of each row, the row kept with one element */
+/* The largest of each row into y. Axes became an input with opset 18. */
+static void put_largest(ax_compose *c, const char *x, const char *y, int keep)
+{
+    const char *in[] = {x, c->opset < 18 ? NULL : ax_compose_ints(c, &last, 1)};
+    ax_compose_put(c, "ReduceMax", in, in[1] ? 2 : 1, &y, 1);
+    if (!in[1])
+        ax_onnx_put_ints(&c->m, "axes", &last, 1);
+    ax_onnx_put_int(&c->m, "keepdims", keep);
+}
+
 static const char *largest(ax_compose *c, const char *x)
 {
-    const char *y = ax_compose_node(c, "ReduceMax", x, NULL, NULL);
-    ax_onnx_put_ints(&c->m, "axes", &last, 1);
+    const char *y = ax_compose_fresh(c);
+    put_largest(c, x, y, 1);
     return y;
 }
 
@@ -61,13 +70,13 @@ static void softmax1(ax_compose *c, const char *x)
     in[2] = ax_compose_ints(c, to, 1);
     in[3] = ax_compose_ints(c, axes, 1);
     const char *y = ax_compose_fresh(c);
-    ax_onnx_put_node(&c->m, "Slice", in, 4, y);
+    ax_compose_put(c, "Slice", in, 4, &y, 1);
     ax_compose_end(c, y);
 }
 
 static void hardmax(ax_compose *c)
 {
-    ax_onnx_put_node(&c->m, "Hardmax", (const char *[]){"x"}, 1, "y");
+    ax_compose_put(c, "Hardmax", &c->x, 1, &c->y, 1);
     ax_onnx_put_int(&c->m, "axis", last);
 }
 
@@ -140,18 +149,16 @@ static void entmax15(ax_compose *c, const char *x)
 static void maxout(ax_compose *c, const ax_act *a)
 {
     const int64_t shape[] = {0, -1, (int64_t)param(a, "pieces")}; /* 0: as it is */
-    const char *x = ax_compose_node(c, "Reshape", "x", ax_compose_ints(c, shape, 3), NULL);
-    ax_onnx_put_node(&c->m, "ReduceMax", &x, 1, "y");
-    ax_onnx_put_ints(&c->m, "axes", &last, 1);
-    ax_onnx_put_int(&c->m, "keepdims", 0);
+    const char *x = ax_compose_node(c, "Reshape", c->x, ax_compose_ints(c, shape, 3), NULL);
+    put_largest(c, x, c->y, 0);
 }
 
 static void crelu(ax_compose *c)
 {
-    const char *minus = ax_compose_node(c, "Neg", "x", NULL, NULL);
-    const char *right = ax_compose_node(c, "Relu", "x", NULL, NULL);
+    const char *minus = ax_compose_node(c, "Neg", c->x, NULL, NULL);
+    const char *right = ax_compose_node(c, "Relu", c->x, NULL, NULL);
     const char *left = ax_compose_node(c, "Relu", minus, NULL, NULL);
-    ax_onnx_put_node(&c->m, "Concat", (const char *[]){right, left}, 2, "y");
+    ax_compose_put(c, "Concat", (const char *[]){right, left}, 2, &c->y, 1);
     ax_onnx_put_int(&c->m, "axis", last);
 }
 
@@ -163,6 +170,8 @@ static void halves(ax_compose *c, const ax_act *a, const char *value, const char
     const char *half[2];
     two_outputs(c, "Split", &x, 1, half);
     ax_onnx_put_int(&c->m, "axis", last);
+    if (c->opset >= 18) /* before, as many parts as outputs went without saying */
+        ax_onnx_put_int(&c->m, "num_outputs", 2);
     int first = param(a, "gate_first") != 0;
     const char *u = ax_compose_formula(c, a, value, NULL, half[first]);
     const char *v = ax_compose_formula(c, a, gate, NULL, half[1 - first]);

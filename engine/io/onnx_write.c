@@ -4,10 +4,18 @@
 #include <stdlib.h>
 
 /* field numbers of onnx.proto */
-enum { MODEL_IR = 1, MODEL_PRODUCER = 2, MODEL_DOC = 6, MODEL_GRAPH = 7, MODEL_OPSET = 8 };
+enum {
+    MODEL_IR = 1,
+    MODEL_PRODUCER = 2,
+    MODEL_DOC = 6,
+    MODEL_GRAPH = 7,
+    MODEL_OPSET = 8,
+    MODEL_META = 14
+};
 enum { OPSET_VERSION = 2 };
+enum { META_KEY = 1, META_VALUE = 2 };
 enum { GRAPH_NODE = 1, GRAPH_NAME = 2, GRAPH_INITIALIZER = 5 };
-enum { NODE_INPUT = 1, NODE_OUTPUT = 2, NODE_OP = 4, NODE_ATTRIBUTE = 5 };
+enum { NODE_INPUT = 1, NODE_OUTPUT = 2, NODE_NAME = 3, NODE_OP = 4, NODE_ATTRIBUTE = 5 };
 enum {
     ATTRIBUTE_NAME = 1,
     ATTRIBUTE_F = 2,
@@ -60,6 +68,14 @@ void ax_onnx_end(ax_onnx *m)
     ax_pb_close(m->to, m->graph);
 }
 
+void ax_onnx_put_meta(ax_onnx *m, const char *key, const char *value)
+{
+    size_t at = ax_pb_open(m->to, MODEL_META);
+    ax_pb_str(m->to, META_KEY, key);
+    ax_pb_str(m->to, META_VALUE, value);
+    ax_pb_close(m->to, at);
+}
+
 void ax_onnx_put_value(ax_onnx *m, ax_onnx_side side, const char *name, ax_onnx_type type,
                        const char *const *dims, int n)
 {
@@ -84,8 +100,8 @@ void ax_onnx_put_value(ax_onnx *m, ax_onnx_side side, const char *name, ax_onnx_
     ax_pb_close(b, value);
 }
 
-void ax_onnx_put_tensor(ax_onnx *m, const char *name, ax_onnx_type type, const int64_t *dims,
-                        int n_dims, const void *data, size_t bytes)
+static size_t open_tensor(ax_onnx *m, const char *name, ax_onnx_type type, const int64_t *dims,
+                          int n_dims)
 {
     close_node(m);
     size_t at = ax_pb_open(m->to, GRAPH_INITIALIZER);
@@ -93,7 +109,22 @@ void ax_onnx_put_tensor(ax_onnx *m, const char *name, ax_onnx_type type, const i
         ax_pb_int(m->to, DATA_DIMS, dims[i]);
     ax_pb_int(m->to, DATA_TYPE, type);
     ax_pb_str(m->to, DATA_NAME, name);
+    return at;
+}
+
+void ax_onnx_put_tensor(ax_onnx *m, const char *name, ax_onnx_type type, const int64_t *dims,
+                        int n_dims, const void *data, size_t bytes)
+{
+    size_t at = open_tensor(m, name, type, dims, n_dims);
     ax_pb_bytes(m->to, DATA_RAW, data, bytes);
+    ax_pb_close(m->to, at);
+}
+
+void ax_onnx_borrow_tensor(ax_onnx *m, const char *name, ax_onnx_type type, const int64_t *dims,
+                           int n_dims, const void *data, size_t bytes)
+{
+    size_t at = open_tensor(m, name, type, dims, n_dims);
+    ax_pb_borrow(m->to, DATA_RAW, data, bytes);
     ax_pb_close(m->to, at);
 }
 
@@ -112,6 +143,11 @@ void ax_onnx_put_node_outputs(ax_onnx *m, const char *op, const char *const *in,
 void ax_onnx_put_node(ax_onnx *m, const char *op, const char *const *in, int n, const char *out)
 {
     ax_onnx_put_node_outputs(m, op, in, n, &out, 1);
+}
+
+void ax_onnx_put_name(ax_onnx *m, const char *name)
+{
+    ax_pb_str(m->to, NODE_NAME, name);
 }
 
 static size_t open_attribute(ax_onnx *m, const char *name, int type)

@@ -30,6 +30,8 @@ enum { AX_ONNX_OLDEST = 9 }; /* with IR 4 an initializer need not be an input, t
 /* Operators are those of opset, or of AX_ONNX_OLDEST where that is newer. */
 void ax_onnx_begin(ax_onnx *m, ax_pb *to, int opset, const char *name, const char *doc);
 void ax_onnx_end(ax_onnx *m);
+/* What ONNX has no field for, for who asks by the key; behind ax_onnx_end(). */
+void ax_onnx_put_meta(ax_onnx *m, const char *key, const char *value);
 
 /* dims: names of open dimensions, or whole numbers: "batch", "3" */
 void ax_onnx_put_value(ax_onnx *m, ax_onnx_side side, const char *name, ax_onnx_type type,
@@ -38,10 +40,15 @@ void ax_onnx_put_value(ax_onnx *m, ax_onnx_side side, const char *name, ax_onnx_
 void ax_onnx_put_tensor(ax_onnx *m, const char *name, ax_onnx_type type, const int64_t *dims,
                         int n_dims, const void *data, size_t bytes);
 
-/* A node; its attributes are written before the next call that is not for one of them. */
+/* The same, but the numbers stay the caller's, see ax_pb_borrow(). */
+void ax_onnx_borrow_tensor(ax_onnx *m, const char *name, ax_onnx_type type, const int64_t *dims,
+                           int n_dims, const void *data, size_t bytes);
+
+/* A node; its name and attributes are written before the next call that is not for one of them. */
 void ax_onnx_put_node(ax_onnx *m, const char *op, const char *const *in, int n, const char *out);
 void ax_onnx_put_node_outputs(ax_onnx *m, const char *op, const char *const *in, int n,
                               const char *const *out, int outs);
+void ax_onnx_put_name(ax_onnx *m, const char *name);
 void ax_onnx_put_float(ax_onnx *m, const char *attribute, float v);
 void ax_onnx_put_int(ax_onnx *m, const char *attribute, int64_t v);
 void ax_onnx_put_ints(ax_onnx *m, const char *attribute, const int64_t *v, int n);
