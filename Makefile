@@ -177,7 +177,7 @@ ulp-exhaustive: deps ## the same at all 2^32 inputs, hours; stopped, it goes on 
 # npm brings.
 $(BUILD)/onnx-%: tests/onnx/%.c $(LIB)
 	@mkdir -p $(@D)
-	$(V)$(CC) $(STD) $(WARN) $(OPT) $(CPPFLAGS) -MF $@.d $(CFLAGS) $< $(LIB) $(LDFLAGS) $(LDLIBS_ENGINE) -o $@
+	$(V)$(CC) $(STD) $(WARN) $(OPT) $(CPPFLAGS) -Itests -MF $@.d $(CFLAGS) $< $(LIB) $(LDFLAGS) $(LDLIBS_ENGINE) -o $@
 .PHONY: onnx-test
 onnx-test: DEPS := libonnx-testdata
 onnx-test: deps ## run ONNX's own test cases, activations and real models beside ONNX Runtime, exports of PyTorch

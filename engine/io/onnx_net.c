@@ -150,6 +150,9 @@ int ax_onnx_net(ax_net *n, const ax_onnx_file *f, const ax_tensor *in, size_t me
 
 ax_val ax_onnx_net_value(ax_net *n, const ax_onnx_names *names, const char *name, ax_err *err)
 {
+    for (int i = 0; i < n->n_outputs; i++)
+        if (!strcmp(n->output_names[i], name) && n->outputs[i] >= 0)
+            return n->outputs[i];
     for (int i = 0; i < n->n_layers; i++)
         if (!strcmp(n->layers[i].name, name))
             return n->layers[i].out;

@@ -16,7 +16,8 @@ enum { AX_ONNX_MAX_PORTS = 64 };
 int ax_onnx_net(ax_net *n, const ax_onnx_file *f, const ax_tensor *in, size_t memory,
                 ax_onnx_names *names, ax_err *err);
 
-/* The value called `name`: of a layer of the net, or any of the file's graph; what was computed
+/* The value called `name`: an output, what a layer of the net gives, or any of the file's graph, in
+ * this order, since nodes may be called like values that they do not make; what was computed
  * while importing becomes a constant. AX_NONE: there is none. */
 ax_val ax_onnx_net_value(ax_net *n, const ax_onnx_names *names, const char *name, ax_err *err);
 
