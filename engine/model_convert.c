@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "io/onnx_export.h"
+#include "io/onnx_spec.h"
 #include "model.h"
 
 /* ---- to ONNX --------------------------------------------------------------------------------- */
@@ -54,8 +55,127 @@ int ax_model_write_onnx(const ax_model *m, const char *path, ax_onnx_form form, 
     return bad ? -1 : 0;
 }
 
+/* ---- from ONNX ------------------------------------------------------------------------------- */
+
+/* The numbers that parameters of a net get: by name, from the file or from what was read of it. */
+typedef struct numbers {
+    const ax_onnx_spec *spec; /* NULL: initializers of the file */
+    const ax_onnx_file *file;
+    ax_arena *mem;
+} numbers;
+
+static int find_in_file(const numbers *from, const char *name, ax_tensor *out, ax_err *err)
+{
+    ax_onnx_value v;
+    for (int i = 0; i < from->file->graph.n_init; i++) {
+        const ax_onnx_tensor *t = &from->file->graph.init[i];
+        if (strcmp(t->name, name) != 0)
+            continue;
+        if (ax_onnx_known(t, from->mem, &v, err))
+            return -1;
+        *out = (ax_tensor){v.desc.dtype, v.desc.shape, (void *)(uintptr_t)v.data};
+        return 0;
+    }
+    return ax_fail(err, AX_ENOTFOUND, "the tensor '%s' is missing", name);
+}
+
+static int find_in_spec(const ax_onnx_spec *spec, const char *name, ax_tensor *out, ax_err *err)
+{
+    for (int i = 0; i < spec->n_tensor; i++) {
+        const ax_spec_tensor *t = &spec->tensor[i];
+        if (strcmp(t->name, name) != 0)
+            continue;
+        *out = (ax_tensor){AX_F32, t->shape, (void *)(uintptr_t)t->data};
+        return 0;
+    }
+    return ax_fail(err, AX_ENOTFOUND, "the tensor '%s' is missing", name);
+}
+
+static int bind(ax_net *n, const numbers *from, ax_err *err)
+{
+    char have[160], want[160];
+    for (int i = 0; i < n->n_inits; i++) {
+        ax_value *v = &n->graph.val[n->inits[i].param];
+        ax_tensor t;
+        if (from->spec ? find_in_spec(from->spec, v->name, &t, err)
+                       : find_in_file(from, v->name, &t, err))
+            return -1;
+        if (t.dtype != AX_F32 || !ax_shape_equal(&t.shape, &v->desc.shape))
+            return ax_fail(err, AX_ESHAPE, "the tensor '%s' is %s %s, its layer expects %s",
+                           v->name, ax_dtype_name(t.dtype),
+                           ax_shape_str(&t.shape, have, sizeof have),
+                           ax_shape_str(&v->desc.shape, want, sizeof want));
+        v->data = t.data;
+    }
+    return 0;
+}
+
+/* Do both give the same numbers? */
+static int compare(ax_model *m, const ax_net *n, ax_err *err)
+{
+    ax_model *ours = ax_model_of_net(n, err);
+    char *test = ours ? ax_selftest_make(ours, err) : NULL;
+    int bad = !test || ax_selftest_check(m, test, err);
+    if (test && bad)
+        ax_err_in(err, "comparison");
+    cJSON_free(test);
+    ax_model_release(ours);
+    return bad ? -1 : 0;
+}
+
+/* The net of a spec, bound and compared. */
+static int make_net(ax_model *m, const cJSON *spec, const numbers *from, ax_net *n, ax_err *err)
+{
+    if (ax_net_build(n, spec, NULL, 1, err))
+        return -1;
+    if (!bind(n, from, err) && !compare(m, n, err))
+        return 0;
+    ax_net_fini(n);
+    return -1;
+}
+
+/* As it was when axond wrote it, if nobody has changed the graph since. */
+static int as_written(ax_model *m, ax_arena *mem, ax_net *n)
+{
+    const char *text = ax_onnx_note_of(&m->onnx->file, AX_ONNX_SPEC);
+    cJSON *spec = text ? ax_json_parse(text, strlen(text), NULL) : NULL;
+    ax_err unwanted;
+    int bad =
+        !spec || make_net(m, spec, &(numbers){.file = &m->onnx->file, .mem = mem}, n, &unwanted);
+    cJSON_Delete(spec);
+    return bad ? -1 : 0;
+}
+
+static int as_read(ax_model *m, ax_onnx_spec *spec, ax_net *n, ax_err *err)
+{
+    const ax_onnx_spec_source from = {&m->onnx->file, &m->net,        &m->onnx->names,
+                                      m->info.name,   m->info.labels, m->info.n_labels};
+    if (ax_onnx_spec_make(&from, spec, err))
+        return -1;
+    if (!make_net(m, spec->spec, &(numbers){.spec = spec}, n, err))
+        return 0;
+    ax_onnx_spec_free(spec);
+    return -1;
+}
+
 int ax_model_write_spec(ax_model *m, const char *path, ax_err *err)
 {
-    (void)m, (void)path;
-    return ax_fail(err, AX_EUNSUPPORTED, "soon");
+    ax_onnx_spec spec = {0};
+    ax_net n;
+    ax_arena mem;
+    if (!m->onnx)
+        return ax_fail(err, AX_EINVAL, "the model '%s' is none of ONNX", m->info.name);
+    if (!m->info.batches)
+        return ax_fail(
+            err, AX_EUNSUPPORTED,
+            "its inputs are taken whole; those of a spec have samples in the first axis");
+    ax_arena_init(&mem, 0);
+    int bad = as_written(m, &mem, &n) && as_read(m, &spec, &n, err);
+    if (!bad) {
+        bad = ax_model_write(path, &n, m->info.training, err);
+        ax_net_fini(&n);
+        ax_onnx_spec_free(&spec);
+    }
+    ax_arena_fini(&mem);
+    return bad ? -1 : 0;
 }

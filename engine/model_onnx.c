@@ -427,6 +427,45 @@ static int probability(const ax_model *m)
     return a->act.row->kind == AX_ACT_VECTOR ? 2 : 1;
 }
 
+/* Labels that axond, or somebody else, has left in the file; as many as there are classes. */
+static int read_labels(ax_model *m, ax_err *err)
+{
+    const char *text = ax_onnx_note_of(&m->onnx->file, AX_ONNX_LABELS);
+    cJSON *list = text ? ax_json_parse(text, strlen(text), err) : NULL;
+    int n = list ? cJSON_GetArraySize(list) : 0, bad = text && !cJSON_IsArray(list), i = 0;
+    const ax_shape *s = &m->info.outputs[0].shape;
+    int64_t classes = s->rank > 0 ? s->dim[s->rank - 1] : -1;
+    const char **labels = bad || !text ? NULL : AX_ARRAY(&m->arena, const char *, n + 1);
+    const cJSON *e;
+    for (e = labels ? list->child : NULL; e; e = e->next) {
+        labels[i] = cJSON_IsString(e) ? ax_arena_strdup(&m->arena, e->valuestring) : NULL;
+        bad |= !labels[i++];
+    }
+    bad |= text && n != classes && !(classes == 1 && n == 2);
+    cJSON_Delete(list);
+    if (bad) {
+        ax_fail(err, AX_ECORRUPT, "the labels are no array of a text for each of %lld classes",
+                (long long)classes);
+        return ax_err_in(err, AX_ONNX_LABELS);
+    }
+    if (text)
+        m->info.labels = labels, m->info.n_labels = n;
+    return 0;
+}
+
+static int read_training(ax_model *m, ax_err *err)
+{
+    const char *text = ax_onnx_note_of(&m->onnx->file, AX_ONNX_TRAINING);
+    cJSON *json = text ? ax_json_parse(text, strlen(text), NULL) : NULL;
+    int bad = text && !cJSON_IsObject(json);
+    cJSON_Delete(json);
+    m->info.training = text;
+    if (!bad)
+        return 0;
+    ax_fail(err, AX_ECORRUPT, "the training summary is not a JSON object");
+    return ax_err_in(err, AX_ONNX_TRAINING);
+}
+
 static int describe(ax_model *m, const char *path, ax_err *err)
 {
     const ax_onnx_source *s = m->onnx;
@@ -452,10 +491,14 @@ static int describe(ax_model *m, const char *path, ax_err *err)
     info->self_test = "none";
     info->file_bytes = (int64_t)s->bytes.size;
     info->path = ax_arena_strdup(&m->arena, path);
-    info->name = stem(m, path);
+    info->name = ax_onnx_note_of(&s->file, AX_ONNX_NAME);
+    if (!info->name)
+        info->name = stem(m, path);
     info->hash = info->file_hash =
         ax_arena_printf(&m->arena, "%016llx", (unsigned long long)s->hash);
-    return info->path && info->name && info->hash ? 0 : no_memory(err);
+    if (!info->path || !info->name || !info->hash)
+        return no_memory(err);
+    return read_labels(m, err) || read_training(m, err) ? -1 : 0;
 }
 
 int ax_model_open_onnx(ax_model *m, const char *path, ax_err *err)
