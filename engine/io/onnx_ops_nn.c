@@ -196,6 +196,54 @@ static int soft(onnx_site *s)
     return onnx_apply(s, &ax_op_activation, &a, s->in, 1, &s->out[0]);
 }
 
+/* The function of doubles, by the C library; the kernels of activations take float32. */
+static int activation_of_any(onnx_site *s)
+{
+    ax_unary_attr a = {ax_unary_find(s->n->op)};
+    ax_dtype t = s->in[0]->desc.dtype;
+    if (t == AX_F32)
+        return activation(s);
+    if (t == AX_F64)
+        return onnx_apply(s, &ax_op_unary, &a, s->in, 1, &s->out[0]);
+    return ax_fail(s->err, AX_EUNSUPPORTED, "an input of %s; float32 and float64 are taken",
+                   ax_dtype_name(t));
+}
+
+/* z = x - max x; e^z / sum e^z, or z - log(sum e^z) */
+static int soft_of_doubles(onnx_site *s)
+{
+    int axis = onnx_axis(s, onnx_int_or(s, "axis", -1), s->in[0]->desc.shape.rank);
+    int log = !strcmp(s->n->op, "LogSoftmax");
+    ax_reduce_attr over = {.kind = AX_REDUCE_MAX, .axes = 1u << (axis < 0 ? 0 : axis), .keep = 1};
+    ax_unary_attr exponential = {ax_unary_find("Exp")}, logarithm = {ax_unary_find("Log")};
+    ax_onnx_value most = {.name = ""}, z = most, e = most, sum = most, l = most;
+    ax_onnx_value *pz = &z, *pe = &e, *psum = &sum;
+    if (axis < 0 || onnx_apply(s, &ax_op_reduce, &over, s->in, 1, &most) ||
+        onnx_pair(s, AX_BINARY_SUB, s->in[0], &most, &z) ||
+        onnx_apply(s, &ax_op_unary, &exponential, &pz, 1, &e))
+        return -1;
+    over.kind = AX_REDUCE_SUM;
+    if (onnx_apply(s, &ax_op_reduce, &over, &pe, 1, &sum))
+        return -1;
+    if (!log)
+        return onnx_pair(s, AX_BINARY_DIV, &e, &sum, &s->out[0]);
+    return onnx_apply(s, &ax_op_unary, &logarithm, &psum, 1, &l) ||
+                   onnx_pair(s, AX_BINARY_SUB, &z, &l, &s->out[0])
+               ? -1
+               : 0;
+}
+
+static int soft_of_any(onnx_site *s)
+{
+    ax_dtype t = s->in[0]->desc.dtype;
+    if (t == AX_F32)
+        return soft(s);
+    if (t == AX_F64)
+        return soft_of_doubles(s);
+    return ax_fail(s->err, AX_EUNSUPPORTED, "an input of %s; float32 and float64 are taken",
+                   ax_dtype_name(t));
+}
+
 /* Before opset 13 all axes from `axis` on are one row. */
 static int soft_flat(onnx_site *s)
 {
@@ -218,11 +266,11 @@ const onnx_row onnx_rows_nn[] = {
     {"Dropout", 7, 1, 3, "ratio seed", dropout, 0},
     {"Relu", 6, 1, 1, "", activation, 1},
     {"Sigmoid", 6, 1, 1, "", activation, 1},
-    {"Tanh", 6, 1, 1, "", activation, 1},
+    {"Tanh", 6, 1, 1, "", activation_of_any, 0},
     {"Softplus", 1, 1, 1, "", activation, 1},
     {"Softsign", 1, 1, 1, "", activation, 1},
     {"Erf", 9, 1, 1, "", activation, 1},
-    {"Exp", 6, 1, 1, "", activation, 1},
+    {"Exp", 6, 1, 1, "", activation_of_any, 0},
     {"Mish", 18, 1, 1, "", activation, 1},
     {"HardSwish", 14, 1, 1, "", activation, 1},
     {"LeakyRelu", 6, 1, 1, "alpha", activation, 1},
@@ -239,8 +287,8 @@ const onnx_row onnx_rows_nn[] = {
     {"Softmax", 1, 1, 1, "axis", soft_flat, 1},
     {"LogSoftmax", 1, 1, 1, "axis", soft_flat, 1},
     {"Hardmax", 1, 1, 1, "axis", soft_flat, 1},
-    {"Softmax", 13, 1, 1, "axis", soft, 1},
-    {"LogSoftmax", 13, 1, 1, "axis", soft, 1},
+    {"Softmax", 13, 1, 1, "axis", soft_of_any, 0},
+    {"LogSoftmax", 13, 1, 1, "axis", soft_of_any, 0},
     {"Hardmax", 13, 1, 1, "axis", soft, 1},
     {0},
 };

@@ -42,6 +42,9 @@ int onnx_say_trouble(speller *s, const char *fmt, ...)
     va_start(args, fmt);
     vsnprintf(why, sizeof why, fmt, args);
     va_end(args);
+    if (s->at == s->told) /* another part of the same node */
+        return -1;
+    s->told = s->at;
     size_t at = strlen(s->trouble);
     const char *name = *s->at->name ? s->at->name : s->at->n_out ? s->at->out[0] : "";
     if (s->troubles++ < TOLD)

@@ -51,7 +51,7 @@ typedef struct speller {
     cJSON **input;
     spec_layer *layer;
     int n_layer, cap_layer, cap_tensor;
-    const ax_onnx_node *at; /* the node of the file under way */
+    const ax_onnx_node *at, *told; /* the node of the file under way, and the last one in trouble */
     char trouble[400];
     int troubles, failed;
     ax_err *err;

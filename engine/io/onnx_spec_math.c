@@ -284,18 +284,27 @@ int onnx_say_settle(speller *s, ax_val v)
 
 /* ---- two of them ----------------------------------------------------------------------------- */
 
-/* x + c is the bias of the layer that gives x, which has none. */
+/* Does c lie along that axis of x alone? */
+static int lies_along(const ax_shape *x, const ax_shape *c, int axis, int64_t n)
+{
+    int at = axis - x->rank + c->rank;
+    return ax_shape_count(c) == n && c->rank <= x->rank && x->dim[axis] == n &&
+           (n == 1 || (at >= 0 && c->dim[at] == n));
+}
+
+/* x + c is the bias of the layer that gives x, which has none. 1: it was. */
 static int put_bias(speller *s, ax_val x, ax_val c, const float *known, ax_val v)
 {
-    said *a = &s->val[x];
+    const said *a = &s->val[x];
+    const ax_shape *of = onnx_say_shape(s, x);
     spec_layer *l = a->kind == SAID_LAYER && a->layer >= 0 ? &s->layer[a->layer] : NULL;
-    const ax_shape *shape = onnx_say_shape(s, c), *of = onnx_say_shape(s, x);
-    if (!l || !l->no_bias || !l->open || a->base != x || s->uses[x] != 1 ||
-        ax_shape_count(shape) != l->no_bias || shape->rank > of->rank)
+    if (!l || !l->no_bias || !l->open || s->uses[x] != 1 ||
+        (a->base != x && !onnx_say_inside(s, a->base, x)))
         return 0;
-    int axis = l->bias_axis < 0 ? l->bias_axis + of->rank : l->bias_axis;
-    if (l->no_bias > 1 && (axis - of->rank + shape->rank < 0 ||
-                           shape->dim[axis - of->rank + shape->rank] != l->no_bias))
+    /* the last axis stays what it is in a reshape that keeps its length, the second does not */
+    int axis = l->bias_axis < 0 ? of->rank - 1 : l->bias_axis;
+    if ((l->bias_axis > 0 && a->base != x) ||
+        !lies_along(of, onnx_say_shape(s, c), axis, l->no_bias))
         return 0;
     cJSON_DeleteItemFromObjectCaseSensitive(l->json, "use_bias");
     onnx_say_tensor(s, a->layer, "bias", &AX_SHAPE(l->no_bias), known);

@@ -481,12 +481,26 @@ static int prelu(speller *s, const ax_onnx_node *n)
     return onnx_say_value(s, made(s, n), l, &out);
 }
 
+/* Beyond lambd on either side what is left without `bias`: hard where that is 0, else soft. */
+static int shrink(speller *s, const ax_onnx_node *n)
+{
+    const ax_onnx_attr *lambd = attribute(n, "lambd"), *bias = attribute(n, "bias");
+    float l = lambd ? lambd->f : 0.5f, b = bias ? bias->f : 0;
+    ax_act act;
+    if (b != 0 && b != l)
+        return onnx_say_trouble(s, "bias is neither 0 nor lambd");
+    if (ax_act_by_name(b == 0 ? "hard_shrink" : "soft_shrink", &act, NULL) ||
+        ax_act_set(&act, "lambda", (double)l, NULL))
+        return onnx_say_trouble(s, "lambd is %g", (double)l);
+    return onnx_say_act(s, given(s, n, 0)->val, &act, made(s, n));
+}
+
 int onnx_say_operator(speller *s, const ax_onnx_node *n)
 {
     static const struct {
         const char *op;
         int (*say)(speller *s, const ax_onnx_node *n);
-    } whole[] = {{"LayerNormalization", layer_norm}, {"PRelu", prelu}};
+    } whole[] = {{"LayerNormalization", layer_norm}, {"PRelu", prelu}, {"Shrink", shrink}};
     for (size_t i = 0; i < sizeof whole / sizeof *whole; i++) {
         if (*n->domain || strcmp(whole[i].op, n->op) != 0)
             continue;

@@ -1,5 +1,6 @@
 /* unary.c - functions of one number that are no activations: each is the C library's in double,
- * rounded once. What networks spend their time in is in activation.c. */
+ * rounded once. What networks spend their time in is in activation.c; of doubles it is here, too.
+ */
 #include <math.h>
 #include <string.h>
 
@@ -43,6 +44,7 @@ SLOPE(atan, 1 / (1 + x * x))
 SLOPE(asinh, 1 / sqrt(x * x + 1))
 SLOPE(acosh, 1 / sqrt((x - 1) * (x + 1)))
 SLOPE(atanh, 1 / ((1 - x) * (1 + x)))
+SLOPE(tanh, 1 / (cosh(x) * cosh(x)))
 
 static const ax_unary_row list[] = {
     {"Abs", 1, 0, fabs, sign},
@@ -65,6 +67,8 @@ static const ax_unary_row list[] = {
     {"Asinh", 0, 0, asinh, asinh_slope},
     {"Acosh", 0, 0, acosh, acosh_slope},
     {"Atanh", 0, 0, atanh, atanh_slope},
+    {"Exp", 0, 0, exp, exp},
+    {"Tanh", 0, 0, tanh, tanh_slope},
     {"IsNaN", 0, 1, nan_of, NULL},
 };
 

@@ -157,6 +157,8 @@ static const test_case cases[] = {
     {CASE(unary, "Floor", &(ax_unary_attr){NULL}), .in = {A(T, WIDE, 5, 33)}, .act = "Floor"},
     {CASE(unary, "Sign", &(ax_unary_attr){NULL}), .in = {A(T, SIGNED, 2, 17, 5, 7)}, .act = "Sign"},
     {CASE(unary, "Log", &(ax_unary_attr){NULL}), .in = {A(X, POSITIVE, 5, 33)}, .act = "Log"},
+    {CASE(unary, "Exp", &(ax_unary_attr){NULL}), .in = {A(X, SIGNED, 5, 33)}, .act = "Exp"},
+    {CASE(unary, "Tanh", &(ax_unary_attr){NULL}), .in = {A(X, SIGNED, 5, 33)}, .act = "Tanh"},
     {CASE(where, "vectors", NULL), .in = {A(T, BOOLS, 5, 33), A(X, SIGNED, 5, 33), A(X, SIGNED, 5, 33)}},
     {CASE(cumsum, "exclusive, from the end", &(ax_cumsum_attr){2, 1, 1}), .in = {A(X, SIGNED, 5, 3, 17)}},
     {CASE(cumsum, "down the columns", &(ax_cumsum_attr){1, 0, 0}), .in = {A(X, SIGNED, 2, 7, 5)}},

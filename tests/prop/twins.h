@@ -762,7 +762,7 @@ static const struct {
 } unary_twins[] = {
     {"Abs", fabs},   {"Sqrt", sqrt}, {"Sin", sin},   {"Cos", cos},     {"Tan", tan},     {"Sinh", sinh},
     {"Cosh", cosh},  {"Asin", asin}, {"Acos", acos}, {"Atan", atan},   {"Asinh", asinh}, {"Atanh", atanh},
-    {"Floor", floor}, {"Log", log},
+    {"Floor", floor}, {"Log", log}, {"Exp", exp}, {"Tanh", tanh},
 };
 
 static double unary_twin(const char *name, double x)
