@@ -173,7 +173,7 @@ ulp-exhaustive: deps ## the same at all 2^32 inputs, hours; stopped, it goes on 
 	@$(BUILD)/ulp 1 $(BUILD)/ulp-all $(T)
 	@$(BUILD)/ulp table $(BUILD)/ulp-all docs/accuracy.md engine/activation/accuracy.inc
 
-# ONNX's own test data, and the models that `axond activation --onnx` writes, run by ONNX Runtime, which
+# ONNX's own test data, and the models that axond writes, run by ONNX Runtime, which
 # npm brings.
 $(BUILD)/onnx-%: tests/onnx/%.c $(LIB)
 	@mkdir -p $(@D)
@@ -181,7 +181,7 @@ $(BUILD)/onnx-%: tests/onnx/%.c $(LIB)
 .PHONY: onnx-test
 onnx-test: DEPS := libonnx-testdata
 onnx-test: deps ## run ONNX's own test cases, activations and real models beside ONNX Runtime, exports of PyTorch
-	+@$(BUILD_MAKE) $(BUILD)/onnx-export $(BUILD)/onnx-backend $(BUILD)/axond
+	+@$(BUILD_MAKE) $(BUILD)/onnx-export $(BUILD)/onnx-converted $(BUILD)/onnx-backend $(BUILD)/axond
 	@$(BUILD)/onnx-backend /usr/share/libonnx-testdata/data
 	@BUILD=$(BUILD) tests/onnx.sh
 

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Activations as ONNX models in ONNX Runtime; real models from npm in both; networks exported by PyTorch:
-# the numbers compared. What other .onnx files give: ONNX_MODELS="FILE..." in the environment.
+# Activations, and models of all layers, as ONNX models in ONNX Runtime; real models from npm in both;
+# networks exported by PyTorch: the numbers compared. What other .onnx files give: ONNX_MODELS="FILE..." in the environment.
 #
 # The runtime is the npm package onnxruntime-node, which brings its library for the CPU; it is put
 # into build/onnx and never runs a script of its own.
@@ -25,6 +25,10 @@ mkdir -p "$work/cases"
 "${BUILD:-build}/onnx-export" "$work/cases"
 failed=0
 node tests/onnx/run.js "$work/cases" "$work" || failed=1
+rm -rf "$work/converted"
+mkdir -p "$work/converted"
+"${BUILD:-build}/onnx-converted" "$work/converted" models/*.safetensors
+node tests/onnx/converted.js "$work/converted" "$work" || failed=1
 # shellcheck disable=SC2086 # a list of files
 node tests/onnx/models.js "$work" "${BUILD:-build}/axond" npm ${ONNX_MODELS:-} || failed=1
 ./deps.sh python3-torch python3-numpy

@@ -167,6 +167,10 @@ static void usage(void **state)
         {"jobs cancel one", 2, "", "'one' is not the number of a job"},
         {"jobs cancel 1 2", 2, "", "'2' is one argument too many"},
         {"jobs cancel 1 --state failed", 2, "", "--state goes with the list alone"},
+        {"convert --help", 0, "usage: axond convert IN OUT", ""},
+        {"convert a.onnx", 2, "", "usage: axond convert"},
+        {"convert a.onnx b.bin", 2, "", "'b.bin' must end in .onnx or in .safetensors"},
+        {"convert /nowhere.onnx @/b.safetensors", 1, "", "cannot open '/nowhere.onnx'"},
         {"version >/dev/full", 1, "", "standard output"},
     };
     (void)state;
@@ -335,6 +339,54 @@ static void run_arrays(void **state)
     expect("run @/xor.safetensors --input x=@/x.npy --input @/x.npy", 1, "", "one input too many");
     expect("run @/xor.safetensors --input x=@/x.npy --input x=@/x.npy", 1, "", "given twice");
     expect("run @/xor.safetensors --input @/x.npy --output-dir @/x.npy", 1, "", "x.npy");
+}
+
+static int same_bytes(const char *a, const char *b)
+{
+    size_t n, m;
+    char *x = ax_file_read(in(a), TEXT, &n, NULL), *y = ax_file_read(in(b), TEXT, &m, NULL);
+    int same = x && y && n == m && !memcmp(x, y, n);
+    free(x);
+    free(y);
+    return same;
+}
+
+/* To ONNX and back is the very file that it was; what is there already is replaced whole or not. */
+static void converts(void **state)
+{
+    static const struct {
+        const char *args;
+        int code;
+        const char *err;
+    } cases[] = {
+        {"convert @/c.safetensors @/c.onnx", 0, ""},
+        {"convert @/c.safetensors @/c.onnx --exact", 0, ""},
+        {"convert @/c.safetensors @/d.safetensors", 2, "c.safetensors is a model in safetensors already; a copy"},
+        {"convert @/c.onnx @/d.onnx", 2, "c.onnx is a model in onnx already; a copy is made by cp; the other "
+                                         "format ends in .safetensors"},
+        {"convert @/c.onnx @/c.onnx", 2, "c.onnx' is both what is to be read and written"},
+        {"convert @/link.onnx @/c.safetensors", 2, "c.safetensors' is both what is to be read and written"},
+        {"convert @/c.onnx @/d.safetensors --exact", 2, "--exact says how a file of ONNX is written"},
+        {"convert @/c.safetensors @/nowhere/c.onnx", 1, "nowhere"},
+        {"convert @/c.safetensors @/folder.onnx", 1, "folder.onnx"},
+        {"convert @/garbage.onnx @/d.safetensors", 1, "axond convert: "},
+        {"activation glu --onnx @/open.onnx", 0, ""},
+        {"convert @/open.onnx @/d.safetensors", 1, "its inputs are taken whole"},
+        {"convert @/c.onnx @/d.safetensors", 0, ""},
+    };
+    (void)state;
+    write_spec("c.json", 1);
+    write_text("garbage.onnx", "garbage");
+    write_text("c.onnx", "not a model");
+    expect("train @/c.json --out @/c.safetensors", 0, "", "");
+    assert_int_equal(mkdir(in("folder.onnx"), 0700), 0);
+    assert_int_equal(symlink("c.safetensors", in("link.onnx")), 0);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        expect(cases[i].args, cases[i].code, "", cases[i].err);
+    assert_true(same_bytes("c.safetensors", "d.safetensors"));
+    write_text("x.json", "[[0,0],[1,0]]");
+    expect("predict @/c.onnx @/x.json --json", 0, "\"label\"", "");
+    assert_non_null(strstr(output, "different"));
 }
 
 static void json_progress(void **state)
@@ -558,6 +610,7 @@ int main(void)
         cmocka_unit_test(train_further),
         cmocka_unit_test(other_tools),
         cmocka_unit_test(run_arrays),
+        cmocka_unit_test(converts),
         cmocka_unit_test(json_progress),
         cmocka_unit_test(stop_and_resume),
         cmocka_unit_test(waits_for_folder),
