@@ -427,6 +427,17 @@ static int probability(const ax_model *m)
     return a->act.row->kind == AX_ACT_VECTOR ? 2 : 1;
 }
 
+/* The name in the file, where it is one that a spec may have. */
+static const char *read_name(const ax_onnx_file *f)
+{
+    const char *name = ax_onnx_note_of(f, AX_ONNX_NAME);
+    size_t n = name ? strlen(name) : 0;
+    for (size_t i = 0; i < n; i++)
+        if (name[i] <= ' ' || name[i] >= 127)
+            return NULL;
+    return n && n <= 100 ? name : NULL;
+}
+
 /* Labels that axond, or somebody else, has left in the file; as many as there are classes. */
 static int read_labels(ax_model *m, ax_err *err)
 {
@@ -491,7 +502,7 @@ static int describe(ax_model *m, const char *path, ax_err *err)
     info->self_test = "none";
     info->file_bytes = (int64_t)s->bytes.size;
     info->path = ax_arena_strdup(&m->arena, path);
-    info->name = ax_onnx_note_of(&s->file, AX_ONNX_NAME);
+    info->name = read_name(&s->file);
     if (!info->name)
         info->name = stem(m, path);
     info->hash = info->file_hash =

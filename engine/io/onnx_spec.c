@@ -190,7 +190,11 @@ said *onnx_say_rows(speller *s, ax_val v, const ax_shape *tail)
     if (!x || ends_in(&x->shape, tail))
         return x;
     ax_shape to = *tail;
-    int64_t rows = ax_shape_count(&x->shape) / ax_shape_count(tail);
+    int64_t len = ax_shape_count(tail), rows = len > 0 ? ax_shape_count(&x->shape) / len : 0;
+    if (rows < 1) {
+        onnx_say_trouble(s, "it takes rows of %lld numbers", (long long)len);
+        return NULL;
+    }
     if (rows > 1 && to.rank < AX_MAX_RANK - 1) {
         memmove(to.dim + 1, to.dim, (size_t)to.rank++ * sizeof to.dim[0]);
         to.dim[0] = rows;
@@ -289,11 +293,11 @@ static void say_inputs(speller *s)
         ax_shape sample = {.rank = v->desc.shape.rank - 1};
         cJSON *list = cJSON_CreateArray();
         s->input[i] = cJSON_CreateObject();
-        if (v->desc.dtype != AX_F32 || sample.rank < 1) {
-            snprintf(s->trouble, sizeof s->trouble,
-                     "the input '%.80s' is no float32 tensor of samples", v->name);
-            s->troubles++;
-        }
+        const ax_onnx_node here = {.op = "input", .domain = "", .name = v->name};
+        s->at = &here;
+        int bad = v->desc.dtype != AX_F32 || sample.rank < 1;
+        if (bad)
+            onnx_say_trouble(s, "it is no float32 tensor of samples");
         for (int k = 0; k < sample.rank; k++) {
             sample.dim[k] = v->desc.shape.dim[k + 1];
             s->failed |= !cJSON_AddItemToArray(list, cJSON_CreateNumber((double)sample.dim[k]));
@@ -301,6 +305,8 @@ static void say_inputs(speller *s)
         s->failed |= !cJSON_AddStringToObject(s->input[i], "name", tidy(s, v->name)) ||
                      !cJSON_AddItemToObject(s->input[i], "shape", list);
         onnx_say_value(s, n->inputs[i], -1 - i, &sample);
+        if (bad)
+            s->val[n->inputs[i]].kind = SAID_BROKEN;
     }
 }
 

@@ -8,8 +8,8 @@
 #include "base/number.h"
 #include "io/onnx_spec_impl.h"
 
-/* Longer formulas are cut into two activations; the grammar takes AX_FORMULA_BYTES and a depth. */
-enum { LONGEST_TEXT = 400, MOST_NORMAL_CHANNELS = 65536 };
+/* Longer and deeper formulas are cut into two activations, far from the grammar's own bounds. */
+enum { LONGEST_TEXT = 240, DEEPEST_TEXT = 10, MOST_NORMAL_CHANNELS = 65536 };
 
 /* ---- functions of each number ---------------------------------------------------------------- */
 
@@ -25,7 +25,7 @@ static const struct {
     {"(x*((erf((x/1.4142135381698608))+1)*0.5))", "gelu"},
     {"((x*0.5)*(erf((x/1.4142135381698608))+1))", "gelu"},
     {"(x*(0.5*(1+erf((x*0.7071067690849304)))))", "gelu"},
-    {"(x*hard_sigmoid(x, 0.1666666716337204, 0.5))", "hard_swish"},
+    {"(x*hard_sigmoid(x, 0.1666666716337204))", "hard_swish"},
     {"((x*min(max((x+3), 0), 6))/6)", "hard_swish"},
     {"(x*(min(max((x+3), 0), 6)/6))", "hard_swish"},
     {"min(max(x, 0), 6)", "relu6"},
@@ -64,11 +64,21 @@ static int put_expr(speller *s, ax_val v, const said *of, const char *text)
     return s->failed ? -1 : 0;
 }
 
+static int is_short(const char *text)
+{
+    int depth = 0, most = 0;
+    for (const char *c = text; *c; c++) {
+        depth += (*c == '(') - (*c == ')');
+        most = depth > most ? depth : most;
+    }
+    return strlen(text) < LONGEST_TEXT && most < DEEPEST_TEXT;
+}
+
 /* v as a function of what a layer gives: the text, and *of: that layer. NULL: broken. */
 static const char *text_of(speller *s, ax_val v, said *of)
 {
     said *x = &s->val[v];
-    int fits = x->kind == SAID_EXPR && strlen(x->text) < LONGEST_TEXT;
+    int fits = x->kind == SAID_EXPR && is_short(x->text);
     if (!fits && !(x = onnx_say_settled(s, v)))
         return NULL;
     *of = *x;

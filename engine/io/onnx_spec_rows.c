@@ -414,6 +414,11 @@ static ax_val made(const speller *s, const ax_onnx_node *n)
     return ax_onnx_find(s->from->names, n->out[0])->val;
 }
 
+static int is_number(const ax_onnx_value *v)
+{
+    return v && v->data && v->desc.dtype == AX_F32;
+}
+
 static const ax_onnx_attr *attribute(const ax_onnx_node *n, const char *name)
 {
     for (int i = 0; i < n->n_attr; i++)
@@ -437,7 +442,8 @@ static int layer_norm(speller *s, const ax_onnx_node *n)
     for (int i = 1; i < n->n_out; i++)
         if (*n->out[i])
             return onnx_say_trouble(s, "layers do not give its statistics");
-    if (!gamma->data || (beta && !beta->data) || ax_shape_count(&gamma->desc.shape) != count ||
+    if (!is_number(gamma) || (beta && !is_number(beta)) ||
+        ax_shape_count(&gamma->desc.shape) != count ||
         (beta && ax_shape_count(&beta->desc.shape) != count))
         return weightless(s);
     ax_shape out = in->shape;
@@ -459,7 +465,7 @@ static int prelu(speller *s, const ax_onnx_node *n)
     said *in = onnx_say_whole(s, x->val);
     if (!in)
         return -1;
-    if (!slope->data)
+    if (!is_number(slope))
         return weightless(s);
     int64_t c = in->shape.dim[0], have = ax_shape_count(&slope->desc.shape);
     int lead = x->desc.shape.rank - slope->desc.shape.rank;
@@ -505,8 +511,10 @@ int onnx_say_operator(speller *s, const ax_onnx_node *n)
         if (*n->domain || strcmp(whole[i].op, n->op) != 0)
             continue;
         const ax_onnx_value *x = given(s, n, 0);
-        if (!x || x->data || s->val[x->val].kind == SAID_BROKEN)
+        if (!x || x->val < 0 || s->val[x->val].kind == SAID_BROKEN)
             return -1;
+        if (!n->n_out || !*n->out[0])
+            return onnx_say_trouble(s, "what it gives is not named");
         return whole[i].say(s, n) ? -1 : 0;
     }
     return 1;

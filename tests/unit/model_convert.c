@@ -1,6 +1,6 @@
-/* Models as files of ONNX and back: every layer type and every activation, read by our own importer at a
- * batch of its own; what comes back is the same model, from the notes in the file or, where they are
- * gone, from its nodes. That ONNX Runtime agrees is tests/onnx/converted.c's. */
+/* Models as files of ONNX and back: every layer type and every activation, read by our own importer
+ * at a batch of its own; what comes back is the same model, from the notes in the file or, where
+ * they are gone, from its nodes. That ONNX Runtime agrees is tests/onnx/converted.c's. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -96,7 +96,8 @@ static void must_agree(const char *what, ax_model *a, ax_model *b, double most)
         assert_true(ax_shape_equal(shape, ax_session_output_shape(y, i)));
         for (int64_t k = 0; k < ax_shape_count(shape); k++) {
             largest = fmax(largest, fabs((double)p[k]));
-            off = fmax(off, isfinite(p[k]) || isfinite(q[k]) ? fabs((double)p[k] - (double)q[k]) : 0);
+            off =
+                fmax(off, isfinite(p[k]) || isfinite(q[k]) ? fabs((double)p[k] - (double)q[k]) : 0);
         }
         if (!(off <= most * largest))
             fail_msg("%s: output %d is off by %g of %g", what, i, off, largest);
@@ -245,7 +246,8 @@ static void notes(void **state)
 
 /* ---- files of others ------------------------------------------------------------------------- */
 
-static const float numbers[64] = {.5f, -1, 2, .25f, 3, -.5f, 1, 1.5f, -2, .75f, 0, 1, -.25f, 4, .125f, -3};
+static const float numbers[64] = {.5f, -1,   2, .25f, 3,     -.5f, 1,     1.5f,
+                                  -2,  .75f, 0, 1,    -.25f, 4,    .125f, -3};
 
 static file *first_file(const char *in1, const char *in2, const char *in3)
 {
@@ -285,8 +287,8 @@ static void number(file *f, const char *name, float v)
     floats(f, name, &(ax_shape){0}, &v);
 }
 
-/* MatMul and Add are a dense layer with a bias, the parts of GELU are GELU, means over maps are a global
- * pool, x - mean over std is the input made normal. */
+/* MatMul and Add are a dense layer with a bias, the parts of GELU are GELU, means over maps are a
+ * global pool, x - mean over std is the input made normal. */
 static void what_others_write(void **state)
 {
     (void)state;
@@ -355,6 +357,69 @@ static void shared_values(void **state)
     ax_model_release(m);
 }
 
+/* The parts that exporters make of an activation are the activation. */
+static void spelled_out(void **state)
+{
+    (void)state;
+    ax_err err;
+    for (int i = 0; i < 4; i++) {
+        static const char *const want[] = {"relu6", "mish", "hard_swish", "hard_swish"};
+        char expected[80];
+        file *f = first_file("2", "3", "4");
+        number(f, "zero", 0);
+        number(f, "three", 3);
+        number(f, "six", 6);
+        NODE(f, "GlobalMaxPool", "p", "x");
+        NODE(f, "Flatten", "a", "p");
+        if (i == 0) {
+            NODE(f, "Clip", "y", "a", "zero", "six");
+        } else if (i == 1) {
+            NODE(f, "Softplus", "s", "a");
+            NODE(f, "Tanh", "t", "s");
+            NODE(f, "Mul", "y", "a", "t");
+        } else if (i == 2) {
+            NODE(f, "HardSigmoid", "h", "a");
+            ax_onnx_put_float(&f->o, "alpha", 1 / 6.f);
+            NODE(f, "Mul", "y", "a", "h");
+        } else {
+            NODE(f, "Add", "b", "a", "three");
+            NODE(f, "Clip", "c", "b", "zero", "six");
+            NODE(f, "Mul", "d", "a", "c");
+            NODE(f, "Div", "y", "d", "six");
+        }
+        last_of(f, "y");
+        ax_model *m = taken(&err);
+        if (!m)
+            fail_msg("%s: %s", want[i], err.msg);
+        snprintf(expected, sizeof expected, "\"activation\":\"%s\"", want[i]);
+        must_have(m, expected);
+        assert_int_equal(ax_model_get_info(m)->n_layers, 2);
+        ax_model_release(m);
+    }
+}
+
+/* More of them than a formula holds are several. */
+static void long_arithmetic(void **state)
+{
+    (void)state;
+    ax_err err;
+    static const char *const ops[] = {"Sin", "Abs", "Cos"};
+    file *f = first_file("2", "3", "4");
+    char now[16] = "n0", next[16];
+    NODE(f, "Flatten", now, "x");
+    for (int i = 0; i < 100; i++) {
+        snprintf(next, sizeof next, i < 99 ? "n%d" : "y", i + 1);
+        NODE(f, ops[i % 3], next, now);
+        memcpy(now, next, sizeof now);
+    }
+    last_of(f, "y");
+    ax_model *m = taken(&err);
+    if (!m)
+        fail_msg("%s", err.msg);
+    assert_true(ax_model_get_info(m)->n_layers > 5);
+    ax_model_release(m);
+}
+
 /* Each node that is no layer is named, with the reason; what only follows from it is not. */
 static void what_is_refused(void **state)
 {
@@ -386,7 +451,8 @@ static void what_is_refused(void **state)
 /* Labels that do not fit the output are damage. */
 static void bad_notes(void **state)
 {
-    static const char *const labels[] = {"[\"a\"]", "[1,2,3]", "{}", "[\"a\",", "[\"a\",\"b\",\"c\",\"d\"]"};
+    static const char *const labels[] = {"[\"a\"]", "[1,2,3]", "{}", "[\"a\",",
+                                         "[\"a\",\"b\",\"c\",\"d\"]"};
     (void)state;
     ax_net n;
     ax_model_release(model_of(&n, "labels", onnx_specs[4].spec));
@@ -424,6 +490,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_refused), cmocka_unit_test(what_others_write),
+        cmocka_unit_test(spelled_out),     cmocka_unit_test(long_arithmetic),
         cmocka_unit_test(shared_values),   cmocka_unit_test(notes),
         cmocka_unit_test(bad_notes),       cmocka_unit_test(layers),
         cmocka_unit_test(activations),
