@@ -1,5 +1,6 @@
 /* Any bytes as an ONNX file, imported for a few shapes, planned and run: refused with a reason, or
- * outputs of the shape that was promised, every number of them readable. */
+ * outputs of the shape that was promised, every number of them readable. And told as layers: refused
+ * with a reason, or a spec that the builder of nets takes or has its own reason against. */
 #include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -7,6 +8,7 @@
 
 #include "graph/plan.h"
 #include "io/onnx_net.h"
+#include "io/onnx_spec.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -72,6 +74,25 @@ static void run(ax_net *n)
     free(map);
 }
 
+static void tell(const ax_net *n, const ax_onnx_file *f, const ax_onnx_names *names)
+{
+    const ax_onnx_spec_source from = {.file = f, .net = n, .names = names, .name = "fuzz"};
+    ax_onnx_spec spec;
+    ax_net made;
+    ax_err err = {0};
+    if (ax_onnx_spec_make(&from, &spec, &err)) {
+        assert(err.msg[0]);
+        return;
+    }
+    for (int i = 0; i < spec.n_tensor; i++)
+        look_at(spec.tensor[i].data, &(ax_desc){AX_F32, spec.tensor[i].shape});
+    if (!ax_net_build(&made, spec.spec, NULL, 1, &err))
+        ax_net_fini(&made);
+    else
+        assert(err.msg[0]);
+    ax_onnx_spec_free(&spec);
+}
+
 /* Inputs of this size where they are open; their numbers all `number`, or not known. */
 static void import(const ax_onnx_file *f, int64_t open, int number)
 {
@@ -106,6 +127,8 @@ static void import(const ax_onnx_file *f, int64_t open, int number)
     for (int i = 0; i < net.n_outputs; i++)
         if (net.graph.val[net.outputs[i]].data)
             look_at(net.graph.val[net.outputs[i]].data, &net.graph.val[net.outputs[i]].desc);
+    if (number < 0)
+        tell(&net, f, &names);
     if (number < 0 && work_of(&net.graph) < WORK)
         run(&net);
     ax_net_fini(&net);
@@ -120,6 +143,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!ax_onnx_read(bytes, size, NULL, &f, &err)) {
         if (!ax_onnx_check(&f, &err)) {
             ax_onnx_align(&f, bytes, size);
+            import(&f, 1, -1);
             import(&f, 3, -1);
             import(&f, 5, 1);
         }
