@@ -273,7 +273,7 @@ static int check_plan(ax_model *m, ax_err *err)
  * graph. What is neither is left to the reader of safetensors to complain about. */
 enum { ONNX_VERSION = 1 << 3, ONNX_GRAPH = 7 << 3 | 2 }; /* fields of protobuf, with their kinds */
 
-static int is_onnx(const char *path)
+int ax_model_is_onnx(const char *path)
 {
     uint8_t head[9] = {0};
     struct stat st;
@@ -290,7 +290,7 @@ static int is_onnx(const char *path)
 
 static int open_file(ax_model *m, const char *path, ax_err *err)
 {
-    if (is_onnx(path))
+    if (ax_model_is_onnx(path))
         return ax_model_open_onnx(m, path, err);
     const char *test;
     if (!(m->file = ax_safetensors_load(path, err)) || check_file(m, &test, err) ||

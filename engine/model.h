@@ -49,6 +49,9 @@ ax_model *ax_model_of_net(const ax_net *net, ax_err *err);
  * of a JSON object, or NULL). */
 int ax_model_write(const char *path, const ax_net *net, const char *training, ax_err *err);
 
+/* Does the file begin like one of ONNX? */
+int ax_model_is_onnx(const char *path);
+
 /* model_onnx.c: m becomes the model of a file of ONNX. -1: m is to be freed. */
 int ax_model_open_onnx(ax_model *m, const char *path, ax_err *err);
 void ax_onnx_source_free(ax_onnx_source *s); /* NULL is fine */

@@ -44,7 +44,7 @@ int ax_onnx_source_net(const ax_onnx_source *s, ax_onnx_way way, const ax_tensor
             (way == AX_ONNX_BY_NUMBERS && !ax_onnx_decides(&(ax_desc){in[i].dtype, in[i].shape})))
             given[i].data = NULL;
     }
-    return ax_onnx_net(n, &s->file, given, 0, names, err);
+    return ax_onnx_net(n, &s->file, given, NULL, 0, names, err);
 }
 
 /* ---- the file -------------------------------------------------------------------------------- */

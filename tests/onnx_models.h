@@ -48,7 +48,7 @@ UNUSED static void ints(file *f, const char *name, int64_t n, const int64_t *v)
                       (int)(sizeof((const char *[]){__VA_ARGS__}) / sizeof(char *)))
 
 /* The end of the file, and what it holds to the disk. */
-UNUSED static void write_file(file *f, const char *path)
+UNUSED static void finish_file(file *f, const char *path)
 {
     ax_err err;
     if (f->o.node)

@@ -15,7 +15,7 @@ int onnx_body_open(onnx_site *s, const char *attr, onnx_body *b)
     for (int i = 0; i < a->g->n_node; i++)
         room += a->g->node[i].n_out;
     if (onnx_scope_open(s->m, &b->scope, s->scope, room, s->err) ||
-        onnx_add_initializers(s->m, &b->scope, a->g, s->err))
+        onnx_add_initializers(s->m, &b->scope, a->g, NULL, s->err))
         return -1;
     b->fixed = b->scope.names.n;
     return 0;

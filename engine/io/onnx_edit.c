@@ -7,7 +7,7 @@
 #include "io/protobuf_read.h"
 
 /* field numbers of onnx.proto */
-enum { MODEL_GRAPH = 7 };
+enum { MODEL_GRAPH = 7, MODEL_METADATA = 14, METADATA_KEY = 1, METADATA_VALUE = 2 };
 enum { NODE = 1, INITIALIZER = 5, INPUT = 11, OUTPUT = 12, VALUE_INFO = 13, ANNOTATION = 14 };
 enum { DATA_LOCATION = 14 };
 
@@ -149,8 +149,8 @@ static void put_initializer(editor *w, ax_onnx *m, int i, const ax_pb_field *fie
     const float *numbers =
         t->type == AX_ONNX_FLOAT && w->e->numbers ? w->e->numbers(w->e->ctx, t->name) : NULL;
     if (numbers)
-        ax_onnx_put_tensor(m, t->name, AX_ONNX_FLOAT, t->dim, t->rank, numbers,
-                           (size_t)t->count * sizeof *numbers);
+        ax_onnx_borrow_tensor(m, t->name, AX_ONNX_FLOAT, t->dim, t->rank, numbers,
+                              (size_t)t->count * sizeof *numbers);
     else if (is_external(ax_pb_inside(field)))
         ax_onnx_put_tensor(m, t->name, (ax_onnx_type)t->type, t->dim, t->rank, t->data, t->bytes);
     else
@@ -187,18 +187,42 @@ static int put_graph(editor *w, ax_pb_in in)
     return 0;
 }
 
+static int is_note(ax_pb_in in)
+{
+    static const char mark[] = "axond.";
+    ax_pb_field f;
+    while (ax_pb_next(&in, &f, NULL) > 0)
+        if (f.number == METADATA_KEY && f.wire == AX_PB_BYTES)
+            return f.len >= sizeof mark - 1 && !memcmp(f.data, mark, sizeof mark - 1);
+    return 0;
+}
+
+static void put_notes(editor *w)
+{
+    for (int i = 0; i < w->e->n_notes; i++) {
+        if (!w->e->notes[i].value)
+            continue;
+        size_t at = ax_pb_open(w->to, MODEL_METADATA);
+        ax_pb_str(w->to, METADATA_KEY, w->e->notes[i].key);
+        ax_pb_str(w->to, METADATA_VALUE, w->e->notes[i].value);
+        ax_pb_close(w->to, at);
+    }
+}
+
 static int put_model(editor *w, ax_pb_in in)
 {
     ax_pb_field f;
     int more;
     const uint8_t *from = in.at;
     while ((more = ax_pb_next(&in, &f, w->err)) > 0) {
-        if (f.number != MODEL_GRAPH)
+        int note = f.number == MODEL_METADATA && is_note(ax_pb_inside(&f));
+        if (f.number != MODEL_GRAPH && !note)
             put_raw(w->to, from, in.at);
-        else if (put_graph(w, ax_pb_inside(&f)))
+        else if (f.number == MODEL_GRAPH && put_graph(w, ax_pb_inside(&f)))
             return -1;
         from = in.at;
     }
+    put_notes(w);
     return more;
 }
 

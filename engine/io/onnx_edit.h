@@ -15,11 +15,14 @@ typedef struct ax_onnx_edit {
     const char *cut;
     /* With a cut: write what comes behind it, outputs included, into the open graph. */
     int (*end)(void *ctx, ax_onnx *m, ax_err *err);
+    /* Notes of this program in the file's metadata take the place of all it had; those with a value. */
+    const ax_onnx_note *notes;
+    int n_notes;
     void *ctx;
 } ax_onnx_edit;
 
 /* bytes[0..n) are those that f was read from, as they were then (not after ax_onnx_align()). The
- * new file's bytes go into the empty *to, which the caller frees. -1: AX_ENOTFOUND (the cut),
+ * new file's bytes go into the empty *to, which the caller frees, and which borrows the new numbers. -1: AX_ENOTFOUND (the cut),
  * AX_ENOMEM. */
 int ax_onnx_rewrite(const uint8_t *bytes, size_t n, const ax_onnx_file *f, const ax_onnx_edit *e,
                     ax_pb *to, ax_err *err);

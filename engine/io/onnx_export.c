@@ -15,6 +15,7 @@ typedef struct exporter {
     const ax_net *net;
     const ax_graph *g;
     ax_onnx_form form;
+    int part;          /* of a file that has its opset already */
     const char **name; /* of each value, NULL: it has none yet */
     uint8_t *wanted;   /* of each node: an output depends on it */
     const ax_node *n;  /* the one under way                    */
@@ -264,11 +265,27 @@ static int write_affine(exporter *e)
 
 /* ---- activations ----------------------------------------------------------------------------- */
 
+/* A part of another file goes by its opset: the operator by its name where that knows it. */
+static ax_onnx_form form_of(const exporter *e, const ax_act *a, int axis)
+{
+    if (!e->part || e->form == AX_ONNX_EXACT)
+        return e->form;
+    ax_err unwanted;
+    ax_pb bytes = {0};
+    ax_compose trial = e->c;
+    trial.m = (ax_onnx){.to = &bytes, .graph = ax_pb_open(&bytes, 1)};
+    trial.needs = 0;
+    trial.err = &unwanted;
+    int bad = ax_act_put_onnx(&trial, a, AX_ONNX_NAMED, axis);
+    ax_pb_free(&bytes);
+    return bad || trial.needs > e->c.opset ? AX_ONNX_EXACT : AX_ONNX_NAMED;
+}
+
 static int put_act(exporter *e, const ax_act *a, int axis, const char *x, const char *y)
 {
     e->c.x = x;
     e->c.y = y;
-    if (!ax_act_put_onnx(&e->c, a, e->form, axis))
+    if (!ax_act_put_onnx(&e->c, a, form_of(e, a, axis), axis))
         return 0;
     return ax_err_in(e->c.err, "%s", e->c.layer);
 }
@@ -473,7 +490,7 @@ static void write_params(exporter *e)
 
 static int write_graph(exporter *e)
 {
-    for (int i = 0; i < e->net->n_inputs; i++)
+    for (int i = 0; i < e->net->n_inputs && !e->part; i++)
         write_port(e, AX_ONNX_INPUT, e->g->val[e->net->inputs[i]].name, e->net->inputs[i]);
     write_params(e);
     for (int k = 0; k < e->g->n_node; k++)
@@ -485,9 +502,10 @@ static int write_graph(exporter *e)
     return e->c.failed ? -1 : 0;
 }
 
-/* The file for this opset; *needs is the one that it should have been written for. */
-static int write_once(const ax_net *n, ax_onnx_form form, int opset, ax_pb *out, int *needs,
-                      ax_err *err)
+/* The file for this opset, or with `part` a part of the graph that is open in it; *needs is the
+ * opset that it should have been written for. */
+static int write_once(const ax_net *n, ax_onnx_form form, int opset, ax_pb *out, ax_onnx *part,
+                      int *needs, ax_err *err)
 {
     ax_arena mem;
     ax_arena_init(&mem, 0);
@@ -495,15 +513,22 @@ static int write_once(const ax_net *n, ax_onnx_form form, int opset, ax_pb *out,
                   .net = n,
                   .g = &n->graph,
                   .form = form,
+                  .part = part != NULL,
                   .name = AX_ARRAY(&mem, const char *, n->graph.n_val),
                   .wanted = AX_ARRAY(&mem, uint8_t, n->graph.n_node)};
     int bad = -1;
     if (e.name && e.wanted) {
         mark(&e);
         name_values(&e);
-        ax_onnx_begin(&e.c.m, out, opset, n->name, "");
+        if (part)
+            e.c.m = *part;
+        else
+            ax_onnx_begin(&e.c.m, out, opset, n->name, "");
         bad = write_graph(&e);
-        ax_onnx_end(&e.c.m);
+        if (part)
+            *part = e.c.m;
+        else
+            ax_onnx_end(&e.c.m);
     } else {
         ax_fail(err, AX_ENOMEM, "no memory for an ONNX model");
     }
@@ -516,12 +541,12 @@ int ax_net_write_onnx(const ax_net *n, ax_onnx_form form, const ax_onnx_note *no
                       ax_pb *out, ax_err *err)
 {
     int opset = AX_ONNX_OLDEST, needs;
-    if (write_once(n, form, opset, out, &needs, err))
+    if (write_once(n, form, opset, out, NULL, &needs, err))
         return -1;
     if (needs > opset) {
         ax_pb_free(out);
         opset = needs;
-        if (write_once(n, form, opset, out, &needs, err))
+        if (write_once(n, form, opset, out, NULL, &needs, err))
             return -1;
     }
     ax_onnx meta = {.to = out};
@@ -534,4 +559,10 @@ int ax_net_write_onnx(const ax_net *n, ax_onnx_form form, const ax_onnx_note *no
         return ax_fail(err, AX_ELIMIT, "the file would have %zu bytes; ONNX has room for 2 GiB",
                        ax_pb_size(out));
     return 0;
+}
+
+int ax_net_put_onnx(const ax_net *n, ax_onnx_form form, int opset, ax_onnx *m, int *needs,
+                    ax_err *err)
+{
+    return write_once(n, form, opset, m->to, m, needs, err);
 }

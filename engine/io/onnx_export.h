@@ -11,6 +11,7 @@
 #include "io/net.h"
 #include "io/onnx_activation.h"
 #include "io/onnx_file.h"
+#include "io/onnx_write.h"
 
 /* n: built for inference, parameters bound. Notes go into metadata_props, those with a value. *out
  * gets the model, which points into the net's parameters; the caller frees it with ax_pb_free() in
@@ -19,5 +20,11 @@
  * is protobuf's bound, AX_ENOMEM. Thread-safe. */
 int ax_net_write_onnx(const ax_net *n, ax_onnx_form form, const ax_onnx_note *notes, int n_notes,
                       ax_pb *out, ax_err *err);
+
+/* The net as a part of another graph: its parameters, nodes and outputs go into the graph that is open
+ * in m, whose values have the names of the net's inputs, in the operators of this opset. *needs: the
+ * opset that it takes; where that is newer, what was written is of no use. Errors as above. */
+int ax_net_put_onnx(const ax_net *n, ax_onnx_form form, int opset, ax_onnx *m, int *needs,
+                    ax_err *err);
 
 #endif

@@ -354,9 +354,17 @@ static int add_inputs(onnx_importer *m, onnx_scope *s, const ax_tensor *in)
     return 0;
 }
 
-static int take_outputs(onnx_importer *m, const onnx_scope *scope, ax_onnx_value *out)
+static int take_outputs(onnx_importer *m, const onnx_scope *scope, const char *until,
+                        ax_onnx_value *out)
 {
     const ax_onnx_graph *g = &m->f->graph;
+    if (until) {
+        ax_onnx_value *v = onnx_output(scope, until, m->err);
+        if (!v || ax_onnx_into_graph(m->g, v, m->err))
+            return -1;
+        *out = *v;
+        return 0;
+    }
     for (int i = 0; i < g->n_out; i++) {
         ax_onnx_value *v = onnx_output(scope, g->out[i].name, m->err);
         if (!v || ax_onnx_into_graph(m->g, v, m->err))
@@ -371,9 +379,20 @@ int ax_onnx_needs_numbers(const ax_err *err)
     return err->code == AX_EUNKNOWN;
 }
 
-int ax_onnx_import(const ax_onnx_file *f, const ax_tensor *in, ax_graph *g, ax_onnx_value *out,
-                   ax_onnx_names *names, ax_err *err)
+/* Nodes up to the one that makes the value; all where there is none. */
+static int nodes_until(const ax_onnx_graph *g, const char *value)
 {
+    for (int i = 0; value && i < g->n_node; i++)
+        for (int k = 0; k < g->node[i].n_out; k++)
+            if (!strcmp(g->node[i].out[k], value))
+                return i + 1;
+    return g->n_node;
+}
+
+int ax_onnx_import(const ax_onnx_file *f, const ax_tensor *in, const ax_onnx_how *how, ax_graph *g,
+                   ax_onnx_value *out, ax_onnx_names *names, ax_err *err)
+{
+    static const ax_onnx_how as_it_stands;
     ax_err unwanted;
     onnx_importer m = {.f = f, .g = g, .err = err ? err : &unwanted};
     onnx_scope top;
@@ -385,10 +404,14 @@ int ax_onnx_import(const ax_onnx_file *f, const ax_tensor *in, ax_graph *g, ax_o
     top.n_opset = f->n_opset;
     if (!(top.names.first_node = AX_ARRAY(&g->arena, int, f->graph.n_node + 1)))
         return no_memory(m.err);
-    if (onnx_add_initializers(&m, &top, &f->graph, m.err) || add_inputs(&m, &top, in) ||
-        onnx_build_nodes(&m, &top, f->graph.node, f->graph.n_node, m.err))
+    how = how ? how : &as_it_stands;
+    int n = nodes_until(&f->graph, how->until);
+    if (onnx_add_initializers(&m, &top, &f->graph, how->learned, m.err) ||
+        add_inputs(&m, &top, in) || onnx_build_nodes(&m, &top, f->graph.node, n, m.err))
         return -1;
+    for (int i = n; i < f->graph.n_node; i++)
+        top.names.first_node[i + 1] = g->n_node;
     if (names)
         *names = top.names;
-    return take_outputs(&m, &top, out);
+    return take_outputs(&m, &top, how->until, out);
 }

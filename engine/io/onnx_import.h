@@ -44,13 +44,21 @@ typedef struct ax_onnx_names {
 /* NULL: there is none of that name. */
 ax_onnx_value *ax_onnx_find(const ax_onnx_names *n, const char *name);
 
-/* Append the file's graph to the empty graph g, which then points into the file's bytes. in[]:
+/* How a file is taken; NULL, or zeros: as it stands. */
+typedef struct ax_onnx_how {
+    const unsigned char *learned; /* by initializer: 1: a parameter that may change, which nothing is
+                                     computed of while importing; NULL: none                        */
+    const char *until;            /* the graph ends with the node that makes this value, which is its
+                                     only output; NULL: all of it                                   */
+} ax_onnx_how;
+
+/* Append the file's graph to g, which has inputs at most and then points into the file's bytes. in[]:
  * dtype and shape of each of ax_onnx_inputs(), data NULL or the numbers, to be taken as fixed.
- * out[]: the values of f->graph.out; *names: all there are, may be NULL. -1: a node and what is
+ * out[]: the values of f->graph.out, or of how->until; *names: all there are, may be NULL. -1: a node and what is
  * wrong with it; ax_onnx_needs_numbers() where it is a number that only a run can tell. One thread
  * at a time for each graph. */
-int ax_onnx_import(const ax_onnx_file *f, const ax_tensor *in, ax_graph *g, ax_onnx_value *out,
-                   ax_onnx_names *names, ax_err *err);
+int ax_onnx_import(const ax_onnx_file *f, const ax_tensor *in, const ax_onnx_how *how, ax_graph *g,
+                   ax_onnx_value *out, ax_onnx_names *names, ax_err *err);
 
 /* Did the import fail for want of a number that only a run can tell (AX_EUNKNOWN)? The file can then
  * be run with all inputs known. */

@@ -6,6 +6,7 @@
 
 /* A file on its way to become a net. */
 typedef struct maker {
+    const ax_onnx_how *how; /* may be NULL */
     ax_net *net;
     const ax_onnx_file *f;
     ax_onnx_names names;
@@ -38,16 +39,32 @@ static int import(maker *m, const ax_tensor *in)
     ax_onnx_value *out = AX_ARRAY(&n->graph.arena, ax_onnx_value, g->n_out);
     if (!out)
         return no_memory(m->err);
-    if (ax_onnx_import(m->f, in, &n->graph, out, &m->names, m->err))
+    if (ax_onnx_import(m->f, in, m->how, &n->graph, out, &m->names, m->err))
         return -1;
     for (int v = 0; v < n->graph.n_val; v++)
-        if (n->graph.val[v].kind == AX_VAL_INPUT)
+        if (n->graph.val[v].kind == AX_VAL_INPUT && v != n->step)
             n->inputs[n->n_inputs++] = v;
-    for (int i = 0; i < g->n_out; i++) {
+    n->n_outputs = m->how && m->how->until ? 1 : g->n_out;
+    for (int i = 0; i < n->n_outputs; i++) {
         n->outputs[i] = n->logits[i] = out[i].val;
-        n->output_names[i] = g->out[i].name;
+        n->output_names[i] = m->how && m->how->until ? m->how->until : g->out[i].name;
     }
-    n->n_outputs = g->n_out;
+    return 0;
+}
+
+/* What is learned starts from what the file has. */
+static int list_learned(maker *m)
+{
+    ax_net *n = m->net;
+    const ax_onnx_graph *g = &m->f->graph;
+    if (!(n->inits = AX_ARRAY(&n->graph.arena, ax_init, g->n_init)))
+        return no_memory(m->err);
+    for (int i = 0; i < g->n_init; i++)
+        if (m->how->learned[i])
+            n->inits[n->n_inits++] =
+                (ax_init){.param = ax_onnx_find(&m->names, g->init[i].name)->val,
+                          .initializer = "constant",
+                          .gain = 1};
     return 0;
 }
 
@@ -59,7 +76,9 @@ static int64_t weights_of(const maker *m, const ax_onnx_node *node)
     int64_t count = 0;
     for (int i = 0; i < node->n_in; i++) {
         const ax_onnx_value *v = *node->in[i] ? ax_onnx_find(&m->names, node->in[i]) : NULL;
-        if (v && v->data && v->desc.dtype == AX_F32)
+        int learned = m->how && m->how->learned && v && v->val >= 0 &&
+                      m->net->graph.val[v->val].kind == AX_VAL_PARAM;
+        if (v && (v->data || learned) && v->desc.dtype == AX_F32)
             count = ax_count_add(count, ax_shape_count(&v->desc.shape));
     }
     return count;
@@ -130,22 +149,44 @@ static void find_logits(ax_net *n)
     }
 }
 
-int ax_onnx_net(ax_net *n, const ax_onnx_file *f, const ax_tensor *in, size_t memory,
-                ax_onnx_names *names, ax_err *err)
+static int make(maker *m, const ax_tensor *in)
 {
+    if (reserve(m) || import(m, in)) {
+        ax_net_fini(m->net);
+        return -1;
+    }
+    for (int i = 0; i < m->f->graph.n_node; i++)
+        add_layer(m, i);
+    find_logits(m->net);
+    return 0;
+}
+
+int ax_onnx_net(ax_net *n, const ax_onnx_file *f, const ax_tensor *in, const ax_onnx_how *how,
+                size_t memory, ax_onnx_names *names, ax_err *err)
+{
+    maker m = {.net = n, .f = f, .how = how, .err = err};
     *n = (ax_net){.step = AX_NONE, .name = ""};
     ax_graph_init(&n->graph);
     n->graph.arena.limit = memory;
-    maker m = {.net = n, .f = f, .err = err};
-    if (reserve(&m) || import(&m, in)) {
-        ax_net_fini(n);
-        return -1;
-    }
-    for (int i = 0; i < f->graph.n_node; i++)
-        add_layer(&m, i);
-    find_logits(n);
+    int bad = make(&m, in);
     *names = m.names;
-    return 0;
+    return bad;
+}
+
+int ax_onnx_net_learning(ax_net *n, const ax_onnx_file *f, const ax_tensor *in,
+                         const ax_onnx_how *how, int step, ax_err *err)
+{
+    maker m = {.net = n, .f = f, .how = how, .err = err};
+    *n = (ax_net){.step = AX_NONE, .name = ""};
+    ax_graph_init(&n->graph);
+    if (step && (n->step = ax_graph_input(&n->graph, " step", AX_I64, &(ax_shape){0}, err)) < 0)
+        return -1;
+    if (make(&m, in))
+        return -1;
+    if (!list_learned(&m))
+        return 0;
+    ax_net_fini(n);
+    return -1;
 }
 
 ax_val ax_onnx_net_value(ax_net *n, const ax_onnx_names *names, const char *name, ax_err *err)

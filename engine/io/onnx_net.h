@@ -13,8 +13,14 @@ enum { AX_ONNX_MAX_PORTS = 64 };
  * has no spec, no labels and no name; parameters are bound to the file's bytes. memory: bytes that
  * what is computed on the way may take, 0: ax_memory_budget(). -1 as ax_onnx_import(); n is then
  * empty. One thread for each net. */
-int ax_onnx_net(ax_net *n, const ax_onnx_file *f, const ax_tensor *in, size_t memory,
-                ax_onnx_names *names, ax_err *err);
+int ax_onnx_net(ax_net *n, const ax_onnx_file *f, const ax_tensor *in, const ax_onnx_how *how,
+                size_t memory, ax_onnx_names *names, ax_err *err);
+
+/* The same for a training, or with `step` 0 for the looks at its data in between: what `how` says
+ * is learned is among the net's inits; with `step` there is the input " step" in front, as in a net
+ * for training that ax_net_build() makes. */
+int ax_onnx_net_learning(ax_net *n, const ax_onnx_file *f, const ax_tensor *in,
+                         const ax_onnx_how *how, int step, ax_err *err);
 
 /* The value called `name`: an output, what a layer of the net gives, or any of the file's graph, in
  * this order, since nodes may be called like values that they do not make; what was computed

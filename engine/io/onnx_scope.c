@@ -100,12 +100,23 @@ int onnx_scope_open(onnx_importer *m, onnx_scope *s, const onnx_scope *around, i
     return s->names.slot && s->names.value ? 0 : ax_fail(err, AX_ENOMEM, "no memory for the graph");
 }
 
-int onnx_add_initializers(onnx_importer *m, onnx_scope *s, const ax_onnx_graph *g, ax_err *err)
+int onnx_add_initializers(onnx_importer *m, onnx_scope *s, const ax_onnx_graph *g,
+                          const unsigned char *learned, ax_err *err)
 {
     ax_onnx_value v;
-    for (int i = 0; i < g->n_init; i++)
-        if (ax_onnx_known(&g->init[i], &m->g->arena, &v, err) || onnx_scope_add(s, v, err))
+    for (int i = 0; i < g->n_init; i++) {
+        if (ax_onnx_known(&g->init[i], &m->g->arena, &v, err))
             return -1;
+        if (learned && learned[i]) {
+            v.val = ax_graph_param(m->g, v.name, &v.desc.shape, 1, err);
+            if (v.val < 0)
+                return -1;
+            m->g->val[v.val].data = (void *)(uintptr_t)v.data;
+            v.data = NULL;
+        }
+        if (onnx_scope_add(s, v, err))
+            return -1;
+    }
     return 0;
 }
 

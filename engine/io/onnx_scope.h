@@ -47,7 +47,9 @@ void onnx_scope_cut(onnx_scope *s, int n);
 const onnx_row *onnx_row_for(const ax_onnx_node *n, const ax_onnx_opset *opset, int n_opset);
 const ax_onnx_function *onnx_function_for(const ax_onnx_file *f, const ax_onnx_node *n);
 
-int onnx_add_initializers(onnx_importer *m, onnx_scope *s, const ax_onnx_graph *g, ax_err *err);
+/* learned: as in ax_onnx_how. */
+int onnx_add_initializers(onnx_importer *m, onnx_scope *s, const ax_onnx_graph *g,
+                          const unsigned char *learned, ax_err *err);
 /* Nodes in order; an error names the one it is about. */
 int onnx_build_nodes(onnx_importer *m, onnx_scope *s, const ax_onnx_node *node, int n, ax_err *err);
 /* A value of the scope by the name of an output. */

@@ -41,7 +41,7 @@ static int ir_version(int opset)
     return 11;
 }
 
-static void close_node(ax_onnx *m)
+void ax_onnx_close_node(ax_onnx *m)
 {
     if (m->node)
         ax_pb_close(m->to, m->node);
@@ -64,7 +64,7 @@ void ax_onnx_begin(ax_onnx *m, ax_pb *to, int opset, const char *name, const cha
 
 void ax_onnx_end(ax_onnx *m)
 {
-    close_node(m);
+    ax_onnx_close_node(m);
     ax_pb_close(m->to, m->graph);
 }
 
@@ -80,7 +80,7 @@ void ax_onnx_put_value(ax_onnx *m, ax_onnx_side side, const char *name, ax_onnx_
                        const char *const *dims, int n)
 {
     ax_pb *b = m->to;
-    close_node(m);
+    ax_onnx_close_node(m);
     size_t value = ax_pb_open(b, side);
     ax_pb_str(b, VALUE_NAME, name);
     size_t outer = ax_pb_open(b, VALUE_TYPE), tensor = ax_pb_open(b, TYPE_TENSOR);
@@ -103,7 +103,7 @@ void ax_onnx_put_value(ax_onnx *m, ax_onnx_side side, const char *name, ax_onnx_
 static size_t open_tensor(ax_onnx *m, const char *name, ax_onnx_type type, const int64_t *dims,
                           int n_dims)
 {
-    close_node(m);
+    ax_onnx_close_node(m);
     size_t at = ax_pb_open(m->to, GRAPH_INITIALIZER);
     for (int i = 0; i < n_dims; i++)
         ax_pb_int(m->to, DATA_DIMS, dims[i]);
@@ -131,7 +131,7 @@ void ax_onnx_borrow_tensor(ax_onnx *m, const char *name, ax_onnx_type type, cons
 void ax_onnx_put_node_outputs(ax_onnx *m, const char *op, const char *const *in, int n,
                               const char *const *out, int outs)
 {
-    close_node(m);
+    ax_onnx_close_node(m);
     m->node = ax_pb_open(m->to, GRAPH_NODE);
     for (int i = 0; i < n; i++)
         ax_pb_str(m->to, NODE_INPUT, in[i]);

@@ -49,6 +49,8 @@ void ax_onnx_put_node(ax_onnx *m, const char *op, const char *const *in, int n, 
 void ax_onnx_put_node_outputs(ax_onnx *m, const char *op, const char *const *in, int n,
                               const char *const *out, int outs);
 void ax_onnx_put_name(ax_onnx *m, const char *name);
+/* Before fields of another file are put behind it. */
+void ax_onnx_close_node(ax_onnx *m);
 void ax_onnx_put_float(ax_onnx *m, const char *attribute, float v);
 void ax_onnx_put_int(ax_onnx *m, const char *attribute, int64_t v);
 void ax_onnx_put_ints(ax_onnx *m, const char *attribute, const int64_t *v, int n);

@@ -41,8 +41,8 @@ static void bn_choose(const ax_site *s, ax_choice *c)
     c->inplace = 1;
 }
 
-/* With fixed statistics (a frozen layer) dx = dy * gamma / sqrt(var + epsilon): the op itself, with
- * nothing to subtract or add. */
+/* With fixed statistics dx = dy * gamma / sqrt(var + epsilon): the op itself, with nothing to subtract or
+ * add. Those of gamma and beta are the sums that the gradient in training has, too. */
 static int bn_grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_val *din, ax_err *err)
 {
     const ax_shape *s = &g->val[n->in[1]].desc.shape;
@@ -50,14 +50,22 @@ static int bn_grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_val *di
     ax_val zero = zeros ? ax_graph_const(g, AX_F32, s, zeros, err)
                         : ax_fail(err, AX_ENOMEM, "no memory for the gradient");
     ax_val in[] = {dout[0], n->in[1], zero, zero, n->in[4]};
-    for (int i = 1; i < 5; i++)
+    ax_val sums[] = {n->in[0], n->in[1], n->in[3], n->in[4], dout[0]}, first = AX_NONE;
+    for (int i = 3; i < 5; i++)
         if (ax_needs_grad(g, n->in[i]))
-            return ax_fail(err, AX_EUNSUPPORTED,
-                           "batch_norm with running statistics does not learn");
+            return ax_fail(err, AX_EUNSUPPORTED, "batch_norm does not learn its running statistics");
     if (zero < 0)
         return -1;
-    din[0] = ax_graph_node(g, &ax_op_batch_norm, n->name, n->attr, in, 5, err);
-    return din[0] < 0 ? -1 : 0;
+    if (ax_needs_grad(g, n->in[0]) &&
+        (din[0] = ax_graph_node(g, &ax_op_batch_norm, n->name, n->attr, in, 5, err)) < 0)
+        return -1;
+    if (!ax_needs_grad(g, n->in[1]) && !ax_needs_grad(g, n->in[2]))
+        return 0;
+    if ((first = ax_graph_node(g, &ax_op_batch_norm_grad, n->name, n->attr, sums, 5, err)) < 0)
+        return -1;
+    din[1] = first + 1;
+    din[2] = first + 2;
+    return 0;
 }
 
 const ax_op ax_op_batch_norm = {

@@ -86,10 +86,16 @@ static int take_batches(ax_trainer *t)
     return 0;
 }
 
+/* Samples that are looked at together. */
+static int64_t eval_batch(const ax_trainer *t)
+{
+    return t->onnx ? t->config.batch_size : EVAL_BATCH;
+}
+
 static int prepare_plans(ax_trainer *t, int eval, int64_t n, int64_t batch, ax_err *err)
 {
-    int64_t last = n % batch;
-    if ((n >= batch && !ax_trainer_plan(t, eval, batch, err)) ||
+    int64_t last = t->onnx ? 0 : n % batch;
+    if (((n >= batch || (n && t->onnx)) && !ax_trainer_plan(t, eval, batch, err)) ||
         (last && !ax_trainer_plan(t, eval, last, err)))
         return -1;
     return 0;
@@ -104,7 +110,7 @@ int ax_trainer_prepare(ax_trainer *t, ax_err *err)
         ax_metrics_init(&t->validation, t->task, t->width, &t->arena))
         return ax_fail(err, AX_ENOMEM, "no memory for the steps of the training");
     if (prepare_plans(t, 0, t->n_train, t->config.batch_size, err) ||
-        prepare_plans(t, 1, t->n_val, EVAL_BATCH, err))
+        prepare_plans(t, 1, t->n_val, eval_batch(t), err))
         return -1;
     return 0;
 }
@@ -172,9 +178,10 @@ static void count(ax_trainer *t, const ax_samples *s, const uint32_t *samples, i
 int ax_trainer_evaluate(ax_trainer *t, const ax_samples *s, const uint32_t *samples, int64_t n,
                         ax_metrics *m, ax_err *err)
 {
-    for (int64_t at = 0; at < n; at += EVAL_BATCH) {
-        int64_t b = n - at < EVAL_BATCH ? n - at : EVAL_BATCH;
-        ax_batch_plan *p = ax_trainer_plan(t, 1, b, err);
+    int64_t size = eval_batch(t);
+    for (int64_t at = 0; at < n; at += size) {
+        int64_t b = n - at < size ? n - at : size;
+        ax_batch_plan *p = ax_trainer_plan(t, 1, t->onnx ? size : b, err);
         if (!p)
             return -1;
         ax_batch_fill(&(ax_batch){

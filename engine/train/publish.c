@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "train/onnx.h"
 #include "train/trainer.h"
 
 static int put(cJSON *o, const char *key, double v)
@@ -56,7 +57,8 @@ static int write_model(const ax_trainer *t, const ax_train_result *r, const ax_m
                        ax_err *err)
 {
     char *text = summary(t, r, test);
-    int bad = text ? ax_model_write(t->options->out, &t->eval, text, err)
+    int bad = text ? (t->onnx ? ax_train_onnx_write(t, text, err)
+                              : ax_model_write(t->options->out, &t->eval, text, err))
                    : ax_fail(err, AX_ENOMEM, "no memory for the summary of the training");
     cJSON_free(text);
     return bad;
@@ -77,6 +79,8 @@ int ax_trainer_check_out(const char *path, ax_err *err)
     close(fd);
     if (regular && (n == 0 || (n == sizeof head && head[8] == '{' && !head[7])))
         return 0; /* a safetensors file: the length of its header, and that */
+    if (regular && n == sizeof head && ax_model_is_onnx(path))
+        return 0;
     ax_fail(err, AX_EINVAL, "'%s' is there and is no model: it would be overwritten", path);
     return ax_err_hint(err, "give another name, or remove it");
 }

@@ -12,6 +12,7 @@
 #include "train/head.h"
 #include "train/init.h"
 #include "train/normalize.h"
+#include "train/onnx.h"
 #include "train/trainer.h"
 
 static int no_memory(ax_err *err)
@@ -211,18 +212,24 @@ static int layer_of(const ax_net *n, const ax_init *init)
     return layer;
 }
 
-/* The parameters of the layers that stay are the first ones, in the same order. */
+/* What parameter i starts from where the model is trained further; NULL: it is new. The parameters of the
+ * layers that stay are the first ones, in the same order. */
+static const void *old_numbers(const ax_trainer *t, const ax_model *from, int i)
+{
+    if (t->onnx)
+        return ax_train_onnx_numbers(t, t->net.graph.val[t->net.inits[i].param].name);
+    return from && i < from->net.n_inits && layer_of(&t->net, &t->net.inits[i]) < t->kept
+               ? from->net.graph.val[from->net.inits[i].param].data
+               : NULL;
+}
+
 static int first_weights(ax_trainer *t, const ax_model *from, ax_err *err)
 {
-    int kept = 0;
     t->drawn = !from;
-    while (from && kept < from->net.n_inits && kept < t->net.n_inits &&
-           layer_of(&t->net, &t->net.inits[kept]) < t->kept)
-        kept++;
     for (int i = 0; i < t->net.n_inits; i++) {
-        if (i < kept)
-            memcpy(ax_param_data(t, i), from->net.graph.val[from->net.inits[i].param].data,
-                   (size_t)ax_param_count(t, i) * sizeof(float));
+        const void *old = old_numbers(t, from, i);
+        if (old)
+            memcpy(ax_param_data(t, i), old, (size_t)ax_param_count(t, i) * sizeof(float));
         else if (ax_init_fill(&t->net.graph, &t->net.inits[i], t->config.seed, err))
             return ax_err_in(err, "model");
     }
@@ -309,7 +316,7 @@ static int split_samples(ax_trainer *t, ax_err *err)
     t->n_val = (int64_t)(t->config.validation_split * (double)n);
     t->n_train = n - t->n_val;
     t->split = AX_ARRAY(&t->arena, uint32_t, n);
-    t->order = AX_ARRAY(&t->arena, uint32_t, n);
+    t->order = AX_ARRAY(&t->arena, uint32_t, n + t->config.batch_size);
     if (!t->split || !t->order)
         return no_memory(err);
     if (t->config.validation_split > 0 && t->n_val == 0) {
@@ -355,11 +362,8 @@ static int open_model(ax_trainer *t, ax_model **from, cJSON **spec, ax_err *err)
     }
     if (!(*from = ax_model_open(path, err)))
         return ax_err_in(err, "model");
-    if (!(*from)->net.spec) {
-        ax_fail(err, AX_EUNSUPPORTED,
-                "the model '%.100s' is a file of ONNX, which cannot be trained yet", name);
-        return ax_err_in(err, "model");
-    }
+    if ((*from)->onnx)
+        return ax_train_onnx_take(t, *from, err);
     t->kept = (*from)->net.n_layers;
     if (!(*spec = ax_json_parse((*from)->net.spec, strlen((*from)->net.spec), err)))
         return -1;
@@ -393,12 +397,28 @@ static int place_in_spec(const ax_trainer *t, ax_err *err)
     return -1;
 }
 
-static int build(ax_trainer *t, cJSON *spec, ax_err *err)
+static int build_training(ax_trainer *t, const cJSON *spec, ax_err *err)
 {
     ax_net_training training = {t->config.seed, t->frozen ? t->frozen : t->config.freeze};
-    int64_t batch = t->config.batch_size;
-    if (ax_net_build(&t->net, spec, &training, batch, err))
-        return place_in_spec(t, err);
+    if (t->onnx)
+        return ax_train_onnx_build(t, 0, err);
+    return ax_net_build(&t->net, spec, &training, t->config.batch_size, err) ? place_in_spec(t, err)
+                                                                             : 0;
+}
+
+static int build_eval(ax_trainer *t, cJSON *spec, ax_err *err)
+{
+    if (t->onnx)
+        return ax_train_onnx_build(t, 1, err);
+    if (add_labels(t, spec, t->width))
+        return no_memory(err);
+    return ax_net_build(&t->eval, spec, NULL, 1, err) ? ax_err_in(err, "model") : 0;
+}
+
+static int build(ax_trainer *t, cJSON *spec, ax_err *err)
+{
+    if (build_training(t, spec, err))
+        return -1;
     if (check_input(t, err))
         return -1;
     const ax_shape *out = &t->net.graph.val[t->net.outputs[0]].desc.shape;
@@ -406,11 +426,7 @@ static int build(ax_trainer *t, cJSON *spec, ax_err *err)
     if (choose_loss(t, err) || ax_trainer_fit_targets(t, err) || check_initializers(t, err) ||
         check_config(t, err))
         return -1;
-    if (add_labels(t, spec, t->width))
-        return no_memory(err);
-    if (ax_net_build(&t->eval, spec, NULL, 1, err))
-        return ax_err_in(err, "model");
-    return check_memory(t, err) || add_loss(t, err) || add_gradients(t, err) || bind_memory(t, err)
+    return build_eval(t, spec, err) || check_memory(t, err) || add_loss(t, err) || add_gradients(t, err) || bind_memory(t, err)
                ? -1
                : 0;
 }
@@ -461,6 +477,7 @@ void ax_trainer_close(ax_trainer *t)
     cJSON_Delete(t->frozen);
     ax_net_fini(&t->net);
     ax_net_fini(&t->eval);
+    ax_model_release(t->onnx);
     ax_pool_free(t->pool);
     ax_dataset_free(&t->data);
     ax_train_config_fini(&t->config);

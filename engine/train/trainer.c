@@ -137,7 +137,7 @@ static ax_batch *batch_of(ax_trainer *t, int64_t step, int64_t in_epoch)
     ax_batch *b = &t->batch[step & 1];
     int64_t size = t->config.batch_size, at = in_epoch * size;
     b->samples = t->order + at;
-    b->n = t->n_train - at < size ? t->n_train - at : size;
+    b->n = t->n_train - at < size && !t->onnx ? t->n_train - at : size;
     b->draw = (uint64_t)(step * size);
     return b;
 }
@@ -236,14 +236,16 @@ static int watch(ax_trainer *t)
 static void shuffle(ax_trainer *t)
 {
     int64_t n = t->n_train;
-    if (!t->config.shuffle) {
+    if (t->config.shuffle) {
+        ax_rng r = {t->config.seed, ax_rng_name("shuffle") + (uint64_t)t->state.epoch};
+        ax_rng_shuffle(r, t->order, (size_t)n);
+        for (int64_t i = 0; i < n; i++)
+            t->order[i] = t->split[t->order[i]];
+    } else {
         memcpy(t->order, t->split, (size_t)n * sizeof *t->order);
-        return;
     }
-    ax_rng r = {t->config.seed, ax_rng_name("shuffle") + (uint64_t)t->state.epoch};
-    ax_rng_shuffle(r, t->order, (size_t)n);
-    for (int64_t i = 0; i < n; i++)
-        t->order[i] = t->split[t->order[i]];
+    for (int64_t i = 0; i < t->config.batch_size; i++) /* for a last batch that has to be full */
+        t->order[n + i] = t->order[i];
 }
 
 /* A loss that is finite does not say that the step it led to was: nobody shall go on from there. */

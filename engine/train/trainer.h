@@ -65,6 +65,10 @@ struct ax_trainer {
     uint32_t *order;  /* of the epoch                                     */
     int64_t n_train, n_val, steps_per_epoch, steps;
     int drawn;        /* the weights are those of the initializers        */
+    ax_model *onnx;   /* trained further, a file of ONNX: that; NULL: none, see onnx.h */
+    unsigned char *learned; /* of it, by initializer                          */
+    const char *cut;        /* the value behind which its new head begins; NULL: none */
+    ax_shape cut_shape;     /* of that, with the batch                                */
     int kept;         /* trained further: layers of the model that stay   */
     cJSON *frozen;    /* names of the layers that are; NULL: none         */
     ax_train_state state;

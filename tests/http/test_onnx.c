@@ -9,7 +9,7 @@ static void put(const char *name, void (*make)(file *f))
     file f;
     make(&f);
     snprintf(path, sizeof path, "%s/%s.onnx", the.models, name);
-    write_file(&f, path);
+    finish_file(&f, path);
 }
 
 static void make_mlp(file *f)
@@ -146,7 +146,7 @@ static void uploads(void **state)
     file f;
     make_mlp(&f);
     snprintf(path, sizeof path, "%s/upload", the.folder);
-    write_file(&f, path);
+    finish_file(&f, path);
     char *bytes = ax_file_read(path, 1 << 20, &n, NULL);
     for (size_t cut = 0; cut < 2; cut++) {
         reply r = ask(&(request){.method = "PUT",

@@ -96,7 +96,7 @@ static int planned(const ax_onnx_file *f, const ax_tensor *in, int n_in, run *r,
         open[i] = (ax_tensor){in[i].dtype, in[i].shape, NULL};
         desc[i] = (ax_desc){in[i].dtype, in[i].shape};
     }
-    if (ax_onnx_import(f, open, &r->g, r->out, NULL, err))
+    if (ax_onnx_import(f, open, NULL, &r->g, r->out, NULL, err))
         return -1;
     for (int i = 0; i < f->graph.n_out; i++)
         wanted[i] = r->out[i].val;
@@ -120,7 +120,7 @@ static int planned(const ax_onnx_file *f, const ax_tensor *in, int n_in, run *r,
 static int interpreted(const ax_onnx_file *f, const ax_tensor *in, run *r, ax_err *err)
 {
     ax_graph_init(&r->g);
-    if (ax_onnx_import(f, in, &r->g, r->out, NULL, err))
+    if (ax_onnx_import(f, in, NULL, &r->g, r->out, NULL, err))
         return -1;
     for (int i = 0; i < f->graph.n_out; i++) {
         r->data[i] = r->out[i].data;

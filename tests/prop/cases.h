@@ -310,6 +310,7 @@ static const test_case cases[] = {
     {CASE(dropout, "nothing", &(ax_dropout_attr){0, 1, 2}), .in = {A(X, SIGNED, 5, 3), A(T, STEP, 0)}, .mixes = 1},
 
     {CASE(batch_norm, "pictures", NORM(1e-3, 0)), .in = {A(X, SIGNED, 2, 17, 5, 7), A(C, SIGNED, 17), A(C, SIGNED, 17), A(C, SIGNED, 17), A(C, POSITIVE, 17)}},
+    {CASE(batch_norm, "learned", NORM(1e-3, 0)), .in = {A(X, SIGNED, 2, 5, 3, 7), A(W, SIGNED, 5), A(W, SIGNED, 5), A(C, SIGNED, 5), A(C, POSITIVE, 5)}},
     {CASE(batch_norm, "vectors", NORM(1e-5, 0)), .in = {A(X, SIGNED, 5, 33), A(C, SIGNED, 33), A(C, SIGNED, 33), A(C, SIGNED, 33), A(C, POSITIVE, 33)}},
     {CASE(batch_norm_train, "pictures", NORM(1e-3, 0)), .in = {A(X, SIGNED, 2, 17, 5, 7), A(W, SIGNED, 17), A(W, SIGNED, 17)}, .mixes = 1},
     {CASE(batch_norm_train, "vectors", NORM(1e-5, 0)), .in = {A(X, SIGNED, 5, 33), A(W, SIGNED, 33), A(W, SIGNED, 33)}, .mixes = 1},

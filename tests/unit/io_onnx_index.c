@@ -210,7 +210,7 @@ static int import(net *n, const row *r, int open)
         ax_onnx_dtype(r->in[open].type, &in.dtype);
         in.shape = r->in[open].shape;
     }
-    return ax_onnx_import(&n->f, &in, &n->g, n->out, NULL, &n->err);
+    return ax_onnx_import(&n->f, &in, NULL, &n->g, n->out, NULL, &n->err);
 }
 
 static void end(net *n)

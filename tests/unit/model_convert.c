@@ -260,7 +260,7 @@ static file *first_file(const char *in1, const char *in2, const char *in3)
 static void last_of(file *f, const char *y)
 {
     ax_onnx_put_value(&f->o, AX_ONNX_OUTPUT, y, AX_ONNX_FLOAT, (const char *[]){"N", "k"}, 2);
-    write_file(f, in_folder("other.onnx"));
+    finish_file(f, in_folder("other.onnx"));
 }
 
 /* The file read and written as a spec; "" and the model, or why not. */

@@ -15,7 +15,7 @@ static ax_model *open_model(file *f)
     int fd = mkstemp(path);
     assert_true(fd >= 0);
     close(fd);
-    write_file(f, path);
+    finish_file(f, path);
     ax_model *m = ax_model_open(path, &err);
     unlink(path);
     if (!m)

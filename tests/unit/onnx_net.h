@@ -72,7 +72,7 @@ static inline int finish(net *n, const ax_shape *x, ax_dtype type)
     if (ax_onnx_read(n->b.data, n->b.len, NULL, &n->f, &n->err))
         fail_msg("%s at %s", n->err.msg, n->err.at);
     ax_tensor in = {type, *x, NULL};
-    return ax_onnx_import(&n->f, &in, &n->g, n->out, NULL, &n->err);
+    return ax_onnx_import(&n->f, &in, NULL, &n->g, n->out, NULL, &n->err);
 }
 
 static inline void end(net *n)
