@@ -54,8 +54,13 @@ static int find_model(void *ctx, const char *name, char *path, size_t size)
     const training *t = ctx;
     if (!*name || *name == '.' || strchr(name, '/'))
         return -1;
-    int n = snprintf(path, size, "%s/%s.safetensors", t->models, name);
-    return n > 0 && (size_t)n < size && !access(path, R_OK) ? 0 : -1;
+    static const char *const endings[] = {"safetensors", "onnx"};
+    for (int i = 0; i < 2; i++) {
+        int n = snprintf(path, size, "%s/%s.%s", t->models, name, endings[i]);
+        if (n > 0 && (size_t)n < size && !access(path, R_OK))
+            return 0;
+    }
+    return -1;
 }
 
 static void tell_resumed(training *t, const ax_train_progress *p)
@@ -274,12 +279,12 @@ int cmd_train(int argc, char **argv)
     ax_train_options *o = &t.options;
     // clang-format off
     const option rows[] = {
-        {"out",        OPTION_TEXT,    &o->out,            "MODEL.safetensors", .help = "the model file to write"},
+        {"out",        OPTION_TEXT,    &o->out,            "MODEL", .help = "the model file to write: safetensors, or ONNX where a file of ONNX is trained further"},
         {"checkpoint", OPTION_TEXT,    &o->checkpoint_dir, "DIR", .help = "keep what is needed to go on after a stop here"},
         {"resume",     OPTION_SWITCH,  &o->resume,         .help = "go on from the checkpoint, if there is one"},
         {"threads",    OPTION_INTEGER, &threads,           "N", .hi = 1024, .env = 1, .help = "threads to use; 0: one per core"},
         {"data",       OPTION_TEXT,    &o->data_dir,       "DIR", .env = 1, .help = "where named data sets are looked for first"},
-        {"models",     OPTION_TEXT,    &t.models,          "DIR", .env = 1, .help = "where \"model\":\"NAME\" finds NAME.safetensors (models)"},
+        {"models",     OPTION_TEXT,    &t.models,          "DIR", .env = 1, .help = "where \"model\":\"NAME\" finds NAME.safetensors or NAME.onnx (models)"},
         {"checkpoint-s", OPTION_INTEGER, &o->checkpoint_seconds, "N", .hi = 86400, .help = "also a checkpoint when the last is this old; 0: by epochs alone"},
         {"nice",       OPTION_INTEGER, &niceness,          "N", .hi = 19, .help = "how much other processes go first"},
         {"max-memory", OPTION_INTEGER, &memory,            "BYTES", .hi = (int64_t)1 << 50, .help = "memory it may take; 0: what there is"},
@@ -288,7 +293,7 @@ int cmd_train(int argc, char **argv)
     };
     // clang-format on
     const command_line line = {"train",
-                               "SPEC.json --out MODEL.safetensors [options]",
+                               "SPEC.json --out MODEL [options]",
                                "Train a model as the spec says (docs/model-format.md) and write "
                                "it. \"-\" reads the spec from\n"
                                "standard input. The same spec gives the same bits on any number of "

@@ -84,7 +84,7 @@ static int keep_base(const request *r, const char *folder, const cJSON *run, ax_
     if (!m)
         return ax_fail(err, AX_ENOTFOUND, "%s", why.err.msg);
     int bad = datasets_path_of(models, "%s/models", folder) ||
-                      datasets_path_of(path, "%s/%.64s.safetensors", models, base)
+                      datasets_path_of(path, "%s/%.64s.%s", models, base, m->info->format)
                   ? ax_fail(err, AX_ELIMIT, "the name of the state folder is too long")
                   : ax_make_folder(models, err);
     if (!bad && ax_file_link(m->path, path) < 0)

@@ -1,6 +1,6 @@
 /* Files of ONNX behind HTTP: batches, tensors of any shape and type, numbers that shapes depend on,
  * the card, uploads, and requests of different shapes at once. */
-#include "harness.h"
+#include "jobs.h"
 #include "onnx_models.h"
 
 static void put(const char *name, void (*make)(file *f))
@@ -199,6 +199,43 @@ static void many_shapes_at_once(void **state)
     }
 }
 
+/* Trained further with a new end, and published: an ONNX file again, with the labels of the data.
+ */
+static void transfer(void **state)
+{
+    (void)state;
+    char state_of[128], path[160], spec[2048];
+    int n = sprintf(
+        spec,
+        "{\"model\":\"mlp\",\"publish\":\"tuned\",\"epochs\":20,\"batch_size\":8,\"freeze\":true,"
+        "\"head\":{\"after\":\"h\",\"layers\":[{\"type\":\"dense\",\"units\":2,\"activation\":"
+        "\"softmax\"}]},\"dataset\":{\"x\":[");
+    for (int i = 0; i < 24; i++)
+        n += sprintf(spec + n, "%s[%d,%d,1,2]", i ? "," : "", i % 2, i % 3);
+    n += sprintf(spec + n, "],\"y\":[");
+    for (int i = 0; i < 24; i++)
+        n += sprintf(spec + n, "%s\"%s\"", i ? "," : "", i % 2 ? "odd" : "even");
+    sprintf(spec + n, "]}}");
+    reply r = post("/train", spec);
+    if (r.status != 202)
+        fail_msg("%ld %s", r.status, r.body);
+    snprintf(path, sizeof path, "/jobs/%s?wait=60", field(r.body, "id", state_of));
+    reply_free(&r);
+    for (int i = 0; i < 60; i++) {
+        r = get(path);
+        field(r.body, "state", state_of);
+        if (strcmp(state_of, "queued") && strcmp(state_of, "running"))
+            break;
+        reply_free(&r);
+    }
+    if (strcmp(state_of, "succeeded"))
+        fail_msg("%s", r.body);
+    reply_free(&r);
+    snprintf(path, sizeof path, "%s/tuned/1/model.onnx", the.models);
+    assert_int_equal(access(path, R_OK), 0);
+    expect("/models/tuned/predict", "{\"inputs\":[[1,0,1,2]]}", 200, "\"label\":");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -207,6 +244,7 @@ int main(void)
         cmocka_unit_test(card),
         cmocka_unit_test(uploads),
         cmocka_unit_test(many_shapes_at_once),
+        cmocka_unit_test(transfer),
     };
     curl_global_init(CURL_GLOBAL_ALL);
     return cmocka_run_group_tests(tests, setup, teardown);
