@@ -1,8 +1,8 @@
 /* dense.c - the fully connected layer and its gradients.
  *
- * At inference the weights are packed once and our own micro-kernel runs, so that a row's bits do
- * not depend on its batch; in training, where they change at every step, OpenBLAS does the work in
- * fixed slices. */
+ * At inference our own micro-kernels run, so that a row's bits do not depend on its batch: over
+ * weights that are packed once, or, where those are large, as they lie; in training, where they
+ * change at every step, OpenBLAS does the work in fixed slices. */
 #include "math/dense.h"
 
 #include <string.h>
@@ -10,6 +10,10 @@
 #include "base/range.h"
 #include "math/gemm.h"
 #include "ops/ops.h"
+
+/* Weights of so many numbers come from memory, whatever their form: packed they would be faster in
+ * large batches, by half at most, but while they are packed they are held twice. */
+enum { LARGE = 1 << 22 };
 
 static int64_t rows_of(const ax_shape *s)
 {
@@ -63,6 +67,16 @@ static void run_packed(const ax_call *c)
              c->packed, c->n_in > 2 ? c->x[2] : NULL, &e, c->y[0], c->pool);
 }
 
+static void run_dot(const ax_call *c)
+{
+    const ax_fused_attr *f = c->attr;
+    ax_epilogue e = {.residual = c->n_in > 3 ? c->x[3] : NULL};
+    ax_act_fuse(&f->act, &e);
+    ax_dense_dot(rows_of(&c->in[0].shape), c->in[1].shape.dim[0], c->in[1].shape.dim[1], c->x[0],
+                 c->x[1], c->n_in > 4 ? c->x[4] : NULL, c->n_in > 2 ? c->x[2] : NULL, &e, c->y[0],
+                 c->pool);
+}
+
 static void pack(const ax_site *s, void *const *x, float *packed)
 {
     ax_dense_pack(s->in[1].shape.dim[0], s->in[1].shape.dim[1], x[1], s->n_in > 4 ? x[4] : NULL, packed);
@@ -99,6 +113,11 @@ static void dense_choose(const ax_site *s, ax_choice *c)
     c->kernel = "openblas";
     if (!s->frozen && (s->n_in <= 3))
         return;
+    if (ax_shape_count(&s->in[1].shape) >= LARGE) {
+        c->kernel = "dot products";
+        c->run = run_dot;
+        return;
+    }
     c->kernel = "panels of 64";
     c->run = run_packed;
     c->pack_floats = ax_dense_packed(s->in[1].shape.dim[0], s->in[1].shape.dim[1]);

@@ -52,6 +52,7 @@ static const test_case cases[] = {
     {CASE(dense, "40 rows to 1", NO_ACT), .in = {A(X, SIGNED, 40, 33), A(W, SIGNED, 1, 33), A(W, SIGNED, 1)}},
     {CASE(dense, "fused relu", NO_ACT), .in = {A(X, SIGNED, 5, 17), A(W, SIGNED, 33, 17), A(W, SIGNED, 33)}, .act = "relu"},
     {CASE(dense, "fused residual, scale, elu", NO_ACT), .in = {A(X, SIGNED, 5, 17), A(W, SIGNED, 33, 17), A(W, SIGNED, 33), A(T, SIGNED, 5, 33), A(C, POSITIVE, 33)}, .act = "elu"},
+    {CASE(dense, "of large weights", NO_ACT), .in = {A(X, SIGNED, 2, 4099), A(W, SIGNED, 1027, 4099), A(W, SIGNED, 1027), A(T, SIGNED, 2, 1027), A(C, POSITIVE, 1027)}, .act = "elu"},
 
     {CASE(conv2d, "1x1 map", PLAIN_CONV), .in = {A(X, SIGNED, 1, 1, 1, 1), A(W, SIGNED, 1, 1, 1, 1), A(W, SIGNED, 1)}},
     {CASE(conv2d, "3x3 same, 1 to 16", CONV({1, 1}, {1, 1}, {1, 1, 1, 1}, 1, {0})), .in = {A(X, SIGNED, 2, 1, 13, 13), A(W, SIGNED, 16, 1, 3, 3), A(W, SIGNED, 16)}},
