@@ -54,16 +54,19 @@ static int watches(const ax_op *op)
     return op == &ax_op_activation || op == &ax_op_activation_learned || op == &ax_op_prelu;
 }
 
-static void watch_node(const ax_model *m, const ax_node *node, ax_watch *w)
+static int watch_node(const ax_model *m, const ax_node *node, ax_watch *w, ax_err *err)
 {
     const ax_net *n = &m->net;
     const ax_graph *g = &n->graph;
     *w = (ax_watch){.z = node->in[0], .a = node->out, .layer = node->name, .has_slope = 1};
     if (node->op == &ax_op_prelu) {
         ax_act_by_name("prelu", &w->act, NULL);
+        if (ax_backed_hold(g->backed, g->val[node->in[1]].data, err) < 0)
+            return -1;
         w->slope = g->val[node->in[1]].data;
         if (g->val[node->in[1]].desc.shape.dim[0] == 1) {
             w->act.param[0] = (double)w->slope[0];
+            ax_backed_drop(g->backed, w->slope, 0);
             w->slope = NULL;
         }
     } else if (node->op == &ax_op_activation_learned) {
@@ -87,6 +90,7 @@ static void watch_node(const ax_model *m, const ax_node *node, ax_watch *w)
     int first = m->onnx ? 0 : 1; /* a file of ONNX is run for one sample, or one whole tensor */
     extent_of(g, w->z, first, last, &w->in);
     extent_of(g, w->a, first, last, &w->out);
+    return 0;
 }
 
 static int find_watches(probe *p, ax_err *err)
@@ -102,7 +106,8 @@ static int find_watches(probe *p, ax_err *err)
     for (int i = 0, k = 0; i < n->graph.n_node; i++) {
         if (!watches(n->graph.node[i].op))
             continue;
-        watch_node(p->model, &n->graph.node[i], &p->watch[k]);
+        if (watch_node(p->model, &n->graph.node[i], &p->watch[k], err))
+            return -1;
         if (ax_watch_init(&p->watch[k++], p->mem))
             return no_memory(err);
     }
@@ -270,6 +275,8 @@ int ax_diagnose(ax_model *m, const ax_diagnose_options *o, ax_health *h, ax_err 
     int bad = m->net.spec && !p.spec ? no_memory(err)
                                      : find_watches(&p, err) || make_plan(&p, err) ||
                                            run(&p, err) || report(&p, h, err);
+    for (int i = 0; p.watch && i < p.n; i++)
+        ax_backed_drop(m->net.graph.backed, p.watch[i].slope, 0);
     ax_exec_free(p.exec);
     ax_plan_free(p.plan);
     ax_packs_free(p.packs);

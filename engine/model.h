@@ -4,7 +4,7 @@
 #define AX_MODEL_H
 
 #include "axon.h"
-#include "base/file.h"
+#include "base/backed.h"
 #include "graph/plan.h"
 #include "io/net.h"
 #include "io/onnx_net.h"
@@ -17,7 +17,7 @@ typedef enum ax_onnx_way { AX_ONNX_BY_SHAPES, AX_ONNX_BY_NUMBERS, AX_ONNX_AS_REA
 
 /* A file of ONNX behind a model. */
 typedef struct ax_onnx_source {
-    ax_map bytes;
+    ax_backed *bytes;
     uint64_t hash; /* of the bytes as they were in the file */
     ax_onnx_file file;
     ax_desc in[AX_ONNX_MAX_PORTS]; /* whole, as the file has them: -1 open, rank -1 any */

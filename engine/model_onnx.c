@@ -25,7 +25,7 @@ void ax_onnx_source_free(ax_onnx_source *s)
     if (!s)
         return;
     ax_onnx_free(&s->file);
-    ax_map_close(&s->bytes);
+    ax_backed_close(s->bytes);
     free(s);
 }
 
@@ -49,6 +49,29 @@ int ax_onnx_source_net(const ax_onnx_source *s, ax_onnx_way way, const ax_tensor
 
 /* ---- the file -------------------------------------------------------------------------------- */
 
+/* Numbers to where they are aligned; large ones of float32, which layers have packed, are then such
+ * as can be given back and read again from where they were. */
+static int align(ax_onnx_source *s, const ax_map *m, ax_err *err)
+{
+    const ax_onnx_graph *g = &s->file.graph;
+    uint64_t *offset = malloc((size_t)g->n_init * sizeof *offset + 1);
+    if (!offset)
+        return no_memory(err);
+    for (int i = 0; i < g->n_init; i++)
+        offset[i] = (uint64_t)((uintptr_t)g->init[i].data - (uintptr_t)m->data);
+    int bad = ax_map_writable(m, 1, err);
+    if (!bad) {
+        ax_onnx_align(&s->file, (uint8_t *)(uintptr_t)m->data, m->size);
+        bad = ax_map_writable(m, 0, err);
+    }
+    for (int i = 0; i < g->n_init && !bad; i++)
+        if (g->init[i].type == AX_ONNX_FLOAT && offset[i] < m->size)
+            bad = ax_backed_add(s->bytes, g->init[i].data, g->init[i].bytes, offset[i], err);
+    free(offset);
+    s->file.backed = s->bytes;
+    return bad ? -1 : 0;
+}
+
 static int read_file(ax_onnx_source *s, const char *path, ax_err *err)
 {
     char folder[4096];
@@ -58,14 +81,13 @@ static int read_file(ax_onnx_source *s, const char *path, ax_err *err)
         return ax_fail(err, AX_ELIMIT, "the path is too long");
     memcpy(folder, path, n);
     memcpy(folder + n, "", 1);
-    if (ax_map_copy(&s->bytes, path, err) ||
-        ax_onnx_read(s->bytes.data, s->bytes.size, n ? folder : ".", &s->file, err))
+    if (!(s->bytes = ax_backed_open(path, err)))
         return -1;
-    s->hash = ax_hash64(s->bytes.data, s->bytes.size);
-    if (ax_map_writable(&s->bytes, 1, err))
+    const ax_map *m = ax_backed_bytes(s->bytes);
+    if (ax_onnx_read(m->data, m->size, n ? folder : ".", &s->file, err))
         return -1;
-    ax_onnx_align(&s->file, (uint8_t *)(uintptr_t)s->bytes.data, s->bytes.size);
-    return ax_map_writable(&s->bytes, 0, err);
+    s->hash = ax_hash64(m->data, m->size);
+    return align(s, m, err);
 }
 
 static int take_input(ax_onnx_source *s, const ax_onnx_port *p, ax_err *err)
@@ -500,7 +522,7 @@ static int describe(ax_model *m, const char *path, ax_err *err)
     info->producer = s->file.producer;
     info->opset = ax_onnx_opset_of(s->file.opset, s->file.n_opset, "");
     info->self_test = "none";
-    info->file_bytes = (int64_t)s->bytes.size;
+    info->file_bytes = (int64_t)ax_backed_bytes(s->bytes)->size;
     info->path = ax_arena_strdup(&m->arena, path);
     info->name = read_name(&s->file);
     if (!info->name)

@@ -19,6 +19,7 @@ typedef struct made {
     ax_plan *plan; /* NULL: computed while it was read */
     ax_exec *exec;
     ax_tensor *out; /* as wanted */
+    int n_held;     /* of the first outputs, the numbers are held where they lie in the file */
     int64_t bytes;
     ax_arena mem;
 } made;
@@ -58,6 +59,8 @@ static void made_free(made *e)
         return;
     ax_exec_free(e->exec);
     ax_plan_free(e->plan);
+    for (int i = 0; i < e->n_held; i++)
+        ax_backed_drop(e->net.graph.backed, e->out[i].data, 0);
     ax_graph_fini(&e->fused);
     ax_net_fini(&e->net);
     ax_arena_fini(&e->mem);
@@ -147,6 +150,9 @@ static int make_for(ax_onnx_session *s, made *e, ax_err *err)
         const ax_desc *d = e->plan ? ax_plan_output(e->plan, i) : &v->desc;
         e->out[i] = (ax_tensor){d->dtype, d->shape, NULL};
         e->out[i].data = e->plan ? (void *)(uintptr_t)ax_exec_output(e->exec, i) : v->data;
+        if (ax_backed_hold(e->net.graph.backed, e->out[i].data, err) < 0)
+            return -1;
+        e->n_held++;
     }
     return 0;
 }

@@ -87,27 +87,52 @@ static int fill_copy(ax_map *m, int fd, const char *path, ax_err *err)
     return 0;
 }
 
-static int map_path(ax_map *m, int copy, const char *path, ax_err *err)
+static int map_path(ax_map *m, int copy, const char *path, int *fd, ax_err *err)
 {
     *m = (ax_map){0};
-    int fd = open_retry(path, O_RDONLY | O_NONBLOCK, 0);
-    if (fd < 0)
+    *fd = open_retry(path, O_RDONLY | O_NONBLOCK, 0);
+    if (*fd < 0)
         return fail_errno(err, errno, "open", path);
-    int status = map_fd(m, fd, copy, path, err);
-    if (!status && copy && (status = fill_copy(m, fd, path, err)))
+    int status = map_fd(m, *fd, copy, path, err);
+    if (!status && copy && (status = fill_copy(m, *fd, path, err)))
         ax_map_close(m);
-    close(fd); /* the map stays */
+    if (status) {
+        close(*fd);
+        *fd = -1;
+    }
     return status;
 }
 
 int ax_map_open(ax_map *m, const char *path, ax_err *err)
 {
-    return map_path(m, 0, path, err);
+    int fd, status = map_path(m, 0, path, &fd, err);
+    if (fd >= 0)
+        close(fd); /* the map stays */
+    return status;
 }
 
 int ax_map_copy(ax_map *m, const char *path, ax_err *err)
 {
-    return map_path(m, 1, path, err);
+    int fd, status = map_path(m, 1, path, &fd, err);
+    if (fd >= 0)
+        close(fd);
+    return status;
+}
+
+int ax_map_copy_open(ax_map *m, const char *path, int *fd, ax_err *err)
+{
+    return map_path(m, 1, path, fd, err);
+}
+
+int ax_file_read_at(int fd, void *to, size_t n, uint64_t offset)
+{
+    for (size_t done = 0; done < n;) {
+        ssize_t got = pread(fd, (char *)to + done, n - done, (off_t)(offset + done));
+        if (got <= 0 && (got == 0 || errno != EINTR))
+            return -1;
+        done += got > 0 ? (size_t)got : 0;
+    }
+    return 0;
 }
 
 int ax_map_writable(const ax_map *m, int writable, ax_err *err)

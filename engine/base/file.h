@@ -22,6 +22,10 @@ typedef struct ax_map {
 int ax_map_open(ax_map *m, const char *path, ax_err *err);
 /* The same as a copy in memory, which nothing that happens to the file later can reach. */
 int ax_map_copy(ax_map *m, const char *path, ax_err *err);
+/* The same, and the file stays open as *fd, which the caller closes; -1 where this fails. */
+int ax_map_copy_open(ax_map *m, const char *path, int *fd, ax_err *err);
+/* n bytes from `offset` on. 0, or -1: they cannot be read, or are not there. */
+int ax_file_read_at(int fd, void *to, size_t n, uint64_t offset);
 /* A copy is read-only; let it be written to, or not any more. 0, or -1 with err. */
 int ax_map_writable(const ax_map *m, int writable, ax_err *err);
 void ax_map_close(ax_map *m);

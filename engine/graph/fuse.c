@@ -75,6 +75,16 @@ static const float *numbers(const ax_graph *g, ax_val v)
 }
 
 /* gamma (x - mean) / sqrt(var + eps) + beta after w x + b is (w s) x + (b - mean) s + beta. */
+static void fold_numbers(const float *const p[5], int64_t k, double eps, float *scale, float *shift)
+{
+    const float *bias = p[4];
+    for (int64_t i = 0; i < k; i++) {
+        double s = p[0][i] / sqrt(p[3][i] + eps);
+        scale[i] = (float)s;
+        shift[i] = (float)(p[1][i] + ((bias ? bias[i] : 0.0) - p[2][i]) * s);
+    }
+}
+
 static int fold_batch_norm(fuser *f, const ax_node *bn, ax_val *out)
 {
     ax_val in[5];
@@ -85,18 +95,23 @@ static int fold_batch_norm(fuser *f, const ax_node *bn, ax_val *out)
     if (n->op == &ax_op_dense && f->to->val[n->out].desc.shape.rank != 2)
         return 0;
     int64_t k = f->from->val[bn->in[1]].desc.shape.dim[0];
-    const float *p[4], *bias = numbers(f->to, in[2]);
+    const float *p[5] = {[4] = numbers(f->to, in[2])};
     for (int i = 0; i < 4; i++)
         if (!(p[i] = numbers(f->from, bn->in[1 + i])))
             return 0;
     float *scale = malloc((size_t)k * 2 * sizeof *scale), *shift = scale + k;
     if (!scale)
         return ax_fail(f->err, AX_ENOMEM, "no memory to fold '%s'", bn->name);
-    double eps = ((const ax_norm_attr *)bn->attr)->epsilon;
-    for (int64_t i = 0; i < k; i++) {
-        double s = p[0][i] / sqrt(p[3][i] + eps);
-        scale[i] = (float)s;
-        shift[i] = (float)(p[1][i] + ((bias ? bias[i] : 0.0) - p[2][i]) * s);
+    int held = 0;
+    while (held < 5 && ax_backed_hold(f->from->backed, p[held], f->err) >= 0)
+        held++;
+    if (held == 5)
+        fold_numbers(p, k, ((const ax_norm_attr *)bn->attr)->epsilon, scale, shift);
+    for (int i = 0; i < held; i++)
+        ax_backed_drop(f->from->backed, p[i], 0);
+    if (held < 5) {
+        free(scale);
+        return -1;
     }
     in[4] = ax_graph_const(f->to, AX_F32, &AX_SHAPE(k), scale, f->err);
     in[2] = ax_graph_const(f->to, AX_F32, &AX_SHAPE(k), shift, f->err);
@@ -191,6 +206,7 @@ int ax_graph_fuse(const ax_graph *from, const ax_val *outputs, int n, ax_graph *
     fuser f = {from, to, map, calloc((size_t)from->n_val + 1, sizeof(int)), err};
     if (!f.uses)
         return ax_fail(err, AX_ENOMEM, "no memory to fuse the graph");
+    to->backed = from->backed;
     int bad = count_uses(&f, outputs, n), copied = 0;
     for (int i = 0; !bad && i < from->n_node; i++) {
         bad = copy_values(&f, copied, from->node[i].out) || copy_node(&f, &from->node[i]);

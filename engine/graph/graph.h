@@ -8,6 +8,7 @@
 #ifndef AX_GRAPH_GRAPH_H
 #define AX_GRAPH_GRAPH_H
 
+#include "base/backed.h"
 #include "graph/op.h"
 
 typedef enum ax_val_kind { AX_VAL_INPUT, AX_VAL_PARAM, AX_VAL_CONST, AX_VAL_NODE } ax_val_kind;
@@ -32,6 +33,8 @@ struct ax_node {
 
 struct ax_graph {
     ax_arena arena; /* everything the graph points to, but for bound parameters */
+    ax_backed *backed; /* where bound parameters may lie whose numbers come and go: who reads those
+                          of a parameter holds them there. NULL: they stay                      */
     ax_value *val;
     ax_node *node;
     int n_val, n_node, cap_val, cap_node;

@@ -59,8 +59,9 @@ typedef struct ax_choice {
     int inplace;     /* 1 + the input whose memory output 0 may take over,
                         when nobody else needs it afterwards; 0: none       */
     int alias;       /* 1 + the input that output 0 is a view of: no step   */
-    unsigned unread; /* bit i: only the shape of input i matters            */
-    /* frozen sites: floats made once from the (constant) inputs behind the first. Depends on them
+    unsigned unread; /* bit i: a run takes no numbers from input i: only its shape matters, or
+                        what pack made of them                                        */
+    /* frozen sites: floats made once from the (constant) inputs that are unread. Depends on them
      * and the attributes alone, not on the shape of the first, so that all plans of a model share
      * it. */
     int64_t pack_floats;

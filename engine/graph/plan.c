@@ -102,6 +102,26 @@ static void run_to_plain(const ax_call *c)
     ax_to_plain(s->dim[0], s->dim[1], pixels, c->x[0], c->y[0], c->pool);
 }
 
+/* Runs will read the numbers of v where the graph says; what they read of the arena is none of
+ * these. */
+static int hold(planner *w, ax_val v)
+{
+    ax_plan *p = w->p;
+    const void *data = w->g->val[v].data;
+    if (p->n_held == p->cap_held) {
+        int cap = p->cap_held ? p->cap_held * 2 : 64;
+        const void **held = realloc(p->held, (size_t)cap * sizeof *held);
+        if (!held)
+            return no_memory(w);
+        p->held = held;
+        p->cap_held = cap;
+    }
+    int is_part = data ? ax_backed_hold(w->g->backed, data, w->err) : 0;
+    if (is_part > 0)
+        p->held[p->n_held++] = data;
+    return is_part < 0 ? -1 : 0;
+}
+
 /* The buffer of value v in layout l, converting if it exists only in the other one.
  * -1 for parameters and constants in PLAIN, which live outside the arena; -2 on failure. */
 static int buffer_of(planner *w, ax_val v, ax_layout l)
@@ -110,6 +130,8 @@ static int buffer_of(planner *w, ax_val v, ax_layout l)
     int outside = kind == AX_VAL_PARAM || kind == AX_VAL_CONST;
     if (w->buf[v][l] >= 0)
         return w->buf[v][l];
+    if (outside && hold(w, v))
+        return -2;
     if (outside && l == AX_PLAIN)
         return -1;
     ax_step *s = add_step(w);
@@ -232,8 +254,8 @@ static int equip(planner *w, const draft *d, ax_step *s)
     void *x[AX_MAX_IN] = {0};
     for (int i = 0; i < n->n_in; i++)
         x[i] = n->in[i] == AX_NONE ? NULL : w->g->val[n->in[i]].data;
-    s->packed = ax_packs_get(w->o->packs, n->op, c, &d->site, x);
-    return s->packed ? 0 : no_memory(w);
+    s->packed = ax_packs_get(w->o->packs, n->op, c, &d->site, x, w->g->backed, w->err);
+    return s->packed ? 0 : -1;
 }
 
 static int plan_node(planner *w, int index)
@@ -360,6 +382,9 @@ void ax_plan_free(ax_plan *p)
 {
     if (!p)
         return;
+    for (int i = 0; i < p->n_held; i++)
+        ax_backed_drop(p->graph->backed, p->held[i], 0);
+    free(p->held);
     free(p->buf);
     free(p->step);
     ax_arena_fini(&p->arena);

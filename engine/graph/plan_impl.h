@@ -40,6 +40,8 @@ struct ax_plan {
     int *input, n_input;   /* buffer of each graph input                         */
     int *output, n_output; /* buffer; -1: a parameter or constant asked for      */
     ax_val *output_val;
+    const void **held; /* numbers outside the arena that runs read: ax_backed_hold()  */
+    int n_held, cap_held;
     int64_t bytes;
 };
 
@@ -47,9 +49,9 @@ struct ax_plan {
  * than `limit` bytes. */
 int ax_plan_place(ax_plan *p, int64_t limit, ax_err *err);
 
-/* packs.c: the packed form of the constant inputs x of a site, made on first demand. NULL: no
- * memory. */
+/* packs.c: the packed form of the constant inputs x of a site, made on first demand; those that runs
+ * do not read are then spare in `backed`. NULL with err. */
 const float *ax_packs_get(ax_packs *p, const ax_op *op, const ax_choice *c, const ax_site *s,
-                          void *const *x);
+                          void *const *x, ax_backed *backed, ax_err *err);
 
 #endif

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/backed.h"
 #include "base/err.h"
 
 /* TensorProto.DataType */
@@ -143,7 +144,8 @@ typedef struct ax_onnx_file {
     const ax_onnx_function *function;
     int n_opset, n_function;
     ax_onnx_graph graph;
-    ax_arena arena; /* of all of the above */
+    ax_arena arena;    /* of all of the above */
+    ax_backed *backed; /* what the bytes lie in where their numbers come and go, else NULL */
 } ax_onnx_file;
 
 /* Read bytes[0..n), which must outlive the file. folder: where files with tensors of their own may

@@ -262,6 +262,50 @@ int ax_onnx_into_graph(ax_graph *g, ax_onnx_value *v, ax_err *err)
     return v->val < 0 ? -1 : 0;
 }
 
+/* ---- numbers of the file that come and go ---- */
+
+static void drop_one(ax_backed *b, const ax_onnx_value *v)
+{
+    const onnx_sequence *q = onnx_sequence_of(v);
+    for (int i = 0; q && i < q->n; i++)
+        drop_one(b, &q->item[i]);
+    if (!q)
+        ax_backed_drop(b, v->data, 0);
+}
+
+/* v and, of a sequence, what it is made of. */
+static int hold_one(ax_backed *b, const ax_onnx_value *v, ax_err *err)
+{
+    const onnx_sequence *q = onnx_sequence_of(v);
+    int held = 0;
+    if (!q)
+        return ax_backed_hold(b, v->data, err) < 0 ? -1 : 0;
+    while (held < q->n && !hold_one(b, &q->item[held], err))
+        held++;
+    for (int i = 0; held < q->n && i < held; i++)
+        drop_one(b, &q->item[i]);
+    return held < q->n ? -1 : 0;
+}
+
+int onnx_hold(onnx_site *s, ax_onnx_value *const *v, int n)
+{
+    ax_backed *b = s->m->f->backed;
+    int held = 0;
+    while (b && held < n && (!v[held] || !hold_one(b, v[held], s->err)))
+        held++;
+    if (!b || held == n)
+        return 0;
+    onnx_drop(s, v, held);
+    return -1;
+}
+
+void onnx_drop(onnx_site *s, ax_onnx_value *const *v, int n)
+{
+    for (int i = 0; s->m->f->backed && i < n; i++)
+        if (v[i])
+            drop_one(s->m->f->backed, v[i]);
+}
+
 static int compute(onnx_site *s, const ax_op *op, const void *attr, ax_onnx_value *const *in,
                    int n_in, ax_onnx_value *out)
 {
@@ -272,7 +316,11 @@ static int compute(onnx_site *s, const ax_op *op, const void *attr, ax_onnx_valu
             x[i] =
                 (ax_tensor){in[i]->desc.dtype, in[i]->desc.shape, (void *)(uintptr_t)in[i]->data};
     }
-    if (ax_op_eval(op, s->n->name, attr, x, n_in, y, &s->m->g->arena, s->err))
+    if (onnx_hold(s, in, n_in))
+        return -1;
+    int bad = ax_op_eval(op, s->n->name, attr, x, n_in, y, &s->m->g->arena, s->err);
+    onnx_drop(s, in, n_in);
+    if (bad)
         return -1;
     for (int i = 0; i < op->n_out; i++)
         out[i] = (ax_onnx_value){out[i].name, {y[i].dtype, y[i].shape}, y[i].data, AX_NONE};
@@ -398,6 +446,7 @@ int ax_onnx_import(const ax_onnx_file *f, const ax_tensor *in, const ax_onnx_how
     onnx_scope top;
     if (!g->arena.limit) /* what a file makes the importer compute */
         g->arena.limit = g->arena.used + (size_t)ax_memory_budget();
+    g->backed = f->backed;
     if (onnx_scope_open(&m, &top, NULL, values_of(&f->graph), m.err))
         return -1;
     top.opset = f->opset;

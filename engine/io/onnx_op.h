@@ -75,6 +75,11 @@ int onnx_list(onnx_site *s, const char *attr, int i, const int64_t **v, int64_t 
 /* An axis of input 0, counted from the end where it is negative. -1 with err. */
 int onnx_axis(onnx_site *s, int64_t axis, int rank);
 
+/* Numbers may lie in a file's bytes and be away: these are there from hold to drop. Builders find
+ * those of their inputs there, but for the operators that onnx_scope.c names. */
+int onnx_hold(onnx_site *s, ax_onnx_value *const *v, int n);
+void onnx_drop(onnx_site *s, ax_onnx_value *const *v, int n);
+
 /* Apply an op: at once where all inputs are known, else as a node of the graph. in[i] NULL: absent.
  */
 int onnx_apply(onnx_site *s, const ax_op *op, const void *attr, ax_onnx_value *const *in, int n_in,

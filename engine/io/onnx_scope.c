@@ -328,9 +328,27 @@ static int add_outputs(const onnx_site *s, onnx_scope *to)
     return 0;
 }
 
+/* The builders of these hand float32 on and do not look into it. Weights of such operators are not
+ * fetched for an import. */
+static int looks_into_nothing(const onnx_row *row)
+{
+    return onnx_is_listed("Conv ConvTranspose Gemm MatMul RNN GRU LSTM", row->op);
+}
+
+static int build(onnx_site *s, const onnx_row *row)
+{
+    int hold = !looks_into_nothing(row);
+    if (hold && onnx_hold(s, s->in, s->n_in))
+        return -1;
+    int bad = row->build(s);
+    if (hold)
+        onnx_drop(s, s->in, s->n_in);
+    return bad;
+}
+
 static int build_row(onnx_site *s, const onnx_row *row)
 {
-    if (check_node(s->n, row, s->err) || gather_inputs(s) || check_inputs(s, row) || row->build(s))
+    if (check_node(s->n, row, s->err) || gather_inputs(s) || check_inputs(s, row) || build(s, row))
         return -1;
     if (s->mistyped)
         return ax_fail(s->err, AX_ETYPE,

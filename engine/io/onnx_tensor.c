@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "io/bytes.h"
 #include "io/onnx_read_impl.h"
 #include "math/tensor.h"
@@ -183,17 +184,6 @@ static int open_inside(const char *folder, const char *name)
     return -1;
 }
 
-static int read_at(int fd, uint8_t *to, size_t n, uint64_t offset)
-{
-    for (size_t done = 0; done < n;) {
-        ssize_t got = pread(fd, to + done, n - done, (off_t)(offset + done));
-        if (got <= 0 && (got == 0 || errno != EINTR))
-            return -1;
-        done += got > 0 ? (size_t)got : 0;
-    }
-    return 0;
-}
-
 static int read_file(onnx_reader *r, int fd, const external *e, ax_onnx_tensor *t)
 {
     struct stat st;
@@ -212,7 +202,7 @@ static int read_file(onnx_reader *r, int fd, const external *e, ax_onnx_tensor *
     uint8_t *data = onnx_room(r, (int64_t)want, 1);
     if (!data)
         return -1;
-    if (read_at(fd, data, want, e->offset))
+    if (ax_file_read_at(fd, data, want, e->offset))
         return ax_fail(r->err, AX_EIO, "external data '%.96s' cannot be read", e->location);
     t->data = data;
     t->bytes = want;

@@ -148,6 +148,7 @@ static void conv_choose(const ax_site *s, ax_choice *c)
         c->scratch = ax_conv2d_plain_scratch(&g, s->threads);
         c->pack_floats = scaled ? ax_shape_count(&s->in[1].shape) : 0;
         c->pack = scaled ? pack_scaled : NULL;
+        c->unread = scaled ? 1u << 1 | 1u << 4 : 0;
         return;
     }
     int first = s->layout[0] == AX_PLAIN && g.c < AX_BLOCK;
@@ -160,6 +161,7 @@ static void conv_choose(const ax_site *s, ax_choice *c)
     if (s->frozen) {
         c->pack_floats = ax_conv2d_packed(&g);
         c->pack = pack;
+        c->unread = 1u << 1 | 1u << 4;
     } else {
         c->scratch += round16(ax_conv2d_packed(&g));
     }
@@ -294,6 +296,7 @@ static void dx_choose(const ax_site *s, ax_choice *c)
     if (s->frozen) {
         c->pack_floats = ax_conv2d_packed_dx(&g);
         c->pack = dx_pack;
+        c->unread = 1u << 1;
     } else {
         c->scratch += round16(ax_conv2d_packed_dx(&g));
     }

@@ -122,6 +122,7 @@ static void dense_choose(const ax_site *s, ax_choice *c)
     c->run = run_packed;
     c->pack_floats = ax_dense_packed(s->in[1].shape.dim[0], s->in[1].shape.dim[1]);
     c->pack = pack;
+    c->unread = 1u << 1 | 1u << 4;
 }
 
 static int dense_grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_val *din, ax_err *err)

@@ -430,6 +430,7 @@ static void choose(const ax_site *s, ax_choice *c)
     c->run = run_packed;
     c->pack_floats = rec_packed(&r);
     c->pack = pack;
+    c->unread = 1u << REC_W | 1u << REC_R;
 }
 
 static int64_t flops(const void *attr, const ax_desc *in, const ax_desc *out)
