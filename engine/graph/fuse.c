@@ -89,8 +89,9 @@ static int fold_batch_norm(fuser *f, const ax_node *bn, ax_val *out)
 {
     ax_val in[5];
     const ax_node *n = open_end(f, bn->in[0], in);
-    if (!n || in[3] != AX_NONE || in[4] != AX_NONE)
-        return 0;
+    if (!n || in[3] != AX_NONE || in[4] != AX_NONE || f->to->val[in[1]].kind == AX_VAL_NODE ||
+        f->to->val[in[1]].kind == AX_VAL_INPUT)
+        return 0; /* factors go into weights that are packed with them */
     /* a dense layer on a sequence normalises another axis than its outputs */
     if (n->op == &ax_op_dense && f->to->val[n->out].desc.shape.rank != 2)
         return 0;

@@ -95,7 +95,7 @@ static void copy_rows(void *ctx, int64_t from, int64_t to)
         memcpy(j->y + i * j->n, j->bias, (size_t)j->n * sizeof(float));
 }
 
-/* Training form: scale and residual appear only after fusion, which is for frozen weights. */
+/* Training form: scale and residual appear only after fusion. */
 static void run_gemm(const ax_call *c)
 {
     const ax_fused_attr *f = c->attr;
@@ -113,7 +113,7 @@ static void dense_choose(const ax_site *s, ax_choice *c)
     c->kernel = "openblas";
     if (!s->frozen && (s->n_in <= 3))
         return;
-    if (ax_shape_count(&s->in[1].shape) >= LARGE) {
+    if (!s->frozen || ax_shape_count(&s->in[1].shape) >= LARGE) { /* or computed by a run */
         c->kernel = "dot products";
         c->run = run_dot;
         return;

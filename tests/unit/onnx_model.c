@@ -248,9 +248,52 @@ static void health(void **state)
     ax_model_release(m);
 }
 
+/* Layers whose weights are an input, with what is fused behind them. */
+static void weights_as_an_input(void **state)
+{
+    (void)state;
+    static const float bn[4] = {1, 4, .25f, 1}, kernel[8] = {1, 2, -1, 0, .5f, 3, -2, 1};
+    file f;
+    begin(&f, 13);
+    PORT(&f, AX_ONNX_INPUT, "x", AX_ONNX_FLOAT, "2", "3");
+    PORT(&f, AX_ONNX_INPUT, "w", AX_ONNX_FLOAT, "4", "3");
+    PORT(&f, AX_ONNX_INPUT, "p", AX_ONNX_FLOAT, "1", "2", "1", "1");
+    PORT(&f, AX_ONNX_INPUT, "k", AX_ONNX_FLOAT, "4", "2", "1", "1");
+    PORT(&f, AX_ONNX_OUTPUT, "y", AX_ONNX_FLOAT, "2", "4");
+    PORT(&f, AX_ONNX_OUTPUT, "z", AX_ONNX_FLOAT, "1", "4", "1", "1");
+    floats(&f, "bn", &AX_SHAPE(4), bn);
+    NODE(&f, "Gemm", "a", "x", "w");
+    ax_onnx_put_int(&f.o, "transB", 1);
+    NODE(&f, "Relu", "y", "a");
+    NODE(&f, "Conv", "b", "p", "k");
+    NODE(&f, "BatchNormalization", "z", "b", "bn", "bn", "bn", "bn");
+    ax_model *m = open_model(&f);
+    ax_session *s = ax_session_open(m, &(ax_session_options){0}, NULL);
+    assert_int_equal(ax_session_resize(s, 1, NULL), 0);
+    memcpy(ax_session_input(s, 0), xs, 6 * sizeof *xs);
+    memcpy(ax_session_input(s, 1), xs, 12 * sizeof *xs);
+    memcpy(ax_session_input(s, 2), (float[]){3, -2}, 2 * sizeof *xs);
+    memcpy(ax_session_input(s, 3), kernel, sizeof kernel);
+    run(s);
+    const float *y = ax_session_output(s, 0), *z = ax_session_output(s, 1);
+    for (int i = 0; i < 8; i++) {
+        double a = 0;
+        for (int k = 0; k < 3; k++)
+            a += (double)xs[i / 4 * 3 + k] * (double)xs[i % 4 * 3 + k];
+        assert_true(fabs((double)y[i] - (a > 0 ? a : 0)) < 1e-5);
+    }
+    for (int i = 0; i < 4; i++) {
+        double b = 3.0 * (double)kernel[2 * i] - 2.0 * (double)kernel[2 * i + 1], v = (double)bn[i];
+        assert_true(fabs((double)z[i] - ((b - v) / sqrt(v + 1e-5) * v + v)) < 1e-4);
+    }
+    ax_session_close(s);
+    ax_model_release(m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(weights_as_an_input),
         cmocka_unit_test(batches),
         cmocka_unit_test(one_sample_at_a_time),
         cmocka_unit_test(rows_that_mix),
