@@ -169,6 +169,8 @@ int ax_model_write_spec(ax_model *m, const char *path, ax_err *err)
         return ax_fail(
             err, AX_EUNSUPPORTED,
             "its inputs are taken whole; those of a spec have samples in the first axis");
+    if (ax_backed_hold_all(m->onnx->bytes, err)) /* the net reads them without a plan that would */
+        return -1;
     ax_arena_init(&mem, 0);
     int bad = as_written(m, &mem, &n) && as_read(m, &spec, &n, err);
     if (!bad) {
@@ -177,5 +179,6 @@ int ax_model_write_spec(ax_model *m, const char *path, ax_err *err)
         ax_onnx_spec_free(&spec);
     }
     ax_arena_fini(&mem);
+    ax_backed_drop_all(m->onnx->bytes);
     return bad ? -1 : 0;
 }

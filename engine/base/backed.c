@@ -116,9 +116,9 @@ static int read_again(ax_backed *b, stretch *s, ax_err *err)
 {
     if (mprotect(s->page, s->page_bytes, PROT_READ | PROT_WRITE))
         return ax_fail(err, AX_ENOMEM, "no memory for numbers of '%.300s'", b->path);
-    int bad = ax_file_read_at(b->fd, s->page, s->page_bytes,
-                              s->offset + (uint64_t)(s->page - s->data)) ||
-              ax_hash64(s->page, s->page_bytes) != s->hash;
+    int bad =
+        ax_file_read_at(b->fd, s->page, s->page_bytes, s->offset + (uint64_t)(s->page - s->data)) ||
+        ax_hash64(s->page, s->page_bytes) != s->hash;
     if (bad || mprotect(s->page, s->page_bytes, PROT_READ)) {
         madvise(s->page, s->page_bytes, MADV_DONTNEED);
         mprotect(s->page, s->page_bytes, PROT_NONE);
@@ -129,8 +129,9 @@ static int read_again(ax_backed *b, stretch *s, ax_err *err)
     }
     if (!bad)
         return ax_fail(err, AX_ENOMEM, "no memory for numbers of '%.300s'", b->path);
-    ax_fail(err, AX_EIO, "'%.300s' was changed while it was in use: its numbers are not those that "
-                         "were loaded",
+    ax_fail(err, AX_EIO,
+            "'%.300s' was changed while it was in use: its numbers are not those that "
+            "were loaded",
             b->path);
     return ax_err_hint(err, "open it anew; to replace a model that is in use, write a new file and "
                             "rename it");
@@ -158,6 +159,24 @@ void ax_backed_drop(ax_backed *b, const void *p, int spare)
     if (!--s->holders && s->spare)
         give_back(b, s);
     pthread_mutex_unlock(&b->lock);
+}
+
+int ax_backed_hold_all(ax_backed *b, ax_err *err)
+{
+    int held = 0;
+    while (held < b->n && ax_backed_hold(b, b->part[held].data, err) > 0)
+        held++;
+    if (held == b->n)
+        return 0;
+    while (held-- > 0)
+        ax_backed_drop(b, b->part[held].data, 0);
+    return -1;
+}
+
+void ax_backed_drop_all(ax_backed *b)
+{
+    for (int i = 0; i < b->n; i++)
+        ax_backed_drop(b, b->part[i].data, 0);
 }
 
 int ax_backed_where(const ax_backed *b, const void *p, uint64_t *offset)

@@ -92,6 +92,8 @@ static int find_cut(ax_trainer *t, const ax_onnx_file *f, ax_err *err)
 int ax_train_onnx_take(ax_trainer *t, ax_model *from, ax_err *err)
 {
     const ax_onnx_file *f = &from->onnx->file;
+    if (ax_backed_hold_all(from->onnx->bytes, err)) /* as long as the training lasts */
+        return -1;
     t->onnx = ax_model_acquire(from);
     if (!from->info.batches || from->info.n_inputs != 1 || from->info.inputs[0].dtype != AX_F32) {
         ax_fail(err, AX_EUNSUPPORTED,

@@ -477,6 +477,8 @@ void ax_trainer_close(ax_trainer *t)
     cJSON_Delete(t->frozen);
     ax_net_fini(&t->net);
     ax_net_fini(&t->eval);
+    if (t->onnx)
+        ax_backed_drop_all(t->onnx->onnx->bytes);
     ax_model_release(t->onnx);
     ax_pool_free(t->pool);
     ax_dataset_free(&t->data);
