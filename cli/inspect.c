@@ -154,7 +154,16 @@ static void json_layers(cJSON *o, const ax_model_info *m)
     }
 }
 
-static void print_json(const ax_model_info *m, int64_t working, const ax_health *h)
+static void json_memory(cJSON *o, const ax_memory_use *used)
+{
+    cJSON *all = cJSON_AddObjectToObject(o, "memory");
+    cJSON_AddNumberToObject(all, "file", (double)used->file);
+    cJSON_AddNumberToObject(all, "packed", (double)used->packed);
+    cJSON_AddNumberToObject(all, "working", (double)used->working);
+    cJSON_AddNumberToObject(all, "alive", (double)used->alive);
+}
+
+static void print_json(const ax_model_info *m, const ax_memory_use *used, const ax_health *h)
 {
     cJSON *o = cJSON_CreateObject();
     cJSON_AddStringToObject(o, "name", m->name);
@@ -171,7 +180,8 @@ static void print_json(const ax_model_info *m, int64_t working, const ax_health 
     cJSON_AddNumberToObject(o, "file_bytes", (double)m->file_bytes);
     cJSON_AddNumberToObject(o, "params", (double)m->params);
     cJSON_AddNumberToObject(o, "flops", (double)m->flops);
-    cJSON_AddNumberToObject(o, "memory_bytes", (double)working);
+    cJSON_AddNumberToObject(o, "memory_bytes", (double)used->working);
+    json_memory(o, used);
     json_ports(o, "inputs", m->inputs, m->n_inputs);
     json_ports(o, "outputs", m->outputs, m->n_outputs);
     json_layers(o, m);
@@ -187,7 +197,7 @@ static void print_json(const ax_model_info *m, int64_t working, const ax_health 
 
 /* ---- the command ----------------------------------------------------------------------------- */
 
-static int print_plan(const ax_session *s, ax_err *err)
+static int print_plan(const ax_session *s, const ax_memory_use *used, ax_err *err)
 {
     ax_arena mem;
     ax_arena_init(&mem, 0);
@@ -195,7 +205,13 @@ static int print_plan(const ax_session *s, ax_err *err)
     if (text)
         fputs(text, stdout);
     ax_arena_fini(&mem);
-    return text ? 0 : ax_fail(err, AX_ENOMEM, "no memory for the plan's text");
+    if (!text)
+        return ax_fail(err, AX_ENOMEM, "no memory for the plan's text");
+    printf("alive at one step %lld bytes, the least that working memory can be\n"
+           "packed weights %lld bytes\n"
+           "weights as in the file %lld bytes\n",
+           (long long)used->alive, (long long)used->packed, (long long)used->file);
+    return 0;
 }
 
 typedef struct wish {
@@ -223,11 +239,14 @@ static int inspect(const char *path, const wish *w)
         bad = diagnose(m, w->data, w->samples, (uint64_t)w->seed, (int)w->threads, &health, &err);
         h = bad ? NULL : &health;
     }
+    ax_memory_use used = {0};
+    if (!bad)
+        ax_session_memory(s, &used);
     if (!bad && w->plan)
-        bad = print_plan(s, &err);
+        bad = print_plan(s, &used, &err);
     else if (!bad && w->json)
-        print_json(ax_model_get_info(m), ax_session_bytes(s), h);
-    else if (!bad && print_text(ax_model_get_info(m), ax_session_bytes(s), h))
+        print_json(ax_model_get_info(m), &used, h);
+    else if (!bad && print_text(ax_model_get_info(m), used.working, h))
         bad = ax_fail(&err, AX_ENOMEM, "no memory for a table");
     if (h)
         ax_health_free(h);

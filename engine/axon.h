@@ -139,9 +139,9 @@ int ax_model_example_shape(const ax_model *m, int i, ax_shape *shape);
  * AX_ELIMIT beyond 2 GiB, AX_EIO. Thread-safe. */
 int ax_model_write_onnx(const ax_model *m, const char *path, ax_onnx_form form, ax_err *err);
 
-/* Write a model of ONNX as one of ours, a spec with tensors; as ax_model_write_onnx() wrote it, where
- * that is what it is. The new file's model is compared with the old before anything is written. -1:
- * AX_EUNSUPPORTED with the nodes that no spec can say and why, AX_EIO. Thread-safe. */
+/* Write a model of ONNX as one of ours, a spec with tensors; as ax_model_write_onnx() wrote it,
+ * where that is what it is. The new file's model is compared with the old before anything is
+ * written. -1: AX_EUNSUPPORTED with the nodes that no spec can say and why, AX_EIO. Thread-safe. */
 int ax_model_write_spec(ax_model *m, const char *path, ax_err *err);
 
 /* ---- sessions -------------------------------------------------------------------------------- */
@@ -213,6 +213,15 @@ int ax_session_run(ax_session *s, ax_err *err);
 /* Bytes of working memory of the current batch size: inputs, outputs, activations, scratch; without
  * the weights. */
 int64_t ax_session_bytes(const ax_session *s);
+
+/* What a session takes, and what it shares with others of its model. */
+typedef struct ax_memory_use {
+    int64_t file;    /* of the model's file, held as it is; what is packed is given back */
+    int64_t packed;  /* weights in the form that kernels like: of all sessions           */
+    int64_t working; /* ax_session_bytes()                                               */
+    int64_t alive;   /* values that are needed at once: no plan has less working memory  */
+} ax_memory_use;
+void ax_session_memory(const ax_session *s, ax_memory_use *m);
 
 /* The plan of the current batch size as a table for people: steps, kernels, shapes with the batch,
  * layouts, memory. It lives in the arena. NULL: no memory; "" where there is no plan before the

@@ -283,6 +283,15 @@ int64_t ax_session_bytes(const ax_session *s)
     return s->onnx ? ax_onnx_session_bytes(s->onnx) : s->plans->bytes;
 }
 
+void ax_session_memory(const ax_session *s, ax_memory_use *m)
+{
+    const ax_model *of = s->model;
+    m->file = of->info.file_bytes - (of->onnx ? ax_backed_away(of->onnx->bytes) : 0);
+    m->packed = ax_packs_bytes(of->packs);
+    m->working = ax_session_bytes(s);
+    m->alive = s->onnx ? ax_onnx_session_alive(s->onnx) : ax_plan_alive(s->plans->plan);
+}
+
 const char *ax_session_plan_text(const ax_session *s, ax_arena *a)
 {
     return s->onnx ? ax_onnx_session_plan_text(s->onnx, a) : ax_plan_text(s->plans->plan, a);

@@ -25,6 +25,7 @@ const ax_shape *ax_onnx_session_input_shape(const ax_onnx_session *s, int i);
 const ax_shape *ax_onnx_session_output_shape(const ax_onnx_session *s, int i);
 int ax_onnx_session_run(ax_onnx_session *s, ax_err *err);
 int64_t ax_onnx_session_bytes(const ax_onnx_session *s);
+int64_t ax_onnx_session_alive(const ax_onnx_session *s); /* ax_memory_use.alive */
 const char *ax_onnx_session_plan_text(const ax_onnx_session *s, ax_arena *a);
 
 #endif

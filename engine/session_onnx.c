@@ -447,6 +447,12 @@ int64_t ax_onnx_session_bytes(const ax_onnx_session *s)
     return (s->plans ? s->plans->bytes : 0) + (own_inputs(s) ? s->mem_bytes : 0);
 }
 
+int64_t ax_onnx_session_alive(const ax_onnx_session *s)
+{
+    int64_t own = own_inputs(s) ? s->mem_bytes : 0;
+    return own + (s->plans && s->plans->plan ? ax_plan_alive(s->plans->plan) : 0);
+}
+
 const char *ax_onnx_session_plan_text(const ax_onnx_session *s, ax_arena *a)
 {
     return s->plans && s->plans->plan ? ax_plan_text(s->plans->plan, a) : ax_arena_strdup(a, "");

@@ -32,7 +32,7 @@ struct ax_node {
 };
 
 struct ax_graph {
-    ax_arena arena; /* everything the graph points to, but for bound parameters */
+    ax_arena arena;    /* everything the graph points to, but for bound parameters */
     ax_backed *backed; /* where bound parameters may lie whose numbers come and go: who reads those
                           of a parameter holds them there. NULL: they stay                      */
     ax_value *val;
@@ -72,8 +72,8 @@ int ax_needs_grad(const ax_graph *g, ax_val v);
 /* Copy `from` into the empty graph `to` and append fused nodes (batch-norm folded into convolution
  * or dense; residual and activation into the store), using outputs[0..n) to see what is used once.
  * Nothing is removed: an inner value that somebody asks for is still there, and what nobody needs
- * costs nothing in a plan. map (from->n_val entries) tells where each value went. Parameters must be
- * bound. */
+ * costs nothing in a plan. map (from->n_val entries) tells where each value went. Parameters must
+ * be bound. */
 int ax_graph_fuse(const ax_graph *from, const ax_val *outputs, int n, ax_graph *to, ax_val *map,
                   ax_err *err);
 

@@ -1,9 +1,9 @@
 /* packs.c - weights in the form kernels like, made once for what they hold; see plan.h.
  *
  * A pack is known by what it was made of: the kernel's function, the attributes, the shapes and the
- * numbers of all constant inputs; numbers that lie in the model's file by their place there, so that
- * a pack is found without them. So graphs that were made of one file for different shapes share
- * them, whatever their nodes are called and wherever folded numbers lie. */
+ * numbers of all constant inputs; numbers that lie in the model's file by their place there, so
+ * that a pack is found without them. So graphs that were made of one file for different shapes
+ * share them, whatever their nodes are called and wherever folded numbers lie. */
 #include <pthread.h>
 #include <stdlib.h>
 

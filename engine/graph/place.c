@@ -125,9 +125,30 @@ static int place(ax_plan *p, int64_t limit, ax_err *err)
     return 0;
 }
 
+/* What begins and ends at each step, summed up. */
+static int count_alive(ax_plan *p, ax_err *err)
+{
+    int64_t sum = 0, *change = calloc((size_t)p->n_step + 3, sizeof *change); /* from step -1 on */
+    if (!change)
+        return ax_fail(err, AX_ENOMEM, "no memory for a plan");
+    for (int i = 0; i < p->n_buf; i++) {
+        const ax_buffer *b = &p->buf[i];
+        if (b->root != i)
+            continue;
+        change[b->first + 1] += b->bytes;
+        change[b->last + 2] -= b->bytes;
+    }
+    for (int i = 0; i < p->n_step + 2; i++) {
+        sum += change[i];
+        p->alive = sum > p->alive ? sum : p->alive;
+    }
+    free(change);
+    return 0;
+}
+
 int ax_plan_place(ax_plan *p, int64_t limit, ax_err *err)
 {
     lifetimes(p);
     take_over(p);
-    return place(p, limit, err);
+    return place(p, limit, err) || count_alive(p, err) ? -1 : 0;
 }

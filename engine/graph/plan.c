@@ -396,6 +396,11 @@ int64_t ax_plan_bytes(const ax_plan *p)
     return p->bytes;
 }
 
+int64_t ax_plan_alive(const ax_plan *p)
+{
+    return p->alive;
+}
+
 const ax_desc *ax_plan_output(const ax_plan *p, int i)
 {
     return &p->desc[p->output_val[i]];

@@ -36,6 +36,7 @@ typedef struct ax_plan_options {
 ax_plan *ax_plan_new(const ax_graph *g, const ax_plan_options *o, ax_err *err);
 void ax_plan_free(ax_plan *p);
 int64_t ax_plan_bytes(const ax_plan *p); /* of the arena of one exec */
+int64_t ax_plan_alive(const ax_plan *p); /* the most bytes alive at one step: a lower bound of it */
 const ax_desc *ax_plan_output(const ax_plan *p, int i);
 /* A table for people: step, op, kernel, shape, layout, place in memory. */
 const char *ax_plan_text(const ax_plan *p, ax_arena *a);

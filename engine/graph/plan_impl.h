@@ -43,14 +43,15 @@ struct ax_plan {
     const void **held; /* numbers outside the arena that runs read: ax_backed_hold()  */
     int n_held, cap_held;
     int64_t bytes;
+    int64_t alive; /* the most bytes that live at one step */
 };
 
-/* place.c: lifetimes and offsets of all buffers, p->bytes. AX_ELIMIT when the arena would be larger
- * than `limit` bytes. */
+/* place.c: lifetimes and offsets of all buffers, p->bytes and p->alive. AX_ELIMIT when the arena
+ * would be larger than `limit` bytes. */
 int ax_plan_place(ax_plan *p, int64_t limit, ax_err *err);
 
-/* packs.c: the packed form of the constant inputs x of a site, made on first demand; those that runs
- * do not read are then spare in `backed`. NULL with err. */
+/* packs.c: the packed form of the constant inputs x of a site, made on first demand; those that
+ * runs do not read are then spare in `backed`. NULL with err. */
 const float *ax_packs_get(ax_packs *p, const ax_op *op, const ax_choice *c, const ax_site *s,
                           void *const *x, ax_backed *backed, ax_err *err);
 

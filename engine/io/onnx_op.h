@@ -114,11 +114,11 @@ int onnx_number(onnx_site *s, float v, ax_onnx_value *out);
 int onnx_scalar(onnx_site *s, ax_dtype t, double v, ax_onnx_value *out);
 /* x in another type; the value itself where it has it. */
 int onnx_cast(onnx_site *s, ax_onnx_value *x, ax_dtype to, ax_onnx_value *out);
-/* The product of matrices, or vectors, of one type, as MatMul has it: a dense layer where b is a known
- * matrix. */
+/* The product of matrices, or vectors, of one type, as MatMul has it: a dense layer where b is a
+ * known matrix. */
 int onnx_matmul(onnx_site *s, ax_onnx_value *a, ax_onnx_value *b, ax_onnx_value *out);
-/* The type that the file gives to input i where it is an input of the graph or an initializer, as ONNX
- * counts types; else 0. */
+/* The type that the file gives to input i where it is an input of the graph or an initializer, as
+ * ONNX counts types; else 0. */
 int onnx_declared_type(const onnx_site *s, int i);
 
 /* The arena of what is made here: the graph's. */

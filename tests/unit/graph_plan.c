@@ -95,8 +95,24 @@ static void check_step(memory *m, int i)
         assert_int_equal(m->label[place_of(m->p, s->scratch) + q], -2);
 }
 
+/* Step by step, all that lives there. */
+static void check_alive(const ax_plan *p)
+{
+    int64_t most = 0;
+    for (int s = -1; s <= p->n_step; s++) {
+        int64_t sum = 0;
+        for (int i = 0; i < p->n_buf; i++)
+            if (p->buf[i].root == i && p->buf[i].first <= s && s <= p->buf[i].last)
+                sum += p->buf[i].bytes;
+        most = sum > most ? sum : most;
+    }
+    assert_int_equal(ax_plan_alive(p), most);
+    assert_true(most <= ax_plan_bytes(p));
+}
+
 static void check_memory(const ax_plan *p)
 {
+    check_alive(p);
     memory m = {p, malloc(((size_t)p->bytes / 64 + 1) * sizeof(int)),
                 calloc((size_t)p->n_buf + 1, 1)};
     for (int64_t i = 0; i < p->bytes / 64; i++)
@@ -365,6 +381,7 @@ static void test_in_place(void **state)
         v = relu(&g, v);
     ax_plan *p = plan_of(&g, &v, 1, 0, NULL);
     assert_int_equal(ax_plan_bytes(p), 2 * 4096);
+    assert_int_equal(ax_plan_alive(p), 2 * 4096);
     ax_plan_free(p);
     ax_graph_fini(&g);
 }
