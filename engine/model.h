@@ -11,9 +11,14 @@
 #include "io/safetensors.h"
 
 /* How a file of ONNX is run: as a plan of the shapes of its inputs; as a plan that the numbers of
- * small inputs take part in; or read anew with all numbers there at every run. Each can do what
- * those before it cannot. */
-typedef enum ax_onnx_way { AX_ONNX_BY_SHAPES, AX_ONNX_BY_NUMBERS, AX_ONNX_AS_READ } ax_onnx_way;
+ * small inputs take part in; as a plan that computes both branches of an If; or read anew with all
+ * numbers there at every run. Each can do what those before it cannot. */
+typedef enum ax_onnx_way {
+    AX_ONNX_BY_SHAPES,
+    AX_ONNX_BY_NUMBERS,
+    AX_ONNX_BOTH_BRANCHES,
+    AX_ONNX_AS_READ
+} ax_onnx_way;
 
 /* A file of ONNX behind a model. */
 typedef struct ax_onnx_source {

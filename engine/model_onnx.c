@@ -40,11 +40,13 @@ int ax_onnx_source_net(const ax_onnx_source *s, ax_onnx_way way, const ax_tensor
     ax_tensor given[AX_ONNX_MAX_PORTS];
     for (int i = 0; i < s->n_in; i++) {
         given[i] = in[i];
-        if (way == AX_ONNX_BY_SHAPES ||
+        if (way == AX_ONNX_BY_SHAPES || way == AX_ONNX_BOTH_BRANCHES ||
             (way == AX_ONNX_BY_NUMBERS && !ax_onnx_decides(&(ax_desc){in[i].dtype, in[i].shape})))
             given[i].data = NULL;
     }
-    return ax_onnx_net(n, &s->file, given, NULL, 0, names, err);
+    ax_onnx_how how = {.one_branch = way < AX_ONNX_BOTH_BRANCHES,
+                       .work = way == AX_ONNX_AS_READ ? INT64_MAX : 0};
+    return ax_onnx_net(n, &s->file, given, &how, 0, names, err);
 }
 
 /* ---- the file -------------------------------------------------------------------------------- */
@@ -244,7 +246,7 @@ static int scales(const ax_model *m, int64_t rows, ax_net *n, ax_onnx_names *nam
     guess(&s, rows, 1, in);
     for (int i = 0; i < s.n_in; i++)
         in[i].shape.dim[0] = rows;
-    if (ax_onnx_source_net(&s, AX_ONNX_BY_SHAPES, in, n, names, &err))
+    if (ax_onnx_source_net(&s, s.way, in, n, names, &err))
         return 0;
     for (int i = 0; i < n->n_outputs; i++) {
         ax_shape one = m->net.graph.val[m->net.outputs[i]].desc.shape;
@@ -349,7 +351,8 @@ static void find_batch(ax_model *m)
     ax_net two, three;
     ax_onnx_names names;
     ax_arena mem;
-    int looks = s->has_net && s->way == AX_ONNX_BY_SHAPES ? looks_batched(s) : 0;
+    int planned = s->way == AX_ONNX_BY_SHAPES || s->way == AX_ONNX_BOTH_BRANCHES;
+    int looks = s->has_net && planned ? looks_batched(s) : 0;
     if (!looks)
         return;
     int64_t flops = 0;

@@ -204,10 +204,16 @@ static int prepare(ax_onnx_session *s, ax_err *err)
 
 /* ---- memory of the session ------------------------------------------------------------------- */
 
+/* Is the plan made when the run sees the numbers? */
+static int waits_for_run(const ax_onnx_session *s)
+{
+    return s->way == AX_ONNX_BY_NUMBERS || s->way == AX_ONNX_AS_READ;
+}
+
 /* Are inputs written to memory of the session, instead of the plan's? */
 static int own_inputs(const ax_onnx_session *s)
 {
-    return s->way != AX_ONNX_BY_SHAPES || s->rows > 1;
+    return waits_for_run(s) || s->rows > 1;
 }
 
 static ax_shape times(ax_shape s, int64_t rows)
@@ -332,7 +338,7 @@ int ax_onnx_session_ready(ax_onnx_session *s, ax_err *err)
             return ax_fail(err, AX_ESHAPE, "input '%.96s' needs a shape first",
                            s->model->info.inputs[i].name);
     }
-    if (s->way == AX_ONNX_BY_SHAPES) {
+    if (!waits_for_run(s)) {
         ax_err why;
         if (!prepare(s, &why)) {
             set_shapes(s);
@@ -343,7 +349,7 @@ int ax_onnx_session_ready(ax_onnx_session *s, ax_err *err)
                 *err = why;
             return -1;
         }
-        s->way = AX_ONNX_BY_NUMBERS;
+        s->way = s->way == AX_ONNX_BY_SHAPES ? AX_ONNX_BY_NUMBERS : AX_ONNX_AS_READ;
     }
     set_shapes(s);
     return make_memory(s, err);
@@ -428,7 +434,7 @@ static int look_at_numbers(ax_onnx_session *s, ax_err *err)
 
 int ax_onnx_session_run(ax_onnx_session *s, ax_err *err)
 {
-    if (s->way != AX_ONNX_BY_SHAPES && look_at_numbers(s, err))
+    if (waits_for_run(s) && look_at_numbers(s, err))
         return -1;
     if (!s->plans->exec)
         return 0;

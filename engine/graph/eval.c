@@ -13,6 +13,11 @@ static int run_once(const ax_graph *g, ax_val first, int n_out, const ax_tensor 
     for (int i = 0; i < n_out; i++)
         wanted[i] = first + i;
     ax_plan_options o = {.outputs = wanted, .n_outputs = n_out, .inputs = desc, .threads = 1};
+    if (mem->limit) { /* what would not fit there need not be computed */
+        o.memory_limit = 2 * (int64_t)(mem->limit - mem->used) + (1 << 20);
+        for (int i = 0; i < n; i++)
+            o.memory_limit += ax_shape_count(&desc[i].shape) * (int64_t)ax_dtype_size(desc[i].dtype);
+    }
     ax_plan *p = ax_plan_new(g, &o, err);
     ax_exec *e = p ? ax_exec_new(p, NULL, err) : NULL;
     for (int i = 0; e && i < n; i++) {

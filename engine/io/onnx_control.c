@@ -83,7 +83,7 @@ static int if_then_else(onnx_site *s)
     if (is_condition(s, s->in[0], "the condition"))
         return -1;
     if (!s->in[0]->data)
-        return both_branches(s);
+        return s->m->how->one_branch ? onnx_unknown(s, 0) : both_branches(s);
     int yes = *(const uint8_t *)s->in[0]->data != 0;
     if (branch(s, yes ? "then_branch" : "else_branch", &out))
         return -1;

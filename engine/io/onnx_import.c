@@ -306,6 +306,36 @@ void onnx_drop(onnx_site *s, ax_onnx_value *const *v, int n)
             drop_one(s->m->f->backed, v[i]);
 }
 
+/* What computing costs is counted before it is done: a file of a few bytes must not keep anybody
+ * busy. */
+static int count_work(onnx_site *s, const ax_op *op, const void *attr, const ax_tensor *x, int n_in)
+{
+    enum { EACH = 4096 }; /* a graph, a plan, a run of one op */
+    ax_desc in[AX_MAX_IN], out[AX_MAX_OUT] = {0};
+    int64_t work = EACH, most = s->m->how->work ? s->m->how->work : AX_ONNX_WORK;
+    for (int i = 0; i < n_in; i++) {
+        in[i] = (ax_desc){x[i].dtype, x[i].shape};
+        if (x[i].shape.rank >= 0)
+            work = ax_count_add(work, ax_shape_count(&x[i].shape));
+    }
+    if (op->infer(attr, in, n_in, out, NULL)) /* which is said where it is computed */
+        return 0;
+    for (int i = 0; i < op->n_out; i++) {
+        int64_t n = ax_shape_count_checked(&out[i].shape, ax_dtype_size(out[i].dtype), s->err);
+        if (n < 0)
+            return -1;
+        work = ax_count_add(work, n);
+    }
+    if (op->flops)
+        work = ax_count_add(work, op->flops(attr, in, out));
+    s->m->work = ax_count_add(s->m->work, work);
+    return s->m->work <= most
+               ? 0
+               : ax_fail(s->err, AX_ELIMIT,
+                         "more than %lld numbers would be computed before the first run",
+                         (long long)most);
+}
+
 static int compute(onnx_site *s, const ax_op *op, const void *attr, ax_onnx_value *const *in,
                    int n_in, ax_onnx_value *out)
 {
@@ -316,6 +346,8 @@ static int compute(onnx_site *s, const ax_op *op, const void *attr, ax_onnx_valu
             x[i] =
                 (ax_tensor){in[i]->desc.dtype, in[i]->desc.shape, (void *)(uintptr_t)in[i]->data};
     }
+    if (count_work(s, op, attr, x, n_in))
+        return -1;
     if (onnx_hold(s, in, n_in))
         return -1;
     int bad = ax_op_eval(op, s->n->name, attr, x, n_in, y, &s->m->g->arena, s->err);
@@ -442,7 +474,8 @@ int ax_onnx_import(const ax_onnx_file *f, const ax_tensor *in, const ax_onnx_how
 {
     static const ax_onnx_how as_it_stands;
     ax_err unwanted;
-    onnx_importer m = {.f = f, .g = g, .err = err ? err : &unwanted};
+    how = how ? how : &as_it_stands;
+    onnx_importer m = {.f = f, .g = g, .how = how, .err = err ? err : &unwanted};
     onnx_scope top;
     if (!g->arena.limit) /* what a file makes the importer compute */
         g->arena.limit = g->arena.used + (size_t)ax_memory_budget();
@@ -453,7 +486,6 @@ int ax_onnx_import(const ax_onnx_file *f, const ax_tensor *in, const ax_onnx_how
     top.n_opset = f->n_opset;
     if (!(top.names.first_node = AX_ARRAY(&g->arena, int, f->graph.n_node + 1)))
         return no_memory(m.err);
-    how = how ? how : &as_it_stands;
     int n = nodes_until(&f->graph, how->until);
     if (onnx_add_initializers(&m, &top, &f->graph, how->learned, m.err) ||
         add_inputs(&m, &top, in) || onnx_build_nodes(&m, &top, f->graph.node, n, m.err))

@@ -50,7 +50,15 @@ typedef struct ax_onnx_how {
                                      computed of while importing; NULL: none                        */
     const char *until;            /* the graph ends with the node that makes this value, which is its
                                      only output; NULL: all of it                                   */
+    int one_branch; /* an If whose condition only a run can tell is AX_EUNKNOWN, where else both
+                       branches are built                                                            */
+    int64_t work;   /* the most that is computed while importing, as elements and multiply-adds;
+                       0: AX_ONNX_WORK                                                               */
 } ax_onnx_how;
+
+/* Some seconds: enough for weights of gigabytes that are made while importing, not for files that are
+ * nothing but work. */
+static const int64_t AX_ONNX_WORK = (int64_t)1 << 33;
 
 /* Append the file's graph to g, which has inputs at most and then points into the file's bytes. in[]:
  * dtype and shape of each of ax_onnx_inputs(), data NULL or the numbers, to be taken as fixed.

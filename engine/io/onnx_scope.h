@@ -19,7 +19,8 @@ struct onnx_importer {
     const ax_onnx_file *f;
     ax_graph *g;
     ax_err *err; /* never NULL */
-    int64_t steps;
+    const ax_onnx_how *how;
+    int64_t steps, work;
     int unrolling; /* loops around what is built */
 };
 

@@ -120,7 +120,7 @@ static void import(const ax_onnx_file *f, int64_t open, int number)
     }
     for (size_t i = 0; number > 0 && i < sizeof numbers; i += 8)
         numbers[i] = (unsigned char)number;
-    if (ax_onnx_net(&net, f, in, NULL, MEMORY, &names, &err)) {
+    if (ax_onnx_net(&net, f, in, &(ax_onnx_how){.work = WORK}, MEMORY, &names, &err)) {
         assert(err.msg[0]);
         return;
     }
