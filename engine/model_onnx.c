@@ -166,8 +166,9 @@ static int import(ax_onnx_source *s, ax_tensor *in, ax_net *n, ax_onnx_names *na
     return bad;
 }
 
-/* The inputs with open dimensions set: those that may count samples to rows, others to size. */
-static void guess(const ax_onnx_source *s, int64_t rows, int64_t size, ax_tensor *in)
+/* The inputs with open dimensions set: those that may count samples to rows, others to size, or, of
+ * all inputs but the first (states, say, whose samples are not in front), to rest. */
+static void guess(const ax_onnx_source *s, int64_t rows, int64_t size, int64_t rest, ax_tensor *in)
 {
     for (int i = 0; i < s->n_in; i++) {
         in[i] = (ax_tensor){s->in[i].dtype, s->in[i].shape, NULL};
@@ -175,8 +176,36 @@ static void guess(const ax_onnx_source *s, int64_t rows, int64_t size, ax_tensor
             in[i].shape = AX_SHAPE(rows, size);
         for (int k = 0; k < in[i].shape.rank; k++)
             if (in[i].shape.dim[k] < 0)
-                in[i].shape.dim[k] = k ? size : rows;
+                in[i].shape.dim[k] = !k ? rows : i ? rest : size;
     }
+}
+
+static int try_shapes(ax_model *m, int64_t rows, int64_t size, int64_t rest, ax_err *err)
+{
+    ax_onnx_source *s = m->onnx;
+    ax_tensor in[AX_ONNX_MAX_PORTS];
+    guess(s, rows, size, rest, in);
+    s->way = AX_ONNX_BY_SHAPES;
+    s->has_net = !import(s, in, &m->net, &s->names, err);
+    return s->has_net ? 0 : -1;
+}
+
+/* Which dimensions are open: the first of an input, another, another of an input behind the first.
+ */
+enum { OPEN_FIRST = 1, OPEN_LATER = 2, OPEN_REST = 4 };
+
+static int what_is_open(const ax_onnx_source *s)
+{
+    int open = 0;
+    for (int i = 0; i < s->n_in; i++) {
+        const ax_shape *d = &s->in[i].shape;
+        if (d->rank < 0)
+            open |= OPEN_LATER;
+        for (int k = 0; k < d->rank; k++)
+            if (d->dim[k] < 0)
+                open |= !k ? OPEN_FIRST : i ? OPEN_LATER | OPEN_REST : OPEN_LATER;
+    }
+    return open;
 }
 
 /* Nobody says what the open dimensions may be: sizes that pictures, sounds and texts often have are
@@ -186,30 +215,21 @@ static int find_shapes(ax_model *m, ax_err *err)
 {
     static const int64_t sizes[] = {64,  32,  224,  512,  16, 8, 1,    4,
                                     128, 256, 1024, 1280, 3,  2, 16000};
-    ax_onnx_source *s = m->onnx;
-    ax_tensor in[AX_ONNX_MAX_PORTS];
+    enum { SIZES = sizeof sizes / sizeof *sizes };
     ax_err later;
-    int open = 0, first = 0;
-    for (int i = 0; i < s->n_in; i++) {
-        first |= s->in[i].shape.rank > 0 && s->in[i].shape.dim[0] < 0;
-        for (int k = 1; k < s->in[i].shape.rank; k++)
-            open |= s->in[i].shape.dim[k] < 0;
-        open |= s->in[i].shape.rank < 0;
-    }
-    int n = open || first ? (int)(sizeof sizes / sizeof *sizes) : 1;
-    for (int k = 0; k < 2 * n; k++) {
-        if (k >= (open ? n : 1) && !(first && k >= n))
-            continue;
-        guess(s, k < n ? 1 : sizes[k - n], sizes[k % n], in);
-        s->way = AX_ONNX_BY_SHAPES;
-        if (!import(s, in, &m->net, &s->names, k ? &later : err)) {
-            s->has_net = 1;
+    int open = what_is_open(m->onnx);
+    for (int k = 0; k < (open & OPEN_LATER ? SIZES : 1); k++) {
+        if (!try_shapes(m, 1, sizes[k], sizes[k], k ? &later : err))
             return 0;
-        }
+        if (open & OPEN_REST && !try_shapes(m, 1, sizes[k], 1, &later))
+            return 0;
     }
-    s->way = AX_ONNX_BY_SHAPES;
-    int hopeless = !(open || first) || err->code == AX_EUNSUPPORTED || err->code == AX_ECORRUPT ||
-                   err->code == AX_ENOMEM;
+    for (int k = 0; open & OPEN_FIRST && k < SIZES; k++)
+        if (!try_shapes(m, sizes[k], sizes[k], sizes[k], &later))
+            return 0;
+    m->onnx->way = AX_ONNX_BY_SHAPES;
+    int hopeless =
+        !open || err->code == AX_EUNSUPPORTED || err->code == AX_ECORRUPT || err->code == AX_ENOMEM;
     return hopeless ? -1 : 0;
 }
 
@@ -243,7 +263,7 @@ static int scales(const ax_model *m, int64_t rows, ax_net *n, ax_onnx_names *nam
     ax_onnx_source s = *m->onnx;
     ax_tensor in[AX_ONNX_MAX_PORTS];
     ax_err err;
-    guess(&s, rows, 1, in);
+    guess(&s, rows, 1, 1, in);
     for (int i = 0; i < s.n_in; i++)
         in[i].shape.dim[0] = rows;
     if (ax_onnx_source_net(&s, s.way, in, n, names, &err))

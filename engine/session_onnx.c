@@ -455,8 +455,7 @@ int64_t ax_onnx_session_bytes(const ax_onnx_session *s)
 
 int64_t ax_onnx_session_alive(const ax_onnx_session *s)
 {
-    int64_t own = own_inputs(s) ? s->mem_bytes : 0;
-    return own + (s->plans && s->plans->plan ? ax_plan_alive(s->plans->plan) : 0);
+    return s->plans && s->plans->plan ? ax_plan_alive(s->plans->plan) : 0;
 }
 
 const char *ax_onnx_session_plan_text(const ax_onnx_session *s, ax_arena *a)
