@@ -99,6 +99,10 @@ ax_val ax_graph_node(ax_graph *g, const ax_op *op, const char *name, const void 
             din[i] = g->val[in[i]].desc;
     }
     ax_err why = {0};
+    for (int i = 0; !op->mixed && i < n_in; i++)
+        if (din[i].shape.rank >= 0 && din[i].dtype != AX_F32)
+            return ax_fail(err, AX_ETYPE, "%s '%s': input %d is %s, float32 is taken", op->name,
+                           name, i, ax_dtype_name(din[i].dtype));
     if (op->infer(attr, din, n_in, dout, &why)) {
         ax_fail(err, why.code, "%s '%s': %.400s", op->name, name, why.msg);
         return ax_err_hint(err, "%s", why.hint);

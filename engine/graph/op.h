@@ -71,6 +71,7 @@ typedef struct ax_choice {
 typedef struct ax_op {
     const char *name;
     int min_in, max_in, n_out;
+    int mixed; /* infer judges about element types; 0: all inputs are float32, which is seen to */
     size_t attr_size;
     /* fill out[0..n_out) or explain; a missing optional input has rank -1 */
     int (*infer)(const void *attr, const ax_desc *in, int n_in, ax_desc *out, ax_err *err);

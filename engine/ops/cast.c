@@ -90,6 +90,7 @@ static int cast_grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_val *
 
 const ax_op ax_op_cast = {
     .name = "cast",
+    .mixed = 1,
     .min_in = 1,
     .max_in = 1,
     .n_out = 1,

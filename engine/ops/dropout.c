@@ -64,6 +64,7 @@ static int grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_val *din, 
 }
 
 const ax_op ax_op_dropout = {
-    .name = "dropout", .min_in = 2, .max_in = 2, .n_out = 1, .attr_size = sizeof(ax_dropout_attr),
+    .name = "dropout",
+    .mixed = 1, .min_in = 2, .max_in = 2, .n_out = 1, .attr_size = sizeof(ax_dropout_attr),
     .infer = infer, .run = run, .choose = choose, .grad = grad,
 };

@@ -454,6 +454,7 @@ static int scatter_nd_grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax
 
 const ax_op ax_op_gather_dx = {
     .name = "gather_dx",
+    .mixed = 1,
     .min_in = 3,
     .max_in = 3,
     .n_out = 1,
@@ -465,6 +466,7 @@ const ax_op ax_op_gather_dx = {
 
 const ax_op ax_op_gather_elements = {
     .name = "gather_elements",
+    .mixed = 1,
     .min_in = 2,
     .max_in = 2,
     .n_out = 1,
@@ -476,6 +478,7 @@ const ax_op ax_op_gather_elements = {
 
 const ax_op ax_op_gather_nd = {
     .name = "gather_nd",
+    .mixed = 1,
     .min_in = 2,
     .max_in = 2,
     .n_out = 1,
@@ -487,6 +490,7 @@ const ax_op ax_op_gather_nd = {
 
 const ax_op ax_op_scatter = {
     .name = "scatter",
+    .mixed = 1,
     .min_in = 3,
     .max_in = 3,
     .n_out = 1,
@@ -498,6 +502,7 @@ const ax_op ax_op_scatter = {
 
 const ax_op ax_op_scatter_nd = {
     .name = "scatter_nd",
+    .mixed = 1,
     .min_in = 3,
     .max_in = 3,
     .n_out = 1,
@@ -509,6 +514,7 @@ const ax_op ax_op_scatter_nd = {
 
 const ax_op ax_op_gather = {
     .name = "gather",
+    .mixed = 1,
     .min_in = 2,
     .max_in = 2,
     .n_out = 1,

@@ -96,6 +96,7 @@ static int strided_grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_va
 
 const ax_op ax_op_strided = {
     .name = "strided",
+    .mixed = 1,
     .min_in = 1,
     .max_in = 1,
     .n_out = 1,
@@ -195,6 +196,7 @@ static int64_t strided_sum_flops(const void *attr, const ax_desc *in, const ax_d
 
 const ax_op ax_op_strided_sum = {
     .name = "strided_sum",
+    .mixed = 1,
     .min_in = 1,
     .max_in = 1,
     .n_out = 1,
@@ -254,6 +256,7 @@ static int where_grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_val 
 
 const ax_op ax_op_where = {
     .name = "where",
+    .mixed = 1,
     .min_in = 3,
     .max_in = 3,
     .n_out = 1,
@@ -321,6 +324,7 @@ static int cumsum_grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_val
 
 const ax_op ax_op_cumsum = {
     .name = "cumsum",
+    .mixed = 1,
     .min_in = 1,
     .max_in = 1,
     .n_out = 1,
@@ -422,6 +426,7 @@ static int pad_grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_val *d
 
 const ax_op ax_op_pad = {
     .name = "pad",
+    .mixed = 1,
     .min_in = 1,
     .max_in = 1,
     .n_out = 1,
@@ -471,6 +476,7 @@ static void pad_grad_run(const ax_call *c)
 
 const ax_op ax_op_pad_grad = {
     .name = "pad_grad",
+    .mixed = 1,
     .min_in = 1,
     .max_in = 1,
     .n_out = 1,
@@ -538,6 +544,7 @@ static int reverse_grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_va
 
 const ax_op ax_op_reverse = {
     .name = "reverse",
+    .mixed = 1,
     .min_in = 2,
     .max_in = 2,
     .n_out = 1,

@@ -263,7 +263,8 @@ static int loss_grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_val *
 }
 
 const ax_op ax_op_loss = {
-    .name = "loss", .min_in = 2, .max_in = 2, .n_out = 1, .attr_size = sizeof(ax_loss_attr),
+    .name = "loss",
+    .mixed = 1, .min_in = 2, .max_in = 2, .n_out = 1, .attr_size = sizeof(ax_loss_attr),
     .infer = loss_infer, .run = loss_run, .choose = loss_choose, .grad = loss_grad,
 };
 
@@ -291,6 +292,7 @@ static void loss_grad_run(const ax_call *c)
 }
 
 const ax_op ax_op_loss_grad = {
-    .name = "loss_grad", .min_in = 3, .max_in = 3, .n_out = 1, .attr_size = sizeof(ax_loss_attr),
+    .name = "loss_grad",
+    .mixed = 1, .min_in = 3, .max_in = 3, .n_out = 1, .attr_size = sizeof(ax_loss_attr),
     .infer = loss_grad_infer, .run = loss_grad_run,
 };

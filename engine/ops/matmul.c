@@ -147,6 +147,7 @@ static int grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_val *din, 
 
 const ax_op ax_op_matmul = {
     .name = "matmul",
+    .mixed = 1,
     .min_in = 2,
     .max_in = 2,
     .n_out = 1,

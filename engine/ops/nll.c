@@ -116,6 +116,7 @@ static int grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_val *din, 
 
 const ax_op ax_op_nll = {
     .name = "nll",
+    .mixed = 1,
     .min_in = 2,
     .max_in = 3,
     .n_out = 1,
@@ -160,6 +161,7 @@ static void grad_choose(const ax_site *s, ax_choice *c)
 
 const ax_op ax_op_nll_grad = {
     .name = "nll_grad",
+    .mixed = 1,
     .min_in = 2,
     .max_in = 4,
     .n_out = 1,

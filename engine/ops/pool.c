@@ -227,6 +227,7 @@ static int grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_val *din, 
 
 const ax_op ax_op_pool = {
     .name = "pool",
+    .mixed = 1,
     .min_in = 1,
     .max_in = 1,
     .n_out = 1,
@@ -303,6 +304,7 @@ static void grad_run(const ax_call *c)
 
 const ax_op ax_op_pool_grad = {
     .name = "pool_grad",
+    .mixed = 1,
     .min_in = 2,
     .max_in = 2,
     .n_out = 1,
@@ -350,6 +352,7 @@ static void places_run(const ax_call *c)
 
 const ax_op ax_op_max_places = {
     .name = "max_places",
+    .mixed = 1,
     .min_in = 1,
     .max_in = 1,
     .n_out = 1,
@@ -399,6 +402,7 @@ static int put_grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_val *d
 
 const ax_op ax_op_put = {
     .name = "put",
+    .mixed = 1,
     .min_in = 2,
     .max_in = 2,
     .n_out = 1,

@@ -48,6 +48,7 @@ static void quantize_run(const ax_call *c)
 
 const ax_op ax_op_quantize = {
     .name = "quantize",
+    .mixed = 1,
     .min_in = 2,
     .max_in = 3,
     .n_out = 1,
@@ -164,6 +165,7 @@ static int64_t conv_flops(const void *attr, const ax_desc *in, const ax_desc *ou
 
 const ax_op ax_op_conv_whole = {
     .name = "conv_whole",
+    .mixed = 1,
     .min_in = 2,
     .max_in = 2,
     .n_out = 1,

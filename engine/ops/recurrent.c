@@ -467,6 +467,7 @@ void ax_recurrent_defaults(ax_recurrent_attr *a)
 #define CELL(name_, inputs, outputs)                                                               \
     const ax_op ax_op_##name_ = {                                                                  \
         .name = #name_,                                                                            \
+        .mixed = 1,                                                                                \
         .min_in = 3,                                                                               \
         .max_in = inputs,                                                                          \
         .n_out = outputs,                                                                          \

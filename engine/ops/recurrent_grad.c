@@ -358,6 +358,7 @@ static int64_t flops(const void *attr, const ax_desc *in, const ax_desc *out)
 
 const ax_op ax_op_recurrent_grad = {
     .name = "recurrent_grad",
+    .mixed = 1,
     .min_in = REC_R + 1,
     .max_in = GRAD_INPUTS,
     .n_out = GRAD_OUTPUTS,

@@ -333,6 +333,7 @@ static int grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_val *din, 
 
 const ax_op ax_op_reduce_dx = {
     .name = "reduce_dx",
+    .mixed = 1,
     .min_in = 2,
     .max_in = 2,
     .n_out = 1,
@@ -391,6 +392,7 @@ static int sum_like_grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_v
 
 const ax_op ax_op_sum_like = {
     .name = "sum_like",
+    .mixed = 1,
     .min_in = 2,
     .max_in = 2,
     .n_out = 1,
@@ -444,6 +446,7 @@ static int expand_like_grad(ax_graph *g, const ax_node *n, const ax_val *dout, a
 
 const ax_op ax_op_expand_like = {
     .name = "expand_like",
+    .mixed = 1,
     .min_in = 2,
     .max_in = 2,
     .n_out = 1,
@@ -455,6 +458,7 @@ const ax_op ax_op_expand_like = {
 
 const ax_op ax_op_reduce = {
     .name = "reduce",
+    .mixed = 1,
     .min_in = 1,
     .max_in = 1,
     .n_out = 1,

@@ -123,6 +123,7 @@ static int64_t flops(const void *attr, const ax_desc *in, const ax_desc *out)
 
 const ax_op ax_op_resample = {
     .name = "resample",
+    .mixed = 1,
     .min_in = 3,
     .max_in = 3,
     .n_out = 1,
@@ -176,6 +177,7 @@ static void grad_run(const ax_call *c)
 
 const ax_op ax_op_resample_grad = {
     .name = "resample_grad",
+    .mixed = 1,
     .min_in = 3,
     .max_in = 3,
     .n_out = 1,

@@ -73,6 +73,7 @@ static int reshape_grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_va
 
 const ax_op ax_op_reshape = {
     .name = "reshape",
+    .mixed = 1,
     .min_in = 1,
     .max_in = 1,
     .n_out = 1,
@@ -108,6 +109,7 @@ static int like_grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_val *
 
 const ax_op ax_op_like = {
     .name = "like",
+    .mixed = 1,
     .min_in = 2,
     .max_in = 2,
     .n_out = 1,
@@ -204,6 +206,7 @@ static int permute_grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_va
 
 const ax_op ax_op_permute = {
     .name = "permute",
+    .mixed = 1,
     .min_in = 1,
     .max_in = 1,
     .n_out = 1,
@@ -302,6 +305,7 @@ static int concat_grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_val
 
 const ax_op ax_op_concat = {
     .name = "concat",
+    .mixed = 1,
     .min_in = 1,
     .max_in = AX_MAX_IN,
     .n_out = 1,
@@ -349,6 +353,7 @@ static int slice_grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_val 
 
 const ax_op ax_op_slice = {
     .name = "slice",
+    .mixed = 1,
     .min_in = 1,
     .max_in = 1,
     .n_out = 1,

@@ -150,6 +150,7 @@ static int grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_val *din, 
 
 const ax_op ax_op_topk = {
     .name = "topk",
+    .mixed = 1,
     .min_in = 1,
     .max_in = 1,
     .n_out = 2,

@@ -178,6 +178,7 @@ static int grad(ax_graph *g, const ax_node *n, const ax_val *dout, ax_val *din, 
 
 const ax_op ax_op_unary_dx = {
     .name = "unary_dx",
+    .mixed = 1,
     .min_in = 2,
     .max_in = 2,
     .n_out = 1,
@@ -188,6 +189,7 @@ const ax_op ax_op_unary_dx = {
 
 const ax_op ax_op_unary = {
     .name = "unary",
+    .mixed = 1,
     .min_in = 1,
     .max_in = 1,
     .n_out = 1,

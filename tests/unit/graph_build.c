@@ -266,9 +266,28 @@ static void test_no_gradient(void **state)
     }
 }
 
+/* Ops that say nothing about types take float32 alone: a kernel must never read what is no float.
+ */
+static void test_types(void **state)
+{
+    (void)state;
+    ax_graph g;
+    ax_err err;
+    ax_graph_init(&g);
+    ax_val x = ax_graph_input(&g, "x", AX_F32, &AX_SHAPE(2, 3), NULL);
+    ax_val w = ax_graph_input(&g, "w", AX_I16, &AX_SHAPE(4, 3), NULL);
+    assert_int_equal(
+        ax_graph_node(&g, &ax_op_dense, "d", &(ax_fused_attr){0}, (ax_val[]){x, w}, 2, &err),
+        AX_NONE);
+    assert_int_equal(err.code, AX_ETYPE);
+    assert_non_null(strstr(err.msg, "input 1 is int16"));
+    ax_graph_fini(&g);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_types),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_losses_refuse),
         cmocka_unit_test(test_values_that_do_not_exist),
