@@ -26,8 +26,8 @@ static int check_tuples(onnx_site *s, int first)
     const ax_onnx_value *v = s->in[1];
     const ax_shape *x = &s->in[0]->desc.shape, *at = &v->desc.shape;
     int64_t q = at->rank ? at->dim[at->rank - 1] : 0;
-    int64_t count =
-        v->data && !ax_is_float(v->desc.dtype) && first + q <= x->rank ? ax_shape_count(at) : 0;
+    int known = q > 0 && v->data && !ax_is_float(v->desc.dtype) && first + q <= x->rank;
+    int64_t count = known ? ax_shape_count(at) : 0; /* else what is wrong is the op's to say */
     for (int64_t i = 0; i < count; i++) {
         int64_t k = ax_whole_read(v->desc.dtype, v->data, i), n = x->dim[first + i % q];
         if (k < -n || k >= n)
