@@ -28,6 +28,16 @@ static int vector_of(const ax_desc *in, int n_in, int i, int64_t k, const char *
                    ax_shape_str(&in[i].shape, text, sizeof text), (long long)k);
 }
 
+/* Kernels of nothing have no use, and no place in memory to point to. */
+static int not_empty(const ax_shape *w, ax_err *err)
+{
+    char text[160];
+    return ax_shape_count(w) > 0
+               ? 0
+               : ax_fail(err, AX_ESHAPE, "kernels of the shape %s have no numbers",
+                         ax_shape_str(w, text, sizeof text));
+}
+
 static int conv_infer(const void *attr, const ax_desc *in, int n_in, ax_desc *out, ax_err *err)
 {
     const ax_conv2d_attr *a = attr;
@@ -41,6 +51,8 @@ static int conv_infer(const void *attr, const ax_desc *in, int n_in, ax_desc *ou
             "the input has %lld channels; %d groups of kernels with %lld channels each need %lld",
             (long long)x->dim[1], a->groups, (long long)w->dim[1],
             (long long)(w->dim[1] * a->groups));
+    if (not_empty(w, err))
+        return -1;
     out[0] = (ax_desc){AX_F32, AX_SHAPE(x->dim[0], w->dim[0], 0, 0)};
     int64_t *o = out[0].shape.dim, k = w->dim[0];
     if (out_size(x->dim[2], w->dim[2], a->stride[0], a->dilation[0], a->pad[0], a->pad[2], "height",
@@ -246,6 +258,8 @@ static int dx_infer(const void *attr, const ax_desc *in, int n_in, ax_desc *out,
         w->dim[3] != a->kernel[1])
         return ax_fail(err, AX_ESHAPE, "the weights do not fit the %lld channels that come in",
                        (long long)dy->dim[1]);
+    if (not_empty(w, err))
+        return -1;
     out[0] = (ax_desc){AX_F32, AX_SHAPE(dy->dim[0], a->c, a->h, a->w)};
     return grad_infer(a, dy, w->dim[1], w->dim[0], err);
 }

@@ -266,6 +266,23 @@ static void test_no_gradient(void **state)
     }
 }
 
+/* A convolution of no filters, or of none of their numbers, is refused: kernels would point
+ * nowhere. */
+static void test_empty_kernels(void **state)
+{
+    (void)state;
+    static const ax_conv2d_attr plain = {{1, 1}, {1, 1}, {0, 0, 0, 0}, 1, {0}};
+    ax_graph g;
+    ax_err err;
+    ax_graph_init(&g);
+    ax_val x = ax_graph_input(&g, "x", AX_F32, &AX_SHAPE(1, 0, 5, 5), NULL);
+    ax_val w = ax_graph_input(&g, "w", AX_F32, &AX_SHAPE(3, 0, 2, 2), NULL);
+    assert_int_equal(ax_graph_node(&g, &ax_op_conv2d, "c", &plain, (ax_val[]){x, w}, 2, &err),
+                     AX_NONE);
+    assert_int_equal(err.code, AX_ESHAPE);
+    ax_graph_fini(&g);
+}
+
 /* Ops that say nothing about types take float32 alone: a kernel must never read what is no float.
  */
 static void test_types(void **state)
@@ -288,6 +305,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_types),
+        cmocka_unit_test(test_empty_kernels),
         cmocka_unit_test(test_refusals),
         cmocka_unit_test(test_losses_refuse),
         cmocka_unit_test(test_values_that_do_not_exist),
