@@ -268,9 +268,9 @@ static int check_plan(ax_model *m, ax_err *err)
     return bad ? -1 : 0;
 }
 
-/* Files tell what they are: a safetensors file begins with the length of its header, and that with a
- * brace; one of ONNX with the version of its form or, from a writer with an order of its own, with the
- * graph. What is neither is left to the reader of safetensors to complain about. */
+/* Files tell what they are: a safetensors file begins with the length of its header, and that with
+ * a brace; one of ONNX with the version of its form or, from a writer with an order of its own,
+ * with the graph. What is neither is left to the reader of safetensors to complain about. */
 enum { ONNX_VERSION = 1 << 3, ONNX_GRAPH = 7 << 3 | 2 }; /* fields of protobuf, with their kinds */
 
 int ax_model_is_onnx(const char *path)
@@ -293,7 +293,12 @@ static int open_file(ax_model *m, const char *path, ax_err *err)
     if (ax_model_is_onnx(path))
         return ax_model_open_onnx(m, path, err);
     const char *test;
-    if (!(m->file = ax_safetensors_load(path, err)) || check_file(m, &test, err) ||
+    if (!(m->file = ax_safetensors_load(path, err))) {
+        if (err && !*err->hint && (err->code == AX_EPARSE || err->code == AX_ELIMIT))
+            ax_err_hint(err, "models are files of safetensors, or of ONNX");
+        return -1;
+    }
+    if (check_file(m, &test, err) ||
         build_net(m, ax_safetensors_meta(m->file, "axond.spec"), err) || bind(m, err) ||
         describe(m, err) || describe_file(m, path, err) || fuse(m, err))
         return -1;
