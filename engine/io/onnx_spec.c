@@ -80,8 +80,9 @@ int onnx_say_layer(speller *s, const char *type, const int *in, int n_in)
     }
     memcpy(copy, in, (size_t)n_in * sizeof *copy);
     s->layer = all;
+    const char *made = s->at->n_out ? s->at->out[0] : ""; /* a node may make nothing */
     s->layer[s->n_layer] = (spec_layer){
-        .json = json, .name = *s->at->name ? s->at->name : s->at->out[0], .in = copy, .n_in = n_in};
+        .json = json, .name = *s->at->name ? s->at->name : made, .in = copy, .n_in = n_in};
     return s->n_layer++;
 }
 
